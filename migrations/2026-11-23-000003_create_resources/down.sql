@@ -1,0 +1,2 @@
+DROP TABLE resource_counts;
+DROP TABLE resources;

@@ -1,0 +1,119 @@
+//! The master key: 32 bytes in a file of mode 0600, from which every other key is derived. Whoever holds only the database
+//! can neither use nor make a token.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+const LENGTH: usize = 32;
+
+/// The master key.
+#[derive(Clone)]
+pub struct MasterKey(Zeroizing<[u8; LENGTH]>);
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read or written.
+    #[error("master key file {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("master key file {0}: expected 32 bytes in base64, as 'provisor master-key create' writes them")]
+    Content(String),
+    /// Others can read it.
+    #[error("master key file {0}: others may read it; run chmod 600 on it")]
+    Permissions(String),
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(getrandom::Error),
+}
+
+impl MasterKey {
+    /// A key from its bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Reads the key.
+    ///
+    /// # Errors
+    /// When the file is missing, holds something else, or is open to others.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = |source| Error::File { path: path.display().to_string(), source };
+        let mode = fs::metadata(path).map_err(file)?.permissions().mode();
+        if mode & 0o007 != 0 {
+            return Err(Error::Permissions(path.display().to_string()));
+        }
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(file)?);
+        let bytes = STANDARD.decode(text.trim()).ok().map(Zeroizing::new);
+        match bytes.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok()) {
+            Some(bytes) => Ok(Self::from_bytes(bytes)),
+            None => Err(Error::Content(path.display().to_string())),
+        }
+    }
+
+    /// Makes a key and writes it to a new file that only the owner may read. The file appears complete or not at all.
+    ///
+    /// # Errors
+    /// When there is such a file already, or it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let file = |source| Error::File { path: path.display().to_string(), source };
+        let mut bytes = Zeroizing::new([0_u8; LENGTH]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?;
+        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(bytes.as_slice())));
+        let partial = path.with_extension(format!("new-{}", std::process::id()));
+        let written = (|| {
+            let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+            out.write_all(text.as_bytes())?;
+            out.sync_all()?;
+            fs::hard_link(&partial, path)
+        })();
+        let _ = fs::remove_file(&partial);
+        written.map_err(file)?;
+        Ok(Self(bytes))
+    }
+
+    /// Reads the key, or makes it where there is none yet.
+    ///
+    /// # Errors
+    /// As [`MasterKey::read`] and [`MasterKey::create`].
+    pub fn read_or_create(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            match Self::create(path) {
+                // Another process was quicker.
+                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created,
+            }
+        }
+        Self::read(path)
+    }
+
+    /// The key for one purpose (HKDF-SHA-256).
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; LENGTH]> {
+        let mut key = Zeroizing::new([0_u8; LENGTH]);
+        let expanded = Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
+        // 32 bytes are within what HKDF-SHA-256 gives.
+        debug_assert!(expanded.is_ok());
+        key
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("MasterKey")
+    }
+}

@@ -1,0 +1,13 @@
+//! Who is calling: credentials, and the [`Principal`] that a valid one becomes.
+
+mod authenticate;
+pub mod master_key;
+pub mod password;
+mod principal;
+mod recent;
+pub mod secret;
+mod tokens;
+
+pub use authenticate::{Authenticator, Credential, Refusal};
+pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes};
+pub use tokens::{IssuedToken, NewToken, TokenError, create, list, revoke, rotate};

@@ -1,0 +1,163 @@
+//! The caller once known: tenant, actor and scopes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::id::TenantId;
+
+/// What a credential may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Read resources.
+    Read,
+    /// Create, change and delete resources.
+    Write,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 2] = [Self::Read, Self::Write];
+
+    /// The scope's name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "scim.read",
+            Self::Write => "scim.write",
+        }
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// A set of scopes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Whether the scope is in the set.
+    #[must_use]
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+
+    /// The names of the scopes in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope)).map(Scope::name)
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |set, scope| set | 1 << scope as u8))
+    }
+}
+
+/// What kind of caller it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActorKind {
+    /// The holder of a header token.
+    HeaderToken,
+    /// The person at the command line of the server.
+    Operator,
+    /// Nobody known.
+    Anonymous,
+}
+
+impl ActorKind {
+    /// The code in the audit log.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::HeaderToken => "header_token",
+            Self::Operator => "operator",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// Who acts, as the audit log names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Actor {
+    /// What kind of caller.
+    pub kind: ActorKind,
+    /// The credential's id.
+    pub id: String,
+    /// The name that people gave it.
+    pub name: String,
+}
+
+/// An authenticated caller. Only this module's callers inside `auth` make one, so whoever has a `Principal` has proven
+/// something; the command line uses [`Principal::operator`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    tenant: TenantId,
+    stores_passwords: bool,
+    actor: Actor,
+    scopes: Scopes,
+}
+
+impl Principal {
+    pub(super) fn new(tenant: TenantId, stores_passwords: bool, actor: Actor, scopes: Scopes) -> Self {
+        Self { tenant, stores_passwords, actor, scopes }
+    }
+
+    /// The operator at the command line, who may act for any tenant.
+    #[must_use]
+    pub fn operator(tenant: TenantId) -> Self {
+        let actor = Actor { kind: ActorKind::Operator, id: "cli".into(), name: "command line".into() };
+        Self::new(tenant, false, actor, Scope::ALL.into_iter().collect())
+    }
+
+    /// Nobody known, as whom refused callers are recorded. May do nothing.
+    #[must_use]
+    pub fn anonymous(tenant: TenantId, id: String) -> Self {
+        let actor = Actor { kind: ActorKind::Anonymous, id, name: String::new() };
+        Self::new(tenant, false, actor, Scopes::default())
+    }
+
+    /// The tenant whose data the caller may touch.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Whether the tenant keeps passwords.
+    #[must_use]
+    pub fn stores_passwords(&self) -> bool {
+        self.stores_passwords
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Whether the credential has the scope.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(scope)
+    }
+}
+
+/// A principal in one request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub principal: Arc<Principal>,
+    /// The request's id, as the log and the reply have it.
+    pub request_id: Arc<str>,
+    /// The address the request came from.
+    pub address: Option<Arc<str>>,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

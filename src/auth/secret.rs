@@ -1,0 +1,202 @@
+//! The text of a credential, and what is stored of it.
+//!
+//! `pvr_t_` + 12 characters record id + 43 characters secret + 6 characters CRC-32, all base62. The id finds the row, the
+//! secret proves the right, the checksum stops typos and blind scans before any look-up.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::master_key::MasterKey;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const ID_LENGTH: usize = 12;
+const SECRET_LENGTH: usize = 43;
+const CHECKSUM_LENGTH: usize = 6;
+/// Domain of the key under which token secrets are hashed.
+const TOKEN_KEY: &str = "token-v1";
+
+/// The kind of a credential, visible in its prefix so that a leaked one can be told by a scanner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A static header token.
+    HeaderToken,
+}
+
+impl Kind {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::HeaderToken => "pvr_t_",
+        }
+    }
+}
+
+/// A credential's text: shown once, never stored, logged or formatted for debugging.
+pub struct Secret {
+    text: Zeroizing<String>,
+    kind: Kind,
+}
+
+impl Secret {
+    /// Makes a new credential from the randomness of the operating system.
+    ///
+    /// # Errors
+    /// When the operating system gives none.
+    pub fn generate(kind: Kind) -> Result<Self, getrandom::Error> {
+        let mut text = Zeroizing::new(String::from(kind.prefix()));
+        push_random(&mut text, ID_LENGTH + SECRET_LENGTH)?;
+        let checksum = checksum(&text);
+        text.push_str(&checksum);
+        Ok(Self { text, kind })
+    }
+
+    /// Reads a credential that a caller presents. `None` when it is none of ours: wrong prefix, length or checksum.
+    #[must_use]
+    pub fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let body = text.strip_prefix(kind.prefix())?;
+        if body.len() != ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
+            || !body.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return None;
+        }
+        let (head, given) = text.split_at(text.len() - CHECKSUM_LENGTH);
+        (checksum(head) == given).then(|| Self { text: Zeroizing::new(text.to_owned()), kind })
+    }
+
+    /// The public id of the record.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        let start = self.kind.prefix().len();
+        &self.text[start..start + ID_LENGTH]
+    }
+
+    /// The whole text, for the one moment in which it is shown.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+
+    /// What is stored: HMAC-SHA-256 under a key derived from the master key, so that neither a reader of the table can use the
+    /// token nor a writer make one.
+    #[must_use]
+    pub fn hash(&self, key: &TokenKey) -> SecretHash {
+        let mut mac = key.0.clone();
+        mac.update(&self.text.as_bytes()[self.kind.prefix().len()..]);
+        SecretHash(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Secret({}{}…)", self.kind.prefix(), self.id())
+    }
+}
+
+/// The key that hashes token secrets.
+#[derive(Clone)]
+pub struct TokenKey(Hmac<Sha256>);
+
+impl TokenKey {
+    /// Which master key it comes from; stored beside each hash.
+    pub const VERSION: i16 = 1;
+
+    /// Derives the key.
+    #[must_use]
+    pub fn derive(master: &MasterKey) -> Self {
+        let key = master.derive(TOKEN_KEY);
+        // HMAC takes keys of any length.
+        match Hmac::new_from_slice(key.as_slice()) {
+            Ok(mac) => Self(mac),
+            Err(_) => unreachable!("HMAC takes keys of any length"),
+        }
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TokenKey")
+    }
+}
+
+/// The stored form of a [`Secret`]. Compared in constant time.
+#[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// A hash that no secret has, to compare with where there is no row: both paths do the same work.
+    pub const NONE: Self = Self([0; 32]);
+
+    /// Reads the stored bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether two hashes are equal, in constant time.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// Appends base62 characters without bias: bytes beyond the last multiple of 62 are thrown away.
+fn push_random(text: &mut String, mut count: usize) -> Result<(), getrandom::Error> {
+    const USABLE: u8 = 248;
+    let mut bytes = Zeroizing::new([0_u8; 64]);
+    while count > 0 {
+        getrandom::fill(bytes.as_mut_slice())?;
+        for byte in bytes.iter().filter(|byte| **byte < USABLE).take(count) {
+            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+            count -= 1;
+        }
+    }
+    Ok(())
+}
+
+fn checksum(text: &str) -> String {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = [b'0'; CHECKSUM_LENGTH];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits.iter().copied().map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_token_reads_back_and_a_typo_does_not() {
+        let secret = Secret::generate(Kind::HeaderToken).unwrap();
+        assert_eq!(secret.reveal().len(), 67);
+        let again = Secret::parse(Kind::HeaderToken, secret.reveal()).unwrap();
+        assert_eq!(again.id(), secret.id());
+        for position in 6..secret.reveal().len() {
+            let mut typo = secret.reveal().as_bytes().to_vec();
+            typo[position] = if typo[position] == b'x' { b'y' } else { b'x' };
+            assert!(Secret::parse(Kind::HeaderToken, std::str::from_utf8(&typo).unwrap()).is_none());
+        }
+        assert!(!format!("{secret:?}").contains(&secret.reveal()[18..]));
+    }
+
+    #[test]
+    fn the_hash_depends_on_the_secret_and_on_the_key() {
+        let key = |byte| TokenKey::derive(&MasterKey::from_bytes([byte; 32]));
+        let one = Secret::generate(Kind::HeaderToken).unwrap();
+        let other = Secret::generate(Kind::HeaderToken).unwrap();
+        assert!(one.hash(&key(1)).matches(&one.hash(&key(1))));
+        assert!(!one.hash(&key(1)).matches(&one.hash(&key(2))));
+        assert!(!one.hash(&key(1)).matches(&other.hash(&key(1))));
+    }
+}

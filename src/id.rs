@@ -1,0 +1,52 @@
+//! Identifiers that must not be mixed up.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// A tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TenantId(pub Uuid);
+
+impl TenantId {
+    /// Holds the audit events of callers whose tenant is not known.
+    pub const NONE: Self = Self(Uuid::nil());
+
+    /// A new tenant's id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A SCIM resource. The order of ids is the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId(pub Uuid);
+
+impl ResourceId {
+    /// A new resource's id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// Reads an id as [`fmt::Display`] writes it. Anything else names no resource.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        let mut canonical = Uuid::encode_buffer();
+        (id.hyphenated().encode_lower(&mut canonical) == text).then_some(Self(id))
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

@@ -1,0 +1,16 @@
+//! Provisor, a SCIM 2.0 service provider (RFC 7643, RFC 7644) on Postgres.
+//!
+//! ```text
+//! main -> cli -> server -> http -> { provider, auth } -> store -> scim
+//! ```
+//!
+//! - [`scim`] is the two RFCs as pure functions.
+//! - [`provider`] has one file per RFC verb; there protocol and storage meet.
+//! - [`store`] is all the SQL, [`http`] all the HTTP.
+//! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
+//!
+//! `tests/it/architecture.rs` holds the imports to this picture.
+
+pub mod audit;
+pub mod id;
+pub mod scim;

@@ -1,0 +1,2 @@
+//! Provisor.
+fn main() {}

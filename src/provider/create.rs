@@ -1,0 +1,40 @@
+//! POST (RFC 7644 section 3.3).
+
+use serde_json::{Value, json};
+
+use super::row::{name_conflict, row, take_password};
+use super::Context;
+use crate::audit::{Action, AuditEvent, Target};
+use crate::id::ResourceId;
+use crate::scim::error::ScimError;
+use crate::scim::resource::{Meta, Representation};
+use crate::scim::validate;
+
+/// Creates a resource. `active` defaults to true where the schema has it (R7643-1.1).
+///
+/// # Errors
+/// `invalidSyntax` or `invalidValue` for the body, `uniqueness` when the name is taken.
+pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, ScimError> {
+    let endpoint = context.endpoint;
+    let resource_type = &endpoint.resource_type;
+    let mut resource = validate::resource(resource_type, body)?;
+    if resource_type.core_attribute("active").is_some() {
+        resource.attributes.entry("active").or_insert(json!(true));
+    }
+    let password_hash = take_password(context, &mut resource)?;
+    let id = ResourceId::generate();
+    let row = row(context, id, &resource, password_hash);
+    let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
+    context
+        .store
+        .run(context.caller, |tenant| tenant.create_resource(&resource_type.name, id, &row, &event))
+        .map_err(|error| name_conflict(context, &resource, error.into()))?;
+    let meta = Meta {
+        resource_type: resource_type.name.clone(),
+        created: row.at,
+        last_modified: row.at,
+        location: endpoint.location(id),
+        version: 1,
+    };
+    Ok(Representation { document: row.document, meta })
+}

@@ -1,0 +1,78 @@
+//! The use cases, one file per verb of RFC 7644 section 3, where protocol and storage meet. Synchronous: the HTTP layer runs each
+//! on a blocking thread, with one connection.
+
+mod create;
+mod delete;
+mod modify;
+mod query;
+mod replace;
+mod retrieve;
+mod row;
+mod update;
+
+pub use create::create;
+pub use delete::delete;
+pub use modify::modify;
+pub use query::query;
+pub use replace::replace;
+pub use retrieve::retrieve;
+
+use std::sync::Arc;
+
+use crate::auth::Caller;
+use crate::id::ResourceId;
+use crate::scim::error::ScimError;
+use crate::scim::resource::{Meta, Representation};
+use crate::scim::resource_type::ResourceType;
+use crate::store::{Store, StoredResource};
+
+/// What every use case works with.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The type of resource.
+    pub resource_type: Arc<ResourceType>,
+    /// The URL of the collection, without a slash at the end.
+    pub url: Arc<str>,
+}
+
+impl Endpoint {
+    /// The URI of a resource.
+    fn location(&self, id: impl std::fmt::Display) -> String {
+        format!("{}/{id}", self.url)
+    }
+
+    fn meta(&self, stored: &StoredResource) -> Meta {
+        Meta {
+            resource_type: self.resource_type.name.clone(),
+            created: stored.created_at,
+            last_modified: stored.last_modified_at,
+            location: self.location(stored.id),
+            version: stored.version,
+        }
+    }
+
+    fn representation(&self, stored: StoredResource) -> Representation {
+        let meta = self.meta(&stored);
+        Representation { document: stored.document, meta }
+    }
+
+    /// The id in a URL, or the 404 for text that cannot be one.
+    fn id(&self, text: &str) -> Result<ResourceId, ScimError> {
+        ResourceId::parse(text).ok_or_else(|| self.not_found(text))
+    }
+
+    fn not_found(&self, id: &str) -> ScimError {
+        ScimError::no_such_resource(&self.resource_type.name, id)
+    }
+}
+
+/// A use case's surroundings: the database, who calls, and on which endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// On which endpoint.
+    pub endpoint: &'a Endpoint,
+}

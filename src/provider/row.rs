@@ -1,0 +1,66 @@
+//! From a resource to the row that stores it.
+
+use chrono::{SubsecRound, Utc};
+use serde_json::Value;
+
+use super::Context;
+use crate::auth::password;
+use crate::id::ResourceId;
+use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::fold;
+use crate::scim::resource::Resource;
+use crate::store::ResourceRow;
+
+/// The attribute whose value is kept as a hash at most.
+const PASSWORD: &str = "password";
+
+/// Takes the password out of a resource and hashes it where the tenant keeps passwords. Where it does not, the value is
+/// dropped at no cost.
+pub(super) fn take_password(context: &Context<'_>, resource: &mut Resource) -> Result<Option<String>, ScimError> {
+    let taken = resource.attributes.remove(PASSWORD);
+    match taken {
+        Some(Value::String(clear)) if context.caller.principal.stores_passwords() => password::hash(&clear)
+            .map(Some)
+            .map_err(|error| ScimError::new(ErrorKind::Internal, "the password could not be kept").caused_by(error.to_string())),
+        _ => Ok(None),
+    }
+}
+
+/// The row of a resource without its password.
+pub(super) fn row(context: &Context<'_>, id: ResourceId, resource: &Resource, password_hash: Option<String>) -> ResourceRow {
+    let resource_type = &context.endpoint.resource_type;
+    let mut comparable = fold::attributes(resource_type, &resource.attributes);
+    let mut take_text = |name: &str| match comparable.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let external_id = take_text("externalId");
+    let unique_name = resource_type.unique_attribute().and_then(|attribute| take_text(&attribute.name));
+    comparable.insert("schemas".into(), resource.schemas(resource_type));
+    ResourceRow {
+        unique_name,
+        external_id,
+        document: resource.document(resource_type, &id.to_string()),
+        comparable: Value::Object(comparable),
+        password_hash,
+        // What replies show has milliseconds; what filters compare must be the same instant.
+        at: Utc::now().trunc_subsecs(3),
+    }
+}
+
+/// Names the attribute in a uniqueness error. The error itself comes from the unique index, never from a look before.
+pub(super) fn name_conflict(context: &Context<'_>, resource: &Resource, error: ScimError) -> ScimError {
+    let unique = context.endpoint.resource_type.unique_attribute();
+    match unique.and_then(|attribute| Some((attribute, resource.text(&attribute.name)?))) {
+        Some((attribute, value)) if error.kind() == ErrorKind::Uniqueness => ScimError::new(
+            ErrorKind::Uniqueness,
+            format!(
+                "a {} with this {} already exists: {}",
+                context.endpoint.resource_type.name,
+                attribute.name,
+                crate::scim::error::excerpt(value)
+            ),
+        ),
+        _ => error,
+    }
+}

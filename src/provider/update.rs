@@ -1,0 +1,113 @@
+//! What PUT and PATCH share: read a state, make the next one, and write it over that state only.
+//!
+//! The first try takes no lock: two round trips, and it loses only to a change that came in between. The second holds the row, so
+//! it loses to nobody. `next` is a pure function of the state, so running it twice does no harm.
+
+use super::Context;
+use super::row::{name_conflict, row, take_password};
+use crate::audit::{Action, AuditEvent, Target};
+use crate::id::ResourceId;
+use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::precondition::Preconditions;
+use crate::scim::resource::{Representation, Resource};
+use crate::scim::validate;
+use crate::store::{Error, ResourceRow, StoredResource, TenantConn};
+
+/// The next state, ready to be written.
+struct Next {
+    row: ResourceRow,
+    event: AuditEvent,
+    resource: Resource,
+}
+
+/// Changes a resource by `next`. A change that changes nothing writes nothing: version and `lastModified` stay (R7644-3.5.2-12).
+pub(super) fn update(
+    context: &Context<'_>,
+    id: &str,
+    preconditions: &Preconditions,
+    action: Action,
+    next: impl Fn(&Resource) -> Result<Resource, ScimError>,
+) -> Result<Representation, ScimError> {
+    let endpoint = context.endpoint;
+    let found = endpoint.id(id)?;
+    let name = endpoint.resource_type.name.as_str();
+    let mut password: Option<Option<String>> = None;
+    let mut prepare = |stored: &StoredResource| -> Result<Option<Next>, ScimError> {
+        preconditions.check(stored.version)?;
+        prepare(context, found, stored, action, &next, &mut password)
+    };
+
+    let stored = context.store.read(context.caller, |tenant| tenant.resource(name, found))?;
+    let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
+    let Some(state) = prepare(&stored)? else {
+        return Ok(endpoint.representation(stored));
+    };
+    if let Some(changed) = context.store.run(context.caller, |tenant| write(context, tenant, found, &stored, &state))? {
+        return Ok(changed);
+    }
+    context.store.run(context.caller, |tenant| {
+        tenant.with_locked_resource(name, found, |tenant, stored| {
+            let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
+            let Some(state) = prepare(&stored)? else {
+                return Ok(endpoint.representation(stored));
+            };
+            write(context, tenant, found, &stored, &state)?.ok_or_else(|| {
+                ScimError::new(ErrorKind::Internal, "the resource changed although it was locked")
+            })
+        })
+    })
+}
+
+fn prepare(
+    context: &Context<'_>,
+    id: ResourceId,
+    stored: &StoredResource,
+    action: Action,
+    next: &impl Fn(&Resource) -> Result<Resource, ScimError>,
+    password: &mut Option<Option<String>>,
+) -> Result<Option<Next>, ScimError> {
+    let resource_type = &context.endpoint.resource_type;
+    let before = Resource::from_document(&stored.document)
+        .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
+    let mut after = next(&before)?;
+    validate::immutables(resource_type, &before, &after)?;
+    // Hashing is slow: once, before any lock is held.
+    let hash = match password {
+        Some(hash) => {
+            after.attributes.remove("password");
+            hash.clone()
+        }
+        None => password.insert(take_password(context, &mut after)?).clone(),
+    };
+    if after == before && hash.is_none() {
+        return Ok(None);
+    }
+    let event = AuditEvent::new(action, Target::new(resource_type.name.as_str(), id))
+        .difference(&before, &after, hash.is_some());
+    let row = row(context, id, &after, hash);
+    Ok(Some(Next { row, event, resource: after }))
+}
+
+/// Writes the state over the one it was made from. `None` when that one is no longer current.
+fn write(
+    context: &Context<'_>,
+    tenant: &mut TenantConn<'_>,
+    id: ResourceId,
+    stored: &StoredResource,
+    next: &Next,
+) -> Result<Option<Representation>, ScimError> {
+    let endpoint = context.endpoint;
+    let written = tenant
+        .update_resource(&endpoint.resource_type.name, id, stored.version, &next.row, &next.event)
+        .map_err(|error: Error| name_conflict(context, &next.resource, error.into()))?;
+    if !written {
+        return Ok(None);
+    }
+    let changed = StoredResource {
+        version: stored.version + 1,
+        last_modified_at: next.row.at,
+        document: next.row.document.clone(),
+        ..stored.clone()
+    };
+    Ok(Some(endpoint.representation(changed)))
+}

@@ -1,0 +1,76 @@
+//! Filters (RFC 7644 section 3.4.2.2). Text becomes a [`Filter`] by grammar alone, a [`Filter`] becomes a
+//! [`Condition`] by the schema, and a [`Condition`] is what `evaluate` and the SQL compiler both read.
+//!
+//! ```text
+//! filter    = and *(SP "or" SP and)
+//! and       = unary *(SP "and" SP unary)
+//! unary     = "not" *SP "(" filter ")" / "(" filter ")" / valuePath / attrExp
+//! valuePath = attrPath "[" filter "]" [ "." name SP compareOp SP compValue ]   ; the tail is Entra's
+//! attrExp   = attrPath SP "pr" / attrPath SP compareOp SP compValue
+//! compareOp = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "ge" / "lt" / "le"
+//! compValue = false / null / true / number / string / word                     ; the bare word is a leniency
+//! ```
+
+mod condition;
+mod evaluate;
+mod lexer;
+mod parser;
+mod resolve;
+
+pub use condition::{Comparison, Condition, Literal, Test};
+pub use evaluate::{matches, matches_element};
+pub use parser::{parse, parse_path};
+pub use resolve::{resolve, resolve_element};
+
+use serde_json::Value;
+
+/// A comparison operator other than `pr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// equal
+    Eq,
+    /// not equal
+    Ne,
+    /// contains
+    Co,
+    /// starts with
+    Sw,
+    /// ends with
+    Ew,
+    /// greater than
+    Gt,
+    /// greater than or equal
+    Ge,
+    /// less than
+    Lt,
+    /// less than or equal
+    Le,
+}
+
+/// A filter as written. Its `Display` is again a filter that parses to the same.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// All hold.
+    And(Vec<Filter>),
+    /// One holds.
+    Or(Vec<Filter>),
+    /// It does not hold.
+    Not(Box<Filter>),
+    /// `path pr`
+    Present(String),
+    /// `path op value`
+    Compare(String, Operator, Value),
+    /// `path[filter]`: one element satisfies the whole filter.
+    ValuePath(String, Box<Filter>),
+}
+
+/// A PATCH path as written (RFC 7644 section 3.5.2): `attrPath / valuePath [subAttr]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchPath {
+    /// The attribute path before any bracket.
+    pub attribute: String,
+    /// What stands between the brackets.
+    pub filter: Option<Filter>,
+    /// The name behind the closing bracket.
+    pub sub_attribute: Option<String>,
+}

@@ -1,0 +1,179 @@
+//! Reading a request body: JSON with a bound on depth and members, without duplicate names and without U+0000, which Postgres
+//! text cannot hold.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::error::{ErrorKind, ScimError};
+use super::limits;
+
+/// Reads one JSON document.
+///
+/// # Errors
+/// `invalidSyntax` when the text is not JSON, is nested or populated beyond [`limits`], or repeats a name (RFC 7643 section 2.1:
+/// names are case-insensitive, so `userName` and `USERNAME` repeat). `invalidValue` when a text holds U+0000.
+pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
+    let mut budget = Budget {
+        keys: limits::JSON_KEYS,
+        nul: false,
+    };
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Node {
+        budget: &mut budget,
+        depth: 0,
+    }
+    .deserialize(&mut reader)
+    .and_then(|value| reader.end().map(|()| value))
+    .map_err(|error| ScimError::invalid_syntax(format!("the body is not acceptable JSON: {error}")))?;
+    if budget.nul {
+        return Err(ScimError::new(
+            ErrorKind::InvalidValue,
+            "text must not contain the character U+0000",
+        ));
+    }
+    Ok(value)
+}
+
+struct Budget {
+    keys: usize,
+    nul: bool,
+}
+
+struct Node<'b> {
+    budget: &'b mut Budget,
+    depth: usize,
+}
+
+impl Node<'_> {
+    fn child(&mut self) -> Node<'_> {
+        Node {
+            budget: self.budget,
+            depth: self.depth + 1,
+        }
+    }
+
+    fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
+        if self.depth < limits::JSON_DEPTH {
+            return Ok(());
+        }
+        Err(E::custom(format_args!(
+            "nested deeper than {} levels",
+            limits::JSON_DEPTH
+        )))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        self.visit_string(text.to_owned())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        self.budget.nul |= text.contains('\0');
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Value, A::Error> {
+        self.check_depth()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(self.child())? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
+        self.check_depth()?;
+        let mut object = Map::<String, Value>::new();
+        while let Some(name) = members.next_key::<String>()? {
+            self.budget.keys = self
+                .budget
+                .keys
+                .checked_sub(1)
+                .ok_or_else(|| A::Error::custom(format_args!("more than {} members in all", limits::JSON_KEYS)))?;
+            self.budget.nul |= name.contains('\0');
+            if object.keys().any(|known| known.eq_ignore_ascii_case(&name)) {
+                return Err(A::Error::custom(format_args!(
+                    "the name '{name}' occurs twice in one object"
+                )));
+            }
+            let value = members.next_value_seed(self.child())?;
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// The member of this name, in any case (RFC 7643 section 2.1).
+#[must_use]
+pub fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    object.get(name).or_else(|| {
+        object
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_repeated_in_another_case_is_refused() {
+        let error = parse(br#"{"userName":"a","USERNAME":"b"}"#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidSyntax);
+    }
+
+    #[test]
+    fn depth_and_member_count_are_bounded() {
+        let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
+        assert_eq!(parse(deep.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidSyntax);
+        let wide: Vec<String> = (0..=limits::JSON_KEYS).map(|n| format!("{{\"k{n}\":1}}")).collect();
+        let wide = format!("[{}]", wide.join(","));
+        assert_eq!(parse(wide.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidSyntax);
+    }
+
+    #[test]
+    fn nul_is_an_invalid_value() {
+        assert_eq!(parse(br#"{"a":"\u0000"}"#).unwrap_err().kind(), ErrorKind::InvalidValue);
+    }
+}

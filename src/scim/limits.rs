@@ -1,0 +1,22 @@
+//! What one message may contain. Beyond a limit the request is refused; nothing is cut short silently.
+
+/// Nesting of objects and arrays in a request body.
+pub const JSON_DEPTH: usize = 32;
+/// Object members in a request body, all levels together.
+pub const JSON_KEYS: usize = 10_000;
+/// Bytes of a `filter`.
+pub const FILTER_BYTES: usize = 4_096;
+/// Nesting of groups, `not` and value paths in a filter.
+pub const FILTER_DEPTH: usize = 16;
+/// Comparisons and logical operators in a filter.
+pub const FILTER_NODES: usize = 64;
+/// Bytes of one attribute path.
+pub const PATH_BYTES: usize = 512;
+/// Operations in one PATCH request.
+pub const PATCH_OPERATIONS: usize = 1_000;
+/// Values of one multi-valued attribute.
+pub const VALUES_PER_ATTRIBUTE: usize = 100;
+/// Resources on a page when the client names no `count` (RFC 7644 section 3.4.2.4).
+pub const DEFAULT_PAGE_SIZE: usize = 100;
+/// Resources on a page at most; advertised as `filter.maxResults`.
+pub const MAX_PAGE_SIZE: usize = 1_000;

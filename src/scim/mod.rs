@@ -1,0 +1,28 @@
+//! RFC 7643 and RFC 7644 as pure functions: no HTTP, no SQL, no clock.
+//!
+//! | part | RFC |
+//! | --- | --- |
+//! | [`schema`], [`resource_type`], [`registry`], [`urn`] | 7643 sections 2, 6, 7 |
+//! | [`path`], [`filter`] | 7644 sections 3.10, 3.4.2.2 |
+//! | [`json`], [`validate`], [`resource`] | 7643 sections 2, 3; 7644 sections 3.3, 3.5.1 |
+//! | [`patch`] | 7644 section 3.5.2 |
+//! | [`project`], [`search`] | 7644 sections 3.9, 3.4 |
+//! | [`fold`] | the comparison form that filters read |
+//! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
+
+pub mod error;
+pub mod fold;
+pub mod json;
+pub mod leniency;
+pub mod limits;
+pub mod path;
+pub mod precondition;
+pub mod project;
+pub mod registry;
+pub mod resource;
+pub mod resource_type;
+pub mod schema;
+pub mod search;
+pub mod service_provider_config;
+pub mod urn;
+pub mod validate;

@@ -1,0 +1,157 @@
+//! A resource in canonical form, its stored document, and its representation with `meta` (RFC 7643 section 3).
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+use super::resource_type::ResourceType;
+
+/// A resource's attributes in canonical form: names in the schema's case, no nulls, extensions under their URI.
+/// `id`, `schemas` and `meta` are not among them; `externalId` is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resource {
+    /// The attributes.
+    pub attributes: Map<String, Value>,
+}
+
+impl Resource {
+    /// Reads a document that [`Resource::document`] has written.
+    ///
+    /// # Errors
+    /// When the text is no such document.
+    pub fn from_document(document: &str) -> Result<Self, serde_json::Error> {
+        let mut attributes: Map<String, Value> = serde_json::from_str(document)?;
+        attributes.remove("id");
+        attributes.remove("schemas");
+        Ok(Self { attributes })
+    }
+
+    /// The JSON text that is stored and returned: `schemas`, `id`, `externalId`, then the attributes in the order of the
+    /// schemas. Only `meta` and what is derived from other resources is missing; see [`Representation`].
+    #[must_use]
+    pub fn document(&self, resource_type: &ResourceType, id: &str) -> String {
+        let mut text = String::with_capacity(1_024);
+        text.push_str("{\"schemas\":");
+        push_json(&mut text, &self.schemas(resource_type));
+        text.push_str(",\"id\":");
+        push_json(&mut text, &Value::String(id.to_owned()));
+        let names = resource_type
+            .common_attributes()
+            .iter()
+            .chain(&resource_type.schema.attributes)
+            .map(|attribute| attribute.name.as_str())
+            .chain(
+                resource_type
+                    .extensions
+                    .iter()
+                    .map(|extension| extension.schema.id.as_str()),
+            );
+        for name in names {
+            if let Some(value) = self.attributes.get(name) {
+                text.push(',');
+                push_json(&mut text, &Value::String(name.to_owned()));
+                text.push(':');
+                push_json(&mut text, value);
+            }
+        }
+        text.push('}');
+        text
+    }
+
+    /// The schemas that have data, the base schema first (R7643-3-1).
+    #[must_use]
+    pub fn schemas(&self, resource_type: &ResourceType) -> Value {
+        let extensions = resource_type.extensions.iter().map(|extension| &extension.schema.id);
+        std::iter::once(&resource_type.schema.id)
+            .chain(extensions.filter(|uri| self.attributes.contains_key(*uri)))
+            .map(|uri| Value::String(uri.clone()))
+            .collect()
+    }
+
+    /// The text of a singular attribute, where it has one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).and_then(Value::as_str)
+    }
+}
+
+fn push_json(text: &mut String, value: &Value) {
+    use std::fmt::Write;
+    // Writing to a String does not fail.
+    let _ = write!(text, "{value}");
+}
+
+/// What the server knows about a resource (RFC 7643 section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Name of the resource type.
+    pub resource_type: String,
+    /// When it was created.
+    pub created: DateTime<Utc>,
+    /// When it was last changed.
+    pub last_modified: DateTime<Utc>,
+    /// Its URI.
+    pub location: String,
+    /// Number of its state, counted from 1.
+    pub version: i64,
+}
+
+impl Meta {
+    /// The weak entity tag of this state, as `meta.version` and the `ETag` header show it (RFC 7644 section 3.14).
+    #[must_use]
+    pub fn entity_tag(&self) -> String {
+        entity_tag(self.version)
+    }
+
+    /// The `meta` attribute.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::json!({
+            "resourceType": self.resource_type,
+            "created": timestamp(self.created),
+            "lastModified": timestamp(self.last_modified),
+            "location": self.location,
+            "version": self.entity_tag(),
+        })
+    }
+}
+
+/// The weak entity tag of a version.
+#[must_use]
+pub fn entity_tag(version: i64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// An instant as `meta` shows it: milliseconds, UTC, `Z`.
+#[must_use]
+pub fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A stored document together with its `meta`: what a client sees.
+#[derive(Debug, Clone)]
+pub struct Representation {
+    /// The text of [`Resource::document`].
+    pub document: String,
+    /// The `meta` that belongs to it.
+    pub meta: Meta,
+}
+
+impl Representation {
+    /// Appends the complete JSON text without parsing the document.
+    pub fn push_to(&self, text: &mut String) {
+        text.push_str(self.document.strip_suffix('}').unwrap_or(&self.document));
+        text.push_str(",\"meta\":");
+        push_json(text, &self.meta.to_json());
+        text.push('}');
+    }
+
+    /// The complete object.
+    ///
+    /// # Errors
+    /// When the stored document is not JSON.
+    pub fn to_json(&self) -> Result<Map<String, Value>, serde_json::Error> {
+        let mut object: Map<String, Value> = serde_json::from_str(&self.document)?;
+        object.insert("meta".into(), self.meta.to_json());
+        Ok(object)
+    }
+}

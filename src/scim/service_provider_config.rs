@@ -1,0 +1,31 @@
+//! What this service provider supports (RFC 7643 section 5). Numbers are sent also for what is off, because strict clients
+//! otherwise fall back to the least.
+
+use serde_json::{Value, json};
+
+use super::{limits, urn};
+
+/// The representation of `/ServiceProviderConfig`; `changes_passwords` says whether the caller's tenant keeps passwords.
+#[must_use]
+pub fn to_json(base_url: &str, changes_passwords: bool) -> Value {
+    json!({
+        "schemas": [urn::SERVICE_PROVIDER_CONFIG],
+        "patch": {"supported": true},
+        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "filter": {"supported": true, "maxResults": limits::MAX_PAGE_SIZE},
+        "changePassword": {"supported": changes_passwords},
+        "sort": {"supported": false},
+        "etag": {"supported": true},
+        "authenticationSchemes": [{
+            "type": "oauthbearertoken",
+            "name": "Bearer token",
+            "description": "A header token sent as 'Authorization: Bearer TOKEN'; clients that cannot add 'Bearer' send the token alone.",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{base_url}/ServiceProviderConfig"),
+        },
+    })
+}

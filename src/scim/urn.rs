@@ -1,0 +1,29 @@
+//! The URIs that RFC 7643 section 10.3 and RFC 7644 section 8.2 register, and how they are compared.
+
+/// Core `User` (RFC 7643 section 4.1).
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// Core `Group` (RFC 7643 section 4.2).
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// Enterprise extension of `User` (RFC 7643 section 4.3).
+pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// Service provider configuration (RFC 7643 section 5).
+pub const SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+/// Resource type (RFC 7643 section 6).
+pub const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+/// Schema definition (RFC 7643 section 7).
+pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// Query answer (RFC 7644 section 3.4.2).
+pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// Query by POST (RFC 7644 section 3.4.3).
+pub const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+/// PATCH body (RFC 7644 section 3.5.2).
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// Error body (RFC 7644 section 3.12).
+pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// Whether two schema URIs are the same; URNs compare without regard to case.
+#[must_use]
+pub fn same(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}

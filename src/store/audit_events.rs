@@ -1,0 +1,167 @@
+//! The audit log. A change is recorded by the statement or transaction that makes it, refusals in batches afterwards.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Json, Nullable, Text, Timestamptz};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::schema::audit_events;
+use super::{Gate, TenantConn};
+use crate::audit::AuditEvent;
+use crate::auth::Caller;
+
+/// An entry as stored.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events)]
+pub struct AuditRow {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The entry's id; ids follow the time.
+    pub id: Uuid,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// What was done: the code of an `Action`.
+    pub action: String,
+    /// What kind of caller did it.
+    pub actor_kind: String,
+    /// The caller's credential.
+    pub actor_id: String,
+    /// The name of that credential.
+    pub actor_name: String,
+    /// What kind of thing it was done to.
+    pub target_type: String,
+    /// The thing's id.
+    pub target_id: String,
+    /// The touched attributes as they were.
+    pub before: Option<Value>,
+    /// The touched attributes as they are now.
+    pub after: Option<Value>,
+    /// Why, for a refusal.
+    pub detail: Option<String>,
+    /// The request.
+    pub request_id: String,
+    /// Where it came from.
+    pub address: Option<String>,
+}
+
+/// A refusal to be recorded.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Whose request it was.
+    pub caller: Caller,
+    /// What was refused.
+    pub event: AuditEvent,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An entry about to be written, with what the caller adds to the event.
+pub(super) struct Draft(AuditRow);
+
+impl Draft {
+    pub(super) fn new(caller: &Caller, event: &AuditEvent) -> Self {
+        Self::at(caller, event, Utc::now())
+    }
+
+    fn at(caller: &Caller, event: &AuditEvent, at: DateTime<Utc>) -> Self {
+        let actor = caller.principal.actor();
+        Self(AuditRow {
+            tenant_id: caller.principal.tenant().0,
+            id: Uuid::now_v7(),
+            occurred_at: at.trunc_subsecs(3),
+            action: event.action.code().to_owned(),
+            actor_kind: actor.kind.code().to_owned(),
+            actor_id: actor.id.clone(),
+            actor_name: actor.name.clone(),
+            target_type: event.target.kind.clone(),
+            target_id: event.target.id.clone(),
+            before: event.before.clone(),
+            after: event.after.clone(),
+            detail: event.detail.clone(),
+            request_id: caller.request_id.to_string(),
+            address: caller.address.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// Writes the entry by a statement of its own.
+    pub(super) fn insert(&self, pg: &mut PgConnection) -> QueryResult<()> {
+        diesel::insert_into(audit_events::table).values(&self.0).execute(pg).map(drop)
+    }
+
+    /// Appends to a statement the insertion of this entry for each row of the common table expression `changed`. `before` and
+    /// `after` are SQL over `changed`; without, the event's own are taken.
+    pub(super) fn push_insert<'b>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, Pg>,
+        before: Option<&'static str>,
+        after: Option<&'static str>,
+    ) -> QueryResult<()> {
+        use diesel::sql_types::Uuid as SqlUuid;
+        out.push_sql(
+            "INSERT INTO audit_events (tenant_id, id, occurred_at, action, actor_kind, actor_id, actor_name, target_type, \
+             target_id, request_id, address, before, after) SELECT ",
+        );
+        out.push_bind_param::<SqlUuid, _>(&self.0.tenant_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&self.0.id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Timestamptz, _>(&self.0.occurred_at)?;
+        let texts = [
+            &self.0.action,
+            &self.0.actor_kind,
+            &self.0.actor_id,
+            &self.0.actor_name,
+            &self.0.target_type,
+            &self.0.target_id,
+            &self.0.request_id,
+        ];
+        for text in texts {
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(text)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.0.address)?;
+        for (sql, value) in [(before, &self.0.before), (after, &self.0.after)] {
+            out.push_sql(", ");
+            match sql {
+                Some(sql) => out.push_sql(sql),
+                None => out.push_bind_param::<Nullable<Json>, _>(value)?,
+            }
+        }
+        out.push_sql(" FROM changed");
+        Ok(())
+    }
+}
+
+impl Gate<'_> {
+    /// Records refusals.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn record_refusals(&mut self, refusals: &[Refused]) -> Result<(), Error> {
+        let rows: Vec<AuditRow> =
+            refusals.iter().map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0).collect();
+        diesel::insert_into(audit_events::table).values(&rows).execute(self.pg)?;
+        Ok(())
+    }
+}
+
+impl TenantConn<'_> {
+    /// The tenant's entries, the newest first.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn audit_events(&mut self, limit: i64) -> Result<Vec<AuditRow>, Error> {
+        let query = audit_events::table
+            .filter(audit_events::tenant_id.eq(self.tenant().0))
+            .order(audit_events::id.desc())
+            .limit(limit)
+            .select(AuditRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+}

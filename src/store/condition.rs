@@ -1,0 +1,350 @@
+//! From a filter's [`Condition`] to SQL over `resources`. `scim::filter::matches` says what each must mean; a property test holds
+//! the two together.
+//!
+//! Equality is containment in `comparable`, which one GIN index answers for every attribute, and containment of one element is
+//! exactly what a value path asks. Attributes with a column of their own use the column. SQL is three-valued and SCIM is not:
+//! only `Not` says `IS NOT TRUE`, because leaves that said it could use no index.
+
+use serde_json::{Map, Value, json};
+
+use super::predicate::Predicate;
+use crate::id::ResourceId;
+use crate::scim::filter::{Comparison, Condition, Literal, Test};
+use crate::scim::fold;
+use crate::scim::path::AttributeRef;
+use crate::scim::resource_type::ResourceType;
+use crate::scim::schema::{Attribute, Schema, Type};
+
+/// Compiles a condition on resources of this type, whose URIs start with `location_prefix`.
+pub(super) fn compile(condition: &Condition<'_>, resource_type: &ResourceType, location_prefix: &str) -> Predicate {
+    let mut compiler = Compiler { resource_type, location_prefix, sql: Predicate::default() };
+    compiler.condition(condition, Scope::Row);
+    compiler.sql
+}
+
+/// What attribute names are looked up in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// A row of `resources`.
+    Row,
+    /// An element of a multi-valued attribute: the column `held`.
+    Element,
+}
+
+/// How an attribute that has a column is compared.
+#[derive(Clone, Copy)]
+enum Column {
+    Id,
+    Text(&'static str),
+    Location,
+    Time(&'static str),
+}
+
+struct Compiler<'a> {
+    resource_type: &'a ResourceType,
+    location_prefix: &'a str,
+    sql: Predicate,
+}
+
+impl Compiler<'_> {
+    fn condition(&mut self, condition: &Condition<'_>, scope: Scope) {
+        match condition {
+            Condition::And(parts) => self.join(parts, " AND ", scope),
+            Condition::Or(parts) => self.join(parts, " OR ", scope),
+            Condition::Not(inner) => {
+                self.sql.sql("((");
+                self.condition(inner, scope);
+                self.sql.sql(") IS NOT TRUE)");
+            }
+            Condition::Test(test) if scope == Scope::Element => self.element_test(test),
+            Condition::Test(test) => self.row_test(test),
+            Condition::ExtensionPresent(schema) => {
+                self.sql.count_test();
+                self.sql.sql("(comparable -> ").text(schema.id.as_str()).sql(") IS NOT NULL");
+            }
+            Condition::Element(attribute, inner) => self.element(*attribute, inner),
+        }
+    }
+
+    fn join(&mut self, parts: &[Condition<'_>], operator: &'static str, scope: Scope) {
+        self.sql.sql("(");
+        for (position, part) in parts.iter().enumerate() {
+            if position > 0 {
+                self.sql.sql(operator);
+            }
+            self.condition(part, scope);
+        }
+        self.sql.sql(")");
+    }
+
+    fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
+        if let Some(element) = equalities(inner) {
+            self.sql.count_test();
+            let held = if attribute.attribute.multi_valued { json!([element]) } else { element };
+            self.sql.sql("comparable @> ").json(nested(attribute, held));
+            return;
+        }
+        if attribute.attribute.multi_valued {
+            self.elements_of(attribute);
+        } else {
+            self.sql.sql("EXISTS (SELECT 1 FROM (SELECT ");
+            self.json_of(attribute.extension, &attribute.attribute.name);
+            self.sql.sql(" AS held) AS element WHERE held IS NOT NULL AND ");
+        }
+        self.condition(inner, Scope::Element);
+        self.sql.sql(")");
+    }
+
+    fn elements_of(&mut self, attribute: AttributeRef<'_>) {
+        self.sql.sql("EXISTS (SELECT 1 FROM jsonb_array_elements(");
+        self.json_of(attribute.extension, &attribute.attribute.name);
+        self.sql.sql(") AS element(held) WHERE ");
+    }
+
+    /// The value of an attribute as `jsonb`.
+    fn json_of(&mut self, extension: Option<&Schema>, name: &str) {
+        self.sql.sql("comparable");
+        if let Some(schema) = extension {
+            self.sql.sql(" -> ").text(schema.id.as_str());
+        }
+        self.sql.sql(" -> ").text(name);
+    }
+
+    fn row_test(&mut self, test: &Test<'_>) {
+        self.sql.count_test();
+        if let Some(column) = self.column(test.attribute) {
+            return self.column_test(column, &test.comparison);
+        }
+        let attribute = test.attribute;
+        if let Comparison::Equals(literal) = &test.comparison {
+            let value = json_of(literal);
+            let value = match attribute.sub_attribute {
+                Some(part) => json!({ &part.name: value }),
+                None => value,
+            };
+            let value = if attribute.attribute.multi_valued { json!([value]) } else { value };
+            self.sql.sql("comparable @> ").json(nested(attribute, value));
+        } else if attribute.attribute.multi_valued && attribute.sub_attribute.is_none() && is_present(test) {
+            self.sql.sql("(");
+            self.json_of(attribute.extension, &attribute.attribute.name);
+            self.sql.sql(") IS NOT NULL");
+        } else if attribute.attribute.multi_valued {
+            self.elements_of(attribute);
+            self.compare(&|compiler, form| compiler.held(attribute.sub_attribute, form), &test.comparison);
+            self.sql.sql(")");
+        } else {
+            self.compare(&|compiler, form| compiler.singular(attribute, form), &test.comparison);
+        }
+    }
+
+    fn element_test(&mut self, test: &Test<'_>) {
+        self.sql.count_test();
+        let part = test.attribute.sub_attribute;
+        if let Comparison::Equals(literal) = &test.comparison {
+            let value = json_of(literal);
+            let value = match part {
+                Some(part) => json!({ &part.name: value }),
+                None => value,
+            };
+            self.sql.sql("held @> ").json(value);
+        } else {
+            self.compare(&|compiler, form| compiler.held(part, form), &test.comparison);
+        }
+    }
+
+    /// The element `held`, or a part of it.
+    fn held(&mut self, part: Option<&Attribute>, form: Form) {
+        match (part, form) {
+            (Some(part), Form::Json) => self.sql.sql("held -> ").text(part.name.as_str()),
+            (Some(part), Form::Text) => self.sql.sql("held ->> ").text(part.name.as_str()),
+            (None, Form::Json) => self.sql.sql("held"),
+            (None, Form::Text) => self.sql.sql("held #>> '{}'"),
+        };
+    }
+
+    /// The value of a singular attribute or of a part of it.
+    fn singular(&mut self, attribute: AttributeRef<'_>, form: Form) {
+        let arrow = match form {
+            Form::Json => " -> ",
+            Form::Text => " ->> ",
+        };
+        self.sql.sql("comparable");
+        if let Some(schema) = attribute.extension {
+            self.sql.sql(" -> ").text(schema.id.as_str());
+        }
+        match attribute.sub_attribute {
+            Some(part) => {
+                self.sql.sql(" -> ").text(attribute.attribute.name.as_str());
+                self.sql.sql(arrow).text(part.name.as_str());
+            }
+            None => {
+                self.sql.sql(arrow).text(attribute.attribute.name.as_str());
+            }
+        }
+    }
+
+    /// A comparison other than equality of what `value` appends.
+    fn compare(&mut self, value: &dyn Fn(&mut Self, Form), comparison: &Comparison) {
+        match comparison {
+            Comparison::Present => {
+                self.sql.sql("(");
+                value(self, Form::Json);
+                self.sql.sql(") IS NOT NULL");
+            }
+            Comparison::Contains(text) => {
+                self.sql.sql("strpos(");
+                value(self, Form::Text);
+                self.sql.sql(", ").text(text.as_str()).sql(") > 0");
+            }
+            Comparison::StartsWith(text) => {
+                self.sql.sql("starts_with(");
+                value(self, Form::Text);
+                self.sql.sql(", ").text(text.as_str()).sql(")");
+            }
+            Comparison::EndsWith(text) => {
+                self.sql.sql("right(");
+                value(self, Form::Text);
+                self.sql.sql(", char_length(").text(text.as_str()).sql(")) = ").text(text.as_str());
+            }
+            Comparison::Equals(literal) => self.order(value, " = ", literal),
+            Comparison::Greater(literal) => self.order(value, " > ", literal),
+            Comparison::GreaterOrEqual(literal) => self.order(value, " >= ", literal),
+            Comparison::Less(literal) => self.order(value, " < ", literal),
+            Comparison::LessOrEqual(literal) => self.order(value, " <= ", literal),
+        }
+    }
+
+    fn order(&mut self, value: &dyn Fn(&mut Self, Form), operator: &'static str, literal: &Literal) {
+        self.sql.sql("(");
+        value(self, Form::Text);
+        match literal {
+            Literal::Text(text) => self.sql.sql(") COLLATE \"C\"").sql(operator).text(text.as_str()),
+            Literal::Number(number) => {
+                self.sql.sql(")::numeric").sql(operator).text(number.to_string()).sql("::numeric")
+            }
+            Literal::Boolean(flag) => {
+                self.sql.sql(")::boolean").sql(operator).sql(if *flag { "true" } else { "false" })
+            }
+        };
+    }
+
+    /// The column of an attribute that has one.
+    fn column(&self, attribute: AttributeRef<'_>) -> Option<Column> {
+        if attribute.extension.is_some() {
+            return None;
+        }
+        if self.resource_type.unique_attribute().is_some_and(|unique| unique == attribute.attribute) {
+            return Some(Column::Text("unique_name"));
+        }
+        match (attribute.attribute.name.as_str(), attribute.sub_attribute.map(|part| part.name.as_str())) {
+            ("id", None) => Some(Column::Id),
+            ("externalId", None) => Some(Column::Text("external_id")),
+            ("meta", None | Some("resourceType")) => Some(Column::Text("resource_type")),
+            ("meta", Some("version")) => Some(Column::Text("'W/\"' || version || '\"'")),
+            ("meta", Some("location")) => Some(Column::Location),
+            ("meta", Some("created")) => Some(Column::Time("created_at")),
+            ("meta", Some("lastModified")) => Some(Column::Time("last_modified_at")),
+            _ => None,
+        }
+    }
+
+    fn column_test(&mut self, column: Column, comparison: &Comparison) {
+        match (column, comparison) {
+            (Column::Id, Comparison::Equals(Literal::Text(text))) => match ResourceId::parse(text) {
+                Some(ResourceId(id)) => {
+                    self.sql.sql("id = ").id(id);
+                }
+                None => {
+                    self.sql.sql("false");
+                }
+            },
+            (Column::Id, comparison) => self.compare(&|compiler, _| drop(compiler.sql.sql("id::text")), comparison),
+            // The bare column, so that its index serves.
+            (Column::Text(column @ ("unique_name" | "external_id")), Comparison::Equals(Literal::Text(text))) => {
+                self.sql.sql(column).sql(" = ").text(text.as_str());
+            }
+            (Column::Text(column), comparison) => {
+                self.compare(&|compiler, _| drop(compiler.sql.sql(column)), comparison);
+            }
+            (Column::Location, comparison) => {
+                let prefix = self.location_prefix.to_owned();
+                self.compare(&|compiler, _| drop(compiler.sql.text(prefix.as_str()).sql(" || id::text")), comparison);
+            }
+            (Column::Time(column), comparison) => self.time_test(column, comparison),
+        }
+    }
+
+    fn time_test(&mut self, column: &'static str, comparison: &Comparison) {
+        let (operator, literal) = match comparison {
+            Comparison::Equals(literal) => (" = ", literal),
+            Comparison::Greater(literal) => (" > ", literal),
+            Comparison::GreaterOrEqual(literal) => (" >= ", literal),
+            Comparison::Less(literal) => (" < ", literal),
+            Comparison::LessOrEqual(literal) => (" <= ", literal),
+            // Every resource has its times; text comparisons have been refused before.
+            Comparison::Present => {
+                self.sql.sql("true");
+                return;
+            }
+            Comparison::Contains(_) | Comparison::StartsWith(_) | Comparison::EndsWith(_) => {
+                self.sql.sql("false");
+                return;
+            }
+        };
+        match literal {
+            Literal::Text(text) => match fold::date_time(text) {
+                Some(time) => self.sql.sql(column).sql(operator).time(time),
+                None => self.sql.sql("false"),
+            },
+            _ => self.sql.sql("false"),
+        };
+    }
+}
+
+/// In which form a value is read out of `jsonb`.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Text,
+}
+
+fn is_present(test: &Test<'_>) -> bool {
+    test.comparison == Comparison::Present
+}
+
+fn json_of(literal: &Literal) -> Value {
+    match literal {
+        Literal::Text(text) => json!(text),
+        Literal::Boolean(flag) => json!(flag),
+        Literal::Number(number) => Value::Number(number.clone()),
+    }
+}
+
+/// The document that contains just this value of the attribute.
+fn nested(attribute: AttributeRef<'_>, value: Value) -> Value {
+    let inner = json!({ &attribute.attribute.name: value });
+    match attribute.extension {
+        Some(schema) => json!({ &schema.id: inner }),
+        None => inner,
+    }
+}
+
+/// The element that a conjunction of equalities on different sub-attributes describes: containment of it is the conjunction.
+fn equalities(condition: &Condition<'_>) -> Option<Value> {
+    let single = std::slice::from_ref(condition);
+    let parts = match condition {
+        Condition::And(parts) => parts.as_slice(),
+        _ => single,
+    };
+    let mut element = Map::new();
+    for part in parts {
+        let Condition::Test(Test { attribute, comparison: Comparison::Equals(literal) }) = part else {
+            return None;
+        };
+        let name = &attribute.sub_attribute.filter(|part| part.kind != Type::Complex)?.name;
+        if element.insert(name.clone(), json_of(literal)).is_some() {
+            return None;
+        }
+    }
+    (!element.is_empty()).then_some(Value::Object(element))
+}

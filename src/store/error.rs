@@ -1,0 +1,84 @@
+//! What can go wrong in the database, as the layers above need to know it.
+
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+use crate::scim::error::{ErrorKind, ScimError};
+
+/// Seconds after which a client may try again when the database is away.
+pub const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// A failed database operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A constraint refused the row.
+    #[error("constraint {constraint} refused the row")]
+    Conflict {
+        /// Its name in the migrations.
+        constraint: String,
+    },
+    /// There is no connection, or it broke.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The statement took longer than it may.
+    #[error("the statement took too long")]
+    Timeout,
+    /// Anything else is a fault of ours.
+    #[error(transparent)]
+    Database(Diesel),
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        let Diesel::DatabaseError(kind, information) = &error else {
+            return match error {
+                Diesel::BrokenTransactionManager => Self::Unavailable("transaction lost".into()),
+                other => Self::Database(other),
+            };
+        };
+        match kind {
+            DatabaseErrorKind::UniqueViolation => {
+                Self::Conflict { constraint: information.constraint_name().unwrap_or_default().to_owned() }
+            }
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                Self::Unavailable(information.message().to_owned())
+            }
+            DatabaseErrorKind::Unknown if information.message().contains("statement timeout") => Self::Timeout,
+            DatabaseErrorKind::Unknown if lost(information.message()) => {
+                Self::Unavailable(information.message().to_owned())
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// What Postgres and libpq say when the server went away, starts or stops, or has no connection left.
+fn lost(message: &str) -> bool {
+    const SIGNS: [&str; 9] = [
+        "terminating connection",
+        "server closed the connection",
+        "connection to server",
+        "no connection to the server",
+        "could not receive data",
+        "could not send data",
+        "the database system is",
+        "lock timeout",
+        "No space left",
+    ];
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+impl From<Error> for ScimError {
+    fn from(error: Error) -> Self {
+        let (kind, detail) = match &error {
+            Error::Conflict { constraint } if constraint == "resources_unique_name" => {
+                (ErrorKind::Uniqueness, "another resource has this name already")
+            }
+            Error::Conflict { .. } | Error::Database(_) => {
+                (ErrorKind::Internal, "the server failed to carry out the request")
+            }
+            Error::Unavailable(_) => (ErrorKind::Unavailable, "the database is not available; try again"),
+            Error::Timeout => (ErrorKind::TooMany, "the query takes too long; narrow it with an indexed attribute"),
+        };
+        Self::new(kind, detail).caused_by(error)
+    }
+}

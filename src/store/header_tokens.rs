@@ -1,0 +1,226 @@
+//! Header tokens.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::audit_events::Draft;
+use super::error::Error;
+use super::schema::{header_tokens, tenants};
+use super::{Gate, TenantConn};
+use crate::audit::AuditEvent;
+use crate::id::TenantId;
+
+/// A header token as stored.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = header_tokens)]
+pub struct TokenRow {
+    /// The public id, part of the token.
+    pub id: String,
+    /// The tenant it belongs to.
+    pub tenant_id: Uuid,
+    /// The name that people gave it.
+    pub name: String,
+    /// The keyed hash of the secret.
+    pub secret_hash: Vec<u8>,
+    /// Which master key made the hash.
+    pub key_version: i16,
+    /// Names of the scopes.
+    pub scopes: Vec<String>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// From where.
+    pub last_used_address: Option<String>,
+    /// The token that replaces it.
+    pub rotated_to: Option<String>,
+}
+
+impl TokenRow {
+    /// Whether a call at `now` would be accepted.
+    #[must_use]
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires| expires > now)
+    }
+}
+
+/// What authentication needs of a token and its tenant.
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whether the tenant keeps passwords.
+    pub stores_passwords: bool,
+    /// The token's name.
+    pub name: String,
+    /// The keyed hash of the secret.
+    pub secret_hash: Vec<u8>,
+    /// Names of the scopes.
+    pub scopes: Vec<String>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// One use of a token.
+#[derive(Debug, Clone)]
+pub struct TokenUse {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// From where.
+    pub address: Option<String>,
+}
+
+type GateColumns = (Uuid, String, Vec<u8>, Vec<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
+
+impl Gate<'_> {
+    /// The token with this public id.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn header_token(&mut self, id: &str) -> Result<Option<StoredToken>, Error> {
+        let row: Option<GateColumns> = header_tokens::table
+            .inner_join(tenants::table)
+            .filter(header_tokens::id.eq(id))
+            .select((
+                header_tokens::tenant_id,
+                header_tokens::name,
+                header_tokens::secret_hash,
+                header_tokens::scopes,
+                header_tokens::expires_at,
+                header_tokens::revoked_at,
+                tenants::stores_passwords,
+            ))
+            .first(self.pg)
+            .optional()?;
+        Ok(row.map(|(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords)| StoredToken {
+            tenant: TenantId(tenant),
+            stores_passwords,
+            name,
+            secret_hash,
+            scopes,
+            expires_at,
+            revoked_at,
+        }))
+    }
+
+    /// Records when tokens were last used. Not audited: it changes nothing that anybody decided.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn record_token_uses(&mut self, uses: &HashMap<String, TokenUse>) -> Result<(), Error> {
+        for (id, token_use) in uses {
+            diesel::update(header_tokens::table.find(id))
+                .set((
+                    header_tokens::last_used_at.eq(token_use.at),
+                    header_tokens::last_used_address.eq(&token_use.address),
+                ))
+                .execute(self.pg)?;
+        }
+        Ok(())
+    }
+
+    /// The tenant that a token belongs to.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn tenant_of_token(&mut self, id: &str) -> Result<Option<TenantId>, Error> {
+        let query = header_tokens::table.find(id).select(header_tokens::tenant_id);
+        Ok(query.first(self.pg).optional()?.map(TenantId))
+    }
+}
+
+impl TenantConn<'_> {
+    /// Inserts a token.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn insert_header_token(&mut self, row: &TokenRow, event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            diesel::insert_into(header_tokens::table).values(row).execute(pg)?;
+            audit.insert(pg)
+        })
+    }
+
+    /// One token of the tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn header_token(&mut self, id: &str) -> Result<Option<TokenRow>, Error> {
+        let query = header_tokens::table
+            .filter(header_tokens::tenant_id.eq(self.tenant().0))
+            .filter(header_tokens::id.eq(id))
+            .select(TokenRow::as_select());
+        let result = query.first(self.pg).optional();
+        self.done(result)
+    }
+
+    /// The tokens of the tenant, the newest first.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn header_tokens(&mut self) -> Result<Vec<TokenRow>, Error> {
+        let query = header_tokens::table
+            .filter(header_tokens::tenant_id.eq(self.tenant().0))
+            .order((header_tokens::created_at.desc(), header_tokens::id))
+            .select(TokenRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+
+    /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one is
+    /// revoked meanwhile.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn rotate_header_token(
+        &mut self,
+        new: &TokenRow,
+        old: &str,
+        end: DateTime<Utc>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let valid = header_tokens::table
+                .filter(header_tokens::tenant_id.eq(tenant))
+                .filter(header_tokens::id.eq(old))
+                .filter(header_tokens::revoked_at.is_null());
+            let changes = (header_tokens::expires_at.eq(end), header_tokens::rotated_to.eq(&new.id));
+            if diesel::update(valid).set(changes).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            diesel::insert_into(header_tokens::table).values(new).execute(pg)?;
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
+    /// Revokes a token. `false` when there is no such token, or it was revoked before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn revoke_header_token(&mut self, id: &str, event: &AuditEvent) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let valid = header_tokens::table
+                .filter(header_tokens::tenant_id.eq(tenant))
+                .filter(header_tokens::id.eq(id))
+                .filter(header_tokens::revoked_at.is_null());
+            if diesel::update(valid).set(header_tokens::revoked_at.eq(Utc::now())).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+}

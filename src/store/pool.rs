@@ -1,0 +1,125 @@
+//! Database connections: r2d2 with settings of our own. Connections are not tested on check-out, which would cost every request
+//! a round trip; instead one that has rested is pinged, and one that failed is thrown away.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, PgConnection};
+
+use super::error::Error;
+
+/// How long a request waits for a connection before it is answered 503.
+pub const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections that are kept although idle.
+const MIN_IDLE: u32 = 2;
+/// Age at which a connection is replaced.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// A connection that rested for longer is pinged before use.
+const RESTED: Duration = Duration::from_secs(1);
+/// What every connection is told first.
+const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET statement_timeout = '5s'; \
+     SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off;";
+
+/// A connection and whether it can still be used.
+pub struct Pooled {
+    pub(super) pg: PgConnection,
+    used: Instant,
+    broken: bool,
+}
+
+impl Pooled {
+    /// Marks the connection as unusable, so that the pool replaces it.
+    pub(super) fn discard(&mut self) {
+        self.broken = true;
+    }
+}
+
+/// Opens connections for r2d2.
+#[derive(Debug)]
+pub struct Manager {
+    url: String,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Pooled, Error> {
+        Ok(Pooled { pg: connect(&self.url)?, used: Instant::now(), broken: false })
+    }
+
+    fn is_valid(&self, connection: &mut Pooled) -> Result<(), Error> {
+        connection.pg.batch_execute("SELECT 1").map_err(Error::from)
+    }
+
+    fn has_broken(&self, connection: &mut Pooled) -> bool {
+        connection.broken
+    }
+}
+
+/// A pool of connections.
+#[derive(Debug, Clone)]
+pub struct Pool(r2d2::Pool<Manager>);
+
+/// A connection on loan.
+pub type Loan = r2d2::PooledConnection<Manager>;
+
+/// Sends r2d2's messages to the log without the URL.
+#[derive(Debug)]
+struct Log;
+
+impl r2d2::HandleError<Error> for Log {
+    fn handle_error(&self, error: Error) {
+        log::warn!("database connection: {error}");
+    }
+}
+
+impl Pool {
+    /// Opens a pool of at most `size` connections.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be reached.
+    pub fn open(url: &str, size: u32) -> Result<Self, Error> {
+        connect(url)?;
+        let pool = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(MIN_IDLE.min(size)))
+            .connection_timeout(CHECKOUT_TIMEOUT)
+            .max_lifetime(Some(MAX_LIFETIME))
+            .test_on_check_out(false)
+            .error_handler(Box::new(Log))
+            .build(Manager { url: url.to_owned() })
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self(pool))
+    }
+
+    /// Borrows a connection that is alive as far as a ping of a rested one can tell.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none within [`CHECKOUT_TIMEOUT`].
+    pub fn get(&self) -> Result<Loan, Error> {
+        let deadline = Instant::now() + CHECKOUT_TIMEOUT;
+        loop {
+            let mut loan = self.0.get().map_err(|error| Error::Unavailable(error.to_string()))?;
+            let now = Instant::now();
+            if now.duration_since(loan.used) < RESTED || loan.pg.batch_execute("SELECT 1").is_ok() {
+                loan.used = now;
+                return Ok(loan);
+            }
+            loan.discard();
+            if now > deadline {
+                return Err(Error::Unavailable("no live connection".into()));
+            }
+        }
+    }
+}
+
+/// Opens one connection and sets its session up.
+///
+/// # Errors
+/// [`Error::Unavailable`] with libpq's message.
+pub fn connect(url: &str) -> Result<PgConnection, Error> {
+    let mut pg = PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+    pg.batch_execute(SESSION)?;
+    Ok(pg)
+}
