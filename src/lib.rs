@@ -12,5 +12,7 @@
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
 pub mod audit;
+pub mod auth;
 pub mod id;
 pub mod scim;
+pub mod store;

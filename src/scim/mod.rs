@@ -11,10 +11,12 @@
 //! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
 
 pub mod error;
+pub mod filter;
 pub mod fold;
 pub mod json;
 pub mod leniency;
 pub mod limits;
+pub mod patch;
 pub mod path;
 pub mod precondition;
 pub mod project;

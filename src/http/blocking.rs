@@ -1,0 +1,31 @@
+//! The one way from async to the database. A request first waits for a permit, one per connection, and only then takes a blocking
+//! thread: requests that wait occupy nothing, and those that run never wait for a connection.
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use super::AppState;
+use crate::scim::error::{ErrorKind, ScimError};
+use crate::store::CHECKOUT_TIMEOUT;
+
+/// Runs `work` on a blocking thread while holding the right to one connection.
+///
+/// # Errors
+/// Those of `work`; 503 when no connection comes free in time.
+pub(super) async fn run<T: Send + 'static>(
+    app: &web::Data<AppState>,
+    work: impl FnOnce(&AppState) -> Result<T, ScimError> + Send + 'static,
+) -> Result<T, ScimError> {
+    let permit = tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(&app.connections).acquire_owned());
+    let Ok(Ok(permit)) = permit.await else {
+        return Err(ScimError::new(ErrorKind::Unavailable, "the server is at its capacity; try again"));
+    };
+    let app = app.clone();
+    web::block(move || {
+        let _permit = permit;
+        work(&app)
+    })
+    .await
+    .unwrap_or_else(|error| Err(ScimError::new(ErrorKind::Internal, "the request was cut off").caused_by(error)))
+}

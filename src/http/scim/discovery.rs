@@ -1,0 +1,72 @@
+//! Discovery (RFC 7644 section 4). Readable without a credential; only whether passwords are kept depends on the caller's tenant.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use serde_json::Value;
+
+use super::response;
+use crate::auth::Caller;
+use crate::http::AppState;
+use crate::scim::error::{ErrorKind, ScimError, excerpt};
+use crate::scim::registry::schema_to_json;
+use crate::scim::search::{ListResponse, SearchRequest};
+use crate::scim::service_provider_config;
+
+type Answer = Result<HttpResponse, ScimError>;
+
+/// `GET /ServiceProviderConfig`
+pub(super) async fn service_provider_config(app: Data<AppState>, request: HttpRequest) -> Answer {
+    refuse_filter(&request)?;
+    let passwords = request.extensions().get::<Caller>().is_some_and(|caller| caller.principal.stores_passwords());
+    Ok(response::json(StatusCode::OK, &service_provider_config::to_json(app.scim_url(), passwords)))
+}
+
+/// `GET /ResourceTypes`
+pub(super) async fn resource_types(app: Data<AppState>, request: HttpRequest) -> Answer {
+    refuse_filter(&request)?;
+    Ok(list(app.registry.resource_types().iter().map(|known| known.to_json(app.scim_url())).collect()))
+}
+
+/// `GET /ResourceTypes/{name}`
+pub(super) async fn resource_type(app: Data<AppState>, request: HttpRequest, name: Path<String>) -> Answer {
+    refuse_filter(&request)?;
+    let known = app.registry.by_name(&name).ok_or_else(|| absent("resource type", &name))?;
+    Ok(response::json(StatusCode::OK, &known.to_json(app.scim_url())))
+}
+
+/// `GET /Schemas`
+pub(super) async fn schemas(app: Data<AppState>, request: HttpRequest) -> Answer {
+    refuse_filter(&request)?;
+    Ok(list(app.registry.schemas().map(|schema| schema_to_json(schema, app.scim_url())).collect()))
+}
+
+/// `GET /Schemas/{uri}`
+pub(super) async fn schema(app: Data<AppState>, request: HttpRequest, uri: Path<String>) -> Answer {
+    refuse_filter(&request)?;
+    let schema = app.registry.schema(&uri).ok_or_else(|| absent("schema", &uri))?;
+    Ok(response::json(StatusCode::OK, &schema_to_json(schema, app.scim_url())))
+}
+
+/// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
+fn list(resources: Vec<Value>) -> HttpResponse {
+    let total = resources.len();
+    let mut list = ListResponse::new();
+    for resource in resources {
+        list.push(|text| text.push_str(&resource.to_string()));
+    }
+    response::text(StatusCode::OK, list.finish(total, SearchRequest::default().start_index))
+}
+
+/// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.
+fn refuse_filter(request: &HttpRequest) -> Result<(), ScimError> {
+    let names = request.query_string().split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    if names.into_iter().any(|name| name.eq_ignore_ascii_case("filter")) {
+        return Err(ScimError::new(ErrorKind::Forbidden, "discovery endpoints take no filter"));
+    }
+    Ok(())
+}
+
+fn absent(what: &str, name: &str) -> ScimError {
+    ScimError::new(ErrorKind::NotFound, format!("no {what} '{}'", excerpt(name)))
+}

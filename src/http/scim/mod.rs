@@ -1,0 +1,72 @@
+//! The SCIM endpoints (RFC 7644 section 3.2). What is served follows from the registry; errors below the base URL are SCIM errors,
+//! also for unknown paths and methods.
+
+mod discovery;
+mod request;
+mod resources;
+mod response;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::guard;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, Route, web};
+
+use super::SCIM_BASE;
+use super::authenticate::authenticate;
+use crate::scim::error::{ErrorKind, ScimError};
+
+pub use request::{BODY_BYTES, BODY_TIMEOUT};
+
+/// All routes below the base URL.
+pub(super) fn routes() -> impl HttpServiceFactory {
+    let discovery = |path| web::resource(path).default_service(web::to(|| not_allowed("GET, HEAD")));
+    web::scope(SCIM_BASE)
+        .wrap(from_fn(authenticate))
+        .service(discovery("/ServiceProviderConfig").route(get().to(discovery::service_provider_config)))
+        .service(discovery("/ServiceProviderConfigs").route(get().to(discovery::service_provider_config)))
+        .service(discovery("/ResourceTypes").route(get().to(discovery::resource_types)))
+        .service(discovery("/ResourceTypes/{name}").route(get().to(discovery::resource_type)))
+        .service(discovery("/Schemas").route(get().to(discovery::schemas)))
+        .service(discovery("/Schemas/{uri}").route(get().to(discovery::schema)))
+        .service(web::resource("/Bulk").default_service(web::to(|| not_implemented("bulk operations"))))
+        .service(web::resource("/Me").default_service(web::to(|| not_implemented("/Me"))))
+        .service(
+            web::resource("/{endpoint}")
+                .route(get().to(resources::query))
+                .route(web::post().to(resources::create))
+                .default_service(web::to(resources::collection_not_allowed)),
+        )
+        .service(
+            web::resource("/{endpoint}/.search")
+                .route(web::post().to(resources::search))
+                .default_service(web::to(resources::search_not_allowed)),
+        )
+        .service(
+            web::resource("/{endpoint}/{id}")
+                .route(get().to(resources::retrieve))
+                .route(web::put().to(resources::replace))
+                .route(web::patch().to(resources::modify))
+                .route(web::delete().to(resources::delete))
+                .default_service(web::to(resources::resource_not_allowed)),
+        )
+        .default_service(web::to(unknown))
+}
+
+/// GET, and HEAD which is GET without the body.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::fn_guard(|context| context.head().method == Method::HEAD)))
+}
+
+async fn unknown() -> Result<HttpResponse, ScimError> {
+    Err(ScimError::new(ErrorKind::NotFound, "there is no such endpoint"))
+}
+
+async fn not_implemented(what: &'static str) -> Result<HttpResponse, ScimError> {
+    Err(ScimError::new(ErrorKind::NotImplemented, format!("{what} is not offered, as ServiceProviderConfig says")))
+}
+
+/// 405 with the methods that the endpoint knows.
+async fn not_allowed(allow: &'static str) -> HttpResponse {
+    response::not_allowed(allow)
+}

@@ -1,0 +1,150 @@
+//! Resources of every type: one handler a verb, generic over the resource type that the path names.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::HttpResponse;
+
+use super::request::{Body, Conditions, Parameters, Target, View};
+use super::response;
+use crate::auth::Caller;
+use crate::http::authorized::{Authorized, Read, Write};
+use crate::http::{AppState, blocking};
+use crate::provider::{self, Context, Endpoint};
+use crate::scim::error::ScimError;
+use crate::scim::json;
+use crate::scim::search::SearchRequest;
+
+type Answer = Result<HttpResponse, ScimError>;
+
+/// Runs a use case on a blocking thread.
+async fn provide<T: Send + 'static>(
+    app: &Data<AppState>,
+    caller: Caller,
+    endpoint: &Endpoint,
+    work: impl FnOnce(&Context<'_>) -> Result<T, ScimError> + Send + 'static,
+) -> Result<T, ScimError> {
+    let endpoint = endpoint.clone();
+    blocking::run(app, move |app| {
+        work(&Context { store: &app.store, caller: &caller, endpoint: &endpoint })
+    })
+    .await
+}
+
+/// `GET /Users`
+pub(super) async fn query(
+    app: Data<AppState>,
+    authorized: Authorized<Read>,
+    target: Target,
+    parameters: Parameters,
+) -> Answer {
+    list(&app, authorized.caller, &target.0, parameters.0).await
+}
+
+/// `POST /Users/.search`
+pub(super) async fn search(
+    app: Data<AppState>,
+    authorized: Authorized<Read>,
+    target: Target,
+    body: Body,
+) -> Answer {
+    let request = SearchRequest::from_json(&json::parse(&body.0)?)?;
+    list(&app, authorized.caller, &target.0, request).await
+}
+
+async fn list(app: &Data<AppState>, caller: Caller, endpoint: &Endpoint, request: SearchRequest) -> Answer {
+    let body = provide(app, caller, endpoint, move |context| provider::query(context, &request)).await?;
+    Ok(response::text(StatusCode::OK, body))
+}
+
+/// `POST /Users`
+pub(super) async fn create(
+    app: Data<AppState>,
+    authorized: Authorized<Write>,
+    target: Target,
+    view: View,
+    body: Body,
+) -> Answer {
+    let work = move |context: &Context<'_>| provider::create(context, json::parse(&body.0)?);
+    let created = provide(&app, authorized.caller, &target.0, work).await?;
+    response::resource(StatusCode::CREATED, &target.0.resource_type, &created, &view.0)
+}
+
+/// `GET /Users/{id}`
+pub(super) async fn retrieve(
+    app: Data<AppState>,
+    authorized: Authorized<Read>,
+    target: Target,
+    path: Path<(String, String)>,
+    view: View,
+    conditions: Conditions,
+) -> Answer {
+    let (_, id) = path.into_inner();
+    let found = provide(&app, authorized.caller, &target.0, move |context| provider::retrieve(context, &id)).await?;
+    if conditions.0.not_modified(found.meta.version) {
+        return Ok(response::not_modified(&found));
+    }
+    response::resource(StatusCode::OK, &target.0.resource_type, &found, &view.0)
+}
+
+/// `PUT /Users/{id}`
+pub(super) async fn replace(
+    app: Data<AppState>,
+    authorized: Authorized<Write>,
+    target: Target,
+    path: Path<(String, String)>,
+    view: View,
+    conditions: Conditions,
+    body: Body,
+) -> Answer {
+    let (_, id) = path.into_inner();
+    let work = move |context: &Context<'_>| provider::replace(context, &id, &conditions.0, json::parse(&body.0)?);
+    let replaced = provide(&app, authorized.caller, &target.0, work).await?;
+    response::resource(StatusCode::OK, &target.0.resource_type, &replaced, &view.0)
+}
+
+/// `PATCH /Users/{id}`
+pub(super) async fn modify(
+    app: Data<AppState>,
+    authorized: Authorized<Write>,
+    target: Target,
+    path: Path<(String, String)>,
+    view: View,
+    conditions: Conditions,
+    body: Body,
+) -> Answer {
+    let (_, id) = path.into_inner();
+    let work = move |context: &Context<'_>| provider::modify(context, &id, &conditions.0, json::parse(&body.0)?);
+    let modified = provide(&app, authorized.caller, &target.0, work).await?;
+    response::resource(StatusCode::OK, &target.0.resource_type, &modified, &view.0)
+}
+
+/// `DELETE /Users/{id}`
+pub(super) async fn delete(
+    app: Data<AppState>,
+    authorized: Authorized<Write>,
+    target: Target,
+    path: Path<(String, String)>,
+    conditions: Conditions,
+) -> Answer {
+    let (_, id) = path.into_inner();
+    provide(&app, authorized.caller, &target.0, move |context| provider::delete(context, &id, &conditions.0)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Another method on a collection.
+pub(super) async fn collection_not_allowed(target: Target) -> HttpResponse {
+    let _ = target;
+    response::not_allowed("GET, HEAD, POST")
+}
+
+/// Another method on `.search`.
+pub(super) async fn search_not_allowed(target: Target) -> HttpResponse {
+    let _ = target;
+    response::not_allowed("POST")
+}
+
+/// Another method on a resource.
+pub(super) async fn resource_not_allowed(target: Target) -> HttpResponse {
+    let _ = target;
+    response::not_allowed("GET, HEAD, PUT, PATCH, DELETE")
+}

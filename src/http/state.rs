@@ -1,0 +1,80 @@
+//! What every request can reach, built once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::SCIM_BASE;
+use super::refusals::Refusals;
+use crate::auth::Authenticator;
+use crate::provider::Endpoint;
+use crate::scim::registry::Registry;
+use crate::store::Store;
+
+/// The state of the application.
+#[derive(Debug)]
+pub struct AppState {
+    pub(super) store: Arc<Store>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) registry: Registry,
+    pub(super) refusals: Refusals,
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) templates: tera::Tera,
+    scim_url: String,
+    assets: PathBuf,
+}
+
+/// What [`AppState::new`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The database.
+    pub store: Arc<Store>,
+    /// Verifies credentials.
+    pub authenticator: Arc<Authenticator>,
+    /// What is served.
+    pub registry: Registry,
+    /// Where refusals are recorded.
+    pub refusals: Refusals,
+    /// Database connections, and so requests that use one at a time.
+    pub connections: usize,
+    /// The pages.
+    pub templates: tera::Tera,
+    /// URL under which clients reach the server, without a slash at the end.
+    pub public_url: String,
+    /// The directory with `static`.
+    pub assets: PathBuf,
+}
+
+impl AppState {
+    /// Puts the state together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            store: parts.store,
+            authenticator: parts.authenticator,
+            registry: parts.registry,
+            refusals: parts.refusals,
+            connections: Arc::new(Semaphore::new(parts.connections)),
+            templates: parts.templates,
+            scim_url: format!("{}{SCIM_BASE}", parts.public_url),
+            assets: parts.assets,
+        }
+    }
+
+    /// The base URL of the SCIM endpoints.
+    pub(super) fn scim_url(&self) -> &str {
+        &self.scim_url
+    }
+
+    pub(super) fn assets(&self) -> &Path {
+        &self.assets
+    }
+
+    /// The endpoint behind a path segment.
+    pub(super) fn endpoint(&self, segment: &str) -> Option<Endpoint> {
+        let resource_type = self.registry.by_endpoint(segment)?;
+        let url = format!("{}/{}", self.scim_url, resource_type.endpoint);
+        Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
+    }
+}
