@@ -13,6 +13,8 @@
 
 pub mod audit;
 pub mod auth;
+pub mod http;
 pub mod id;
+pub mod provider;
 pub mod scim;
 pub mod store;

@@ -7,5 +7,7 @@ use argon2::{Argon2, PasswordHasher};
 /// # Errors
 /// When the operating system gives no randomness for the salt.
 pub fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
-    Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
 }

@@ -17,13 +17,26 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, AssetsError> {
         None => {
             let executable = std::env::current_exe().ok();
             let beside = executable.as_deref().and_then(Path::parent);
-            let share = beside.and_then(Path::parent).map(|prefix| prefix.join("share").join("provisor"));
+            let share = beside
+                .and_then(Path::parent)
+                .map(|prefix| prefix.join("share").join("provisor"));
             let source = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-            beside.map(Path::to_owned).into_iter().chain(share).chain([source]).collect()
+            beside
+                .map(Path::to_owned)
+                .into_iter()
+                .chain(share)
+                .chain([source])
+                .collect()
         }
     };
     let complete = |place: &&PathBuf| place.join("templates").is_dir() && place.join("static").is_dir();
     places.iter().find(complete).cloned().ok_or_else(|| {
-        AssetsError(places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "))
+        AssetsError(
+            places
+                .iter()
+                .map(|place| place.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
     })
 }

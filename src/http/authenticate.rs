@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use uuid::Uuid;
@@ -23,7 +23,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Length of a request id that is taken from the client.
 const REQUEST_ID_LENGTH: usize = 128;
 /// Endpoints that answer without a credential (R7643-5-2).
-const OPEN: [&str; 4] = ["ServiceProviderConfig", "ServiceProviderConfigs", "ResourceTypes", "Schemas"];
+const OPEN: [&str; 4] = [
+    "ServiceProviderConfig",
+    "ServiceProviderConfigs",
+    "ResourceTypes",
+    "Schemas",
+];
 
 /// The middleware.
 pub(super) async fn authenticate<B: MessageBody + 'static>(
@@ -59,9 +64,13 @@ fn request_id(request: &ServiceRequest) -> Arc<str> {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let acceptable = |id: &&str| {
         (1..=REQUEST_ID_LENGTH).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
-    given.filter(acceptable).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
+    given
+        .filter(acceptable)
+        .map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
 }
 
 async fn identify(
@@ -76,12 +85,22 @@ async fn identify(
     if header.is_none() && is_open(request.path()) {
         return Ok(None);
     }
-    let caller = |principal| Caller { principal, request_id: Arc::clone(request_id), address: address.cloned() };
+    let caller = |principal| Caller {
+        principal,
+        request_id: Arc::clone(request_id),
+        address: address.cloned(),
+    };
     let refuse = |refusal: Refusal| {
         let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
             .because(refusal.reason);
-        app.refusals.record(caller(Arc::new(Principal::anonymous(refusal.tenant, refusal.id))), event);
-        ScimError::new(ErrorKind::Unauthorized, "a valid token is required in the Authorization header")
+        app.refusals.record(
+            caller(Arc::new(Principal::anonymous(refusal.tenant, refusal.id))),
+            event,
+        );
+        ScimError::new(
+            ErrorKind::Unauthorized,
+            "a valid token is required in the Authorization header",
+        )
     };
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
@@ -91,14 +110,18 @@ async fn identify(
     }
     let from = address.cloned();
     let verdict = blocking::run(app, move |app| {
-        app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(ScimError::from)
+        app.authenticator
+            .verify(&app.store, &credential, from.as_deref())
+            .map_err(ScimError::from)
     })
     .await?;
     verdict.map(|principal| Some(caller(principal))).map_err(refuse)
 }
 
 fn is_open(path: &str) -> bool {
-    let segment = path.strip_prefix(super::SCIM_BASE).and_then(|rest| rest.trim_start_matches('/').split('/').next());
+    let segment = path
+        .strip_prefix(super::SCIM_BASE)
+        .and_then(|rest| rest.trim_start_matches('/').split('/').next());
     segment.is_some_and(|segment| OPEN.contains(&segment))
 }
 

@@ -37,14 +37,28 @@ impl Refusals {
     pub fn start(store: Arc<Store>, authenticator: Arc<Authenticator>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer { store, authenticator, dropped: Arc::clone(&dropped) };
-        let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run(&waiting))?;
+        let writer = Writer {
+            store,
+            authenticator,
+            dropped: Arc::clone(&dropped),
+        };
+        let thread = std::thread::Builder::new()
+            .name("records".into())
+            .spawn(move || writer.run(&waiting))?;
         Ok((Self { queue, dropped }, thread))
     }
 
     /// Records a refusal.
     pub(super) fn record(&self, caller: Caller, event: AuditEvent) {
-        if self.queue.try_send(Refused { caller, event, at: Utc::now() }).is_err() {
+        if self
+            .queue
+            .try_send(Refused {
+                caller,
+                event,
+                at: Utc::now(),
+            })
+            .is_err()
+        {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -12,14 +12,19 @@ pub(super) async fn welcome(app: web::Data<AppState>) -> HttpResponse {
     match app.templates.render("welcome.html", &context) {
         Ok(page) => HttpResponse::Ok()
             .content_type("text/html; charset=utf-8")
-            .insert_header(("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"))
+            .insert_header((
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+            ))
             .insert_header(("X-Content-Type-Options", "nosniff"))
             .insert_header(("Referrer-Policy", "no-referrer"))
             .insert_header(("Cache-Control", "no-store"))
             .body(page),
         Err(error) => {
             log::error!("welcome page: {error}");
-            HttpResponse::InternalServerError().content_type("text/plain").body("the page could not be rendered\n")
+            HttpResponse::InternalServerError()
+                .content_type("text/plain")
+                .body("the page could not be rendered\n")
         }
     }
 }

@@ -19,15 +19,22 @@ const PASSWORD: &str = "password";
 pub(super) fn take_password(context: &Context<'_>, resource: &mut Resource) -> Result<Option<String>, ScimError> {
     let taken = resource.attributes.remove(PASSWORD);
     match taken {
-        Some(Value::String(clear)) if context.caller.principal.stores_passwords() => password::hash(&clear)
-            .map(Some)
-            .map_err(|error| ScimError::new(ErrorKind::Internal, "the password could not be kept").caused_by(error.to_string())),
+        Some(Value::String(clear)) if context.caller.principal.stores_passwords() => {
+            password::hash(&clear).map(Some).map_err(|error| {
+                ScimError::new(ErrorKind::Internal, "the password could not be kept").caused_by(error.to_string())
+            })
+        }
         _ => Ok(None),
     }
 }
 
 /// The row of a resource without its password.
-pub(super) fn row(context: &Context<'_>, id: ResourceId, resource: &Resource, password_hash: Option<String>) -> ResourceRow {
+pub(super) fn row(
+    context: &Context<'_>,
+    id: ResourceId,
+    resource: &Resource,
+    password_hash: Option<String>,
+) -> ResourceRow {
     let resource_type = &context.endpoint.resource_type;
     let mut comparable = fold::attributes(resource_type, &resource.attributes);
     let mut take_text = |name: &str| match comparable.remove(name) {
@@ -35,7 +42,9 @@ pub(super) fn row(context: &Context<'_>, id: ResourceId, resource: &Resource, pa
         _ => None,
     };
     let external_id = take_text("externalId");
-    let unique_name = resource_type.unique_attribute().and_then(|attribute| take_text(&attribute.name));
+    let unique_name = resource_type
+        .unique_attribute()
+        .and_then(|attribute| take_text(&attribute.name));
     comparable.insert("schemas".into(), resource.schemas(resource_type));
     ResourceRow {
         unique_name,

@@ -37,12 +37,17 @@ pub(super) fn update(
         prepare(context, found, stored, action, &next, &mut password)
     };
 
-    let stored = context.store.read(context.caller, |tenant| tenant.resource(name, found))?;
+    let stored = context
+        .store
+        .read(context.caller, |tenant| tenant.resource(name, found))?;
     let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
     let Some(state) = prepare(&stored)? else {
         return Ok(endpoint.representation(stored));
     };
-    if let Some(changed) = context.store.run(context.caller, |tenant| write(context, tenant, found, &stored, &state))? {
+    if let Some(changed) = context
+        .store
+        .run(context.caller, |tenant| write(context, tenant, found, &stored, &state))?
+    {
         return Ok(changed);
     }
     context.store.run(context.caller, |tenant| {
@@ -51,9 +56,8 @@ pub(super) fn update(
             let Some(state) = prepare(&stored)? else {
                 return Ok(endpoint.representation(stored));
             };
-            write(context, tenant, found, &stored, &state)?.ok_or_else(|| {
-                ScimError::new(ErrorKind::Internal, "the resource changed although it was locked")
-            })
+            write(context, tenant, found, &stored, &state)?
+                .ok_or_else(|| ScimError::new(ErrorKind::Internal, "the resource changed although it was locked"))
         })
     })
 }
@@ -82,10 +86,17 @@ fn prepare(
     if after == before && hash.is_none() {
         return Ok(None);
     }
-    let event = AuditEvent::new(action, Target::new(resource_type.name.as_str(), id))
-        .difference(&before, &after, hash.is_some());
+    let event = AuditEvent::new(action, Target::new(resource_type.name.as_str(), id)).difference(
+        &before,
+        &after,
+        hash.is_some(),
+    );
     let row = row(context, id, &after, hash);
-    Ok(Some(Next { row, event, resource: after }))
+    Ok(Some(Next {
+        row,
+        event,
+        resource: after,
+    }))
 }
 
 /// Writes the state over the one it was made from. `None` when that one is no longer current.

@@ -27,13 +27,17 @@ pub fn case(text: &str) -> String {
 pub fn text(attribute: &Attribute, text: &str) -> String {
     match attribute.kind {
         Type::DateTime => date_time(text).map_or_else(|| text.to_owned(), instant),
-        Type::Binary => STANDARD
-            .decode(text)
-            .map_or_else(|_| text.to_owned(), |bytes| STANDARD.encode(bytes)),
+        Type::Binary => binary(text).unwrap_or_else(|| text.to_owned()),
         _ if !attribute.case_exact => case(text),
         _ if text.is_ascii() => text.to_owned(),
         _ => ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned(),
     }
+}
+
+/// Base64 in its one canonical spelling. `None` for text that is not base64.
+#[must_use]
+pub fn binary(text: &str) -> Option<String> {
+    STANDARD.decode(text).ok().map(|bytes| STANDARD.encode(bytes))
 }
 
 /// An instant as fixed-width text, so that order of text is order of time.

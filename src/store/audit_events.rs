@@ -89,7 +89,10 @@ impl Draft {
 
     /// Writes the entry by a statement of its own.
     pub(super) fn insert(&self, pg: &mut PgConnection) -> QueryResult<()> {
-        diesel::insert_into(audit_events::table).values(&self.0).execute(pg).map(drop)
+        diesel::insert_into(audit_events::table)
+            .values(&self.0)
+            .execute(pg)
+            .map(drop)
     }
 
     /// Appends to a statement the insertion of this entry for each row of the common table expression `changed`. `before` and
@@ -143,9 +146,13 @@ impl Gate<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn record_refusals(&mut self, refusals: &[Refused]) -> Result<(), Error> {
-        let rows: Vec<AuditRow> =
-            refusals.iter().map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0).collect();
-        diesel::insert_into(audit_events::table).values(&rows).execute(self.pg)?;
+        let rows: Vec<AuditRow> = refusals
+            .iter()
+            .map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0)
+            .collect();
+        diesel::insert_into(audit_events::table)
+            .values(&rows)
+            .execute(self.pg)?;
         Ok(())
     }
 }

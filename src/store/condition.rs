@@ -17,7 +17,11 @@ use crate::scim::schema::{Attribute, Schema, Type};
 
 /// Compiles a condition on resources of this type, whose URIs start with `location_prefix`.
 pub(super) fn compile(condition: &Condition<'_>, resource_type: &ResourceType, location_prefix: &str) -> Predicate {
-    let mut compiler = Compiler { resource_type, location_prefix, sql: Predicate::default() };
+    let mut compiler = Compiler {
+        resource_type,
+        location_prefix,
+        sql: Predicate::default(),
+    };
     compiler.condition(condition, Scope::Row);
     compiler.sql
 }
@@ -60,7 +64,10 @@ impl Compiler<'_> {
             Condition::Test(test) => self.row_test(test),
             Condition::ExtensionPresent(schema) => {
                 self.sql.count_test();
-                self.sql.sql("(comparable -> ").text(schema.id.as_str()).sql(") IS NOT NULL");
+                self.sql
+                    .sql("(comparable -> ")
+                    .text(schema.id.as_str())
+                    .sql(") IS NOT NULL");
             }
             Condition::Element(attribute, inner) => self.element(*attribute, inner),
         }
@@ -80,7 +87,11 @@ impl Compiler<'_> {
     fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
         if let Some(element) = equalities(inner) {
             self.sql.count_test();
-            let held = if attribute.attribute.multi_valued { json!([element]) } else { element };
+            let held = if attribute.attribute.multi_valued {
+                json!([element])
+            } else {
+                element
+            };
             self.sql.sql("comparable @> ").json(nested(attribute, held));
             return;
         }
@@ -122,7 +133,11 @@ impl Compiler<'_> {
                 Some(part) => json!({ &part.name: value }),
                 None => value,
             };
-            let value = if attribute.attribute.multi_valued { json!([value]) } else { value };
+            let value = if attribute.attribute.multi_valued {
+                json!([value])
+            } else {
+                value
+            };
             self.sql.sql("comparable @> ").json(nested(attribute, value));
         } else if attribute.attribute.multi_valued && attribute.sub_attribute.is_none() && is_present(test) {
             self.sql.sql("(");
@@ -130,7 +145,10 @@ impl Compiler<'_> {
             self.sql.sql(") IS NOT NULL");
         } else if attribute.attribute.multi_valued {
             self.elements_of(attribute);
-            self.compare(&|compiler, form| compiler.held(attribute.sub_attribute, form), &test.comparison);
+            self.compare(
+                &|compiler, form| compiler.held(attribute.sub_attribute, form),
+                &test.comparison,
+            );
             self.sql.sql(")");
         } else {
             self.compare(&|compiler, form| compiler.singular(attribute, form), &test.comparison);
@@ -204,7 +222,11 @@ impl Compiler<'_> {
             Comparison::EndsWith(text) => {
                 self.sql.sql("right(");
                 value(self, Form::Text);
-                self.sql.sql(", char_length(").text(text.as_str()).sql(")) = ").text(text.as_str());
+                self.sql
+                    .sql(", char_length(")
+                    .text(text.as_str())
+                    .sql(")) = ")
+                    .text(text.as_str());
             }
             Comparison::Equals(literal) => self.order(value, " = ", literal),
             Comparison::Greater(literal) => self.order(value, " > ", literal),
@@ -214,16 +236,32 @@ impl Compiler<'_> {
         }
     }
 
+    /// A comparison of an expression that is text whatever is asked of it.
+    fn compare_text(&mut self, push: &dyn Fn(&mut Predicate) -> &mut Predicate, comparison: &Comparison) {
+        self.compare(
+            &|compiler, _| {
+                push(&mut compiler.sql);
+            },
+            comparison,
+        );
+    }
+
     fn order(&mut self, value: &dyn Fn(&mut Self, Form), operator: &'static str, literal: &Literal) {
         self.sql.sql("(");
         value(self, Form::Text);
         match literal {
             Literal::Text(text) => self.sql.sql(") COLLATE \"C\"").sql(operator).text(text.as_str()),
-            Literal::Number(number) => {
-                self.sql.sql(")::numeric").sql(operator).text(number.to_string()).sql("::numeric")
-            }
+            Literal::Number(number) => self
+                .sql
+                .sql(")::numeric")
+                .sql(operator)
+                .text(number.to_string())
+                .sql("::numeric"),
             Literal::Boolean(flag) => {
-                self.sql.sql(")::boolean").sql(operator).sql(if *flag { "true" } else { "false" })
+                self.sql
+                    .sql(")::boolean")
+                    .sql(operator)
+                    .sql(if *flag { "true" } else { "false" })
             }
         };
     }
@@ -233,10 +271,17 @@ impl Compiler<'_> {
         if attribute.extension.is_some() {
             return None;
         }
-        if self.resource_type.unique_attribute().is_some_and(|unique| unique == attribute.attribute) {
+        if self
+            .resource_type
+            .unique_attribute()
+            .is_some_and(|unique| unique == attribute.attribute)
+        {
             return Some(Column::Text("unique_name"));
         }
-        match (attribute.attribute.name.as_str(), attribute.sub_attribute.map(|part| part.name.as_str())) {
+        match (
+            attribute.attribute.name.as_str(),
+            attribute.sub_attribute.map(|part| part.name.as_str()),
+        ) {
             ("id", None) => Some(Column::Id),
             ("externalId", None) => Some(Column::Text("external_id")),
             ("meta", None | Some("resourceType")) => Some(Column::Text("resource_type")),
@@ -258,17 +303,17 @@ impl Compiler<'_> {
                     self.sql.sql("false");
                 }
             },
-            (Column::Id, comparison) => self.compare(&|compiler, _| drop(compiler.sql.sql("id::text")), comparison),
+            (Column::Id, comparison) => self.compare_text(&|sql| sql.sql("id::text"), comparison),
             // The bare column, so that its index serves.
             (Column::Text(column @ ("unique_name" | "external_id")), Comparison::Equals(Literal::Text(text))) => {
                 self.sql.sql(column).sql(" = ").text(text.as_str());
             }
             (Column::Text(column), comparison) => {
-                self.compare(&|compiler, _| drop(compiler.sql.sql(column)), comparison);
+                self.compare_text(&|sql| sql.sql(column), comparison);
             }
             (Column::Location, comparison) => {
                 let prefix = self.location_prefix.to_owned();
-                self.compare(&|compiler, _| drop(compiler.sql.text(prefix.as_str()).sql(" || id::text")), comparison);
+                self.compare_text(&|sql| sql.text(prefix.as_str()).sql(" || id::text"), comparison);
             }
             (Column::Time(column), comparison) => self.time_test(column, comparison),
         }
@@ -338,7 +383,11 @@ fn equalities(condition: &Condition<'_>) -> Option<Value> {
     };
     let mut element = Map::new();
     for part in parts {
-        let Condition::Test(Test { attribute, comparison: Comparison::Equals(literal) }) = part else {
+        let Condition::Test(Test {
+            attribute,
+            comparison: Comparison::Equals(literal),
+        }) = part
+        else {
             return None;
         };
         let name = &attribute.sub_attribute.filter(|part| part.kind != Type::Complex)?.name;

@@ -86,9 +86,16 @@ impl TenantConn<'_> {
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn resource(&mut self, resource_type: &str, ResourceId(id): ResourceId) -> Result<Option<StoredResource>, Error> {
-        let result =
-            resources::table.find((self.tenant().0, resource_type, id)).select(COLUMNS).first(self.pg).optional();
+    pub fn resource(
+        &mut self,
+        resource_type: &str,
+        ResourceId(id): ResourceId,
+    ) -> Result<Option<StoredResource>, Error> {
+        let result = resources::table
+            .find((self.tenant().0, resource_type, id))
+            .select(COLUMNS)
+            .first(self.pg)
+            .optional();
         self.done(result)
     }
 
@@ -104,7 +111,13 @@ impl TenantConn<'_> {
         event: &AuditEvent,
     ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Create { tenant: self.tenant().0, resource_type, id: id.0, row, audit: &audit };
+        let statement = Create {
+            tenant: self.tenant().0,
+            resource_type,
+            id: id.0,
+            row,
+            audit: &audit,
+        };
         let result = statement.execute(self.pg).map(drop);
         self.done(result)
     }
@@ -122,7 +135,14 @@ impl TenantConn<'_> {
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Update { tenant: self.tenant().0, resource_type, id: id.0, version, row, audit: &audit };
+        let statement = Update {
+            tenant: self.tenant().0,
+            resource_type,
+            id: id.0,
+            version,
+            row,
+            audit: &audit,
+        };
         let result = statement.execute(self.pg).map(|rows| rows > 0);
         self.done(result)
     }
@@ -143,7 +163,13 @@ impl TenantConn<'_> {
             Precondition::None => None,
             Precondition::Version(version) => Some(version),
         };
-        let statement = Delete { tenant: self.tenant().0, resource_type, id: id.0, version, audit: &audit };
+        let statement = Delete {
+            tenant: self.tenant().0,
+            resource_type,
+            id: id.0,
+            version,
+            audit: &audit,
+        };
         let result = statement.execute(self.pg).map(|rows| rows > 0);
         self.done(result)
     }
@@ -177,7 +203,12 @@ impl TenantConn<'_> {
                 .for_update()
                 .first(pg)
                 .optional()?;
-            let mut inner = TenantConn { pg, caller, walks, lost: false };
+            let mut inner = TenantConn {
+                pg,
+                caller,
+                walks,
+                lost: false,
+            };
             let result = work(&mut inner, locked);
             lost = inner.lost;
             result.map_err(Failure::Work)
@@ -290,7 +321,12 @@ impl QueryFragment<Pg> for Delete<'_> {
     }
 }
 
-fn push_key<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid, resource_type: &'b str, id: &'b Uuid) -> QueryResult<()> {
+fn push_key<'b>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    tenant: &'b Uuid,
+    resource_type: &'b str,
+    id: &'b Uuid,
+) -> QueryResult<()> {
     out.push_bind_param::<SqlUuid, _>(tenant)?;
     out.push_sql(" AND resource_type = ");
     out.push_bind_param::<Text, _>(resource_type)?;

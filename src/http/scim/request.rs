@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::{Bytes, BytesMut, Data, Query};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
@@ -31,8 +31,14 @@ impl FromRequest for Target {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let segment = request.match_info().get("endpoint").unwrap_or_default();
-        let endpoint = request.app_data::<Data<AppState>>().and_then(|app| app.endpoint(segment));
-        ready(endpoint.map(Self).ok_or_else(|| ScimError::new(ErrorKind::NotFound, "there is no such endpoint")))
+        let endpoint = request
+            .app_data::<Data<AppState>>()
+            .and_then(|app| app.endpoint(segment));
+        ready(
+            endpoint
+                .map(Self)
+                .ok_or_else(|| ScimError::new(ErrorKind::NotFound, "there is no such endpoint")),
+        )
     }
 }
 
@@ -65,7 +71,10 @@ impl FromRequest for Body {
 
 /// JSON under either name, with any parameters; without a type it is taken for JSON (R7644-3.8-3).
 fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
-    let given = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let given = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or_default());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     match essence.as_deref() {
         None | Some("" | "application/scim+json" | "application/json") => Ok(()),
@@ -84,9 +93,8 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
 async fn collect(mut payload: Payload) -> Result<Bytes, ScimError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            ScimError::invalid_syntax("the body could not be read").caused_by(error.to_string())
-        })?;
+        let chunk = chunk
+            .map_err(|error| ScimError::invalid_syntax("the body could not be read").caused_by(error.to_string()))?;
         if body.len() + chunk.len() > BODY_BYTES {
             return Err(too_large());
         }
@@ -96,12 +104,17 @@ async fn collect(mut payload: Payload) -> Result<Bytes, ScimError> {
 }
 
 fn too_large() -> ScimError {
-    ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {BODY_BYTES} bytes"))
+    ScimError::new(
+        ErrorKind::PayloadTooLarge,
+        format!("the body must not exceed {BODY_BYTES} bytes"),
+    )
 }
 
 /// The URL parameters, decoded; names and values that are no UTF-8 count as absent.
 fn parameters(request: &HttpRequest) -> Vec<(String, String)> {
-    Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default()
+    Query::<Vec<(String, String)>>::from_query(request.query_string())
+        .map(Query::into_inner)
+        .unwrap_or_default()
 }
 
 /// A query in the URL.
@@ -129,7 +142,10 @@ impl FromRequest for View {
         }
         let parameters = parameters(request);
         let find = |name: &str| {
-            parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+            parameters
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
         };
         ready(Projection::parse(find("attributes"), find("excludedAttributes")).map(Self))
     }
@@ -144,8 +160,15 @@ impl FromRequest for Conditions {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let header = |name: HeaderName| {
-            request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
         };
-        ready(Ok(Self(Preconditions { if_match: header(IF_MATCH), if_none_match: header(IF_NONE_MATCH) })))
+        ready(Ok(Self(Preconditions {
+            if_match: header(IF_MATCH),
+            if_none_match: header(IF_NONE_MATCH),
+        })))
     }
 }

@@ -1,8 +1,8 @@
 //! Resources of every type: one handler a verb, generic over the resource type that the path names.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use actix_web::HttpResponse;
 
 use super::request::{Body, Conditions, Parameters, Target, View};
 use super::response;
@@ -25,7 +25,11 @@ async fn provide<T: Send + 'static>(
 ) -> Result<T, ScimError> {
     let endpoint = endpoint.clone();
     blocking::run(app, move |app| {
-        work(&Context { store: &app.store, caller: &caller, endpoint: &endpoint })
+        work(&Context {
+            store: &app.store,
+            caller: &caller,
+            endpoint: &endpoint,
+        })
     })
     .await
 }
@@ -41,12 +45,7 @@ pub(super) async fn query(
 }
 
 /// `POST /Users/.search`
-pub(super) async fn search(
-    app: Data<AppState>,
-    authorized: Authorized<Read>,
-    target: Target,
-    body: Body,
-) -> Answer {
+pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
     let request = SearchRequest::from_json(&json::parse(&body.0)?)?;
     list(&app, authorized.caller, &target.0, request).await
 }
@@ -79,7 +78,10 @@ pub(super) async fn retrieve(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let found = provide(&app, authorized.caller, &target.0, move |context| provider::retrieve(context, &id)).await?;
+    let found = provide(&app, authorized.caller, &target.0, move |context| {
+        provider::retrieve(context, &id)
+    })
+    .await?;
     if conditions.0.not_modified(found.meta.version) {
         return Ok(response::not_modified(&found));
     }
@@ -127,7 +129,10 @@ pub(super) async fn delete(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    provide(&app, authorized.caller, &target.0, move |context| provider::delete(context, &id, &conditions.0)).await?;
+    provide(&app, authorized.caller, &target.0, move |context| {
+        provider::delete(context, &id, &conditions.0)
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

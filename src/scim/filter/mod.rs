@@ -22,6 +22,8 @@ pub use evaluate::{matches, matches_element};
 pub use parser::{parse, parse_path};
 pub use resolve::{resolve, resolve_element};
 
+use std::fmt;
+
 use serde_json::Value;
 
 /// A comparison operator other than `pr`.
@@ -45,6 +47,38 @@ pub enum Operator {
     Lt,
     /// less than or equal
     Le,
+}
+
+impl Operator {
+    const TABLE: [(Self, &'static str); 9] = [
+        (Self::Eq, "eq"),
+        (Self::Ne, "ne"),
+        (Self::Co, "co"),
+        (Self::Sw, "sw"),
+        (Self::Ew, "ew"),
+        (Self::Gt, "gt"),
+        (Self::Ge, "ge"),
+        (Self::Lt, "lt"),
+        (Self::Le, "le"),
+    ];
+
+    /// The operator of this name, in any case.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::TABLE
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .map(|(operator, _)| *operator)
+    }
+
+    /// The operator's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::TABLE
+            .iter()
+            .find(|(operator, _)| *operator == self)
+            .map_or("", |(_, name)| name)
+    }
 }
 
 /// A filter as written. Its `Display` is again a filter that parses to the same.
@@ -74,3 +108,32 @@ pub struct PatchPath {
     /// The name behind the closing bracket.
     pub sub_attribute: Option<String>,
 }
+
+impl fmt::Display for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::And(parts) => join(formatter, parts, " and "),
+            Self::Or(parts) => join(formatter, parts, " or "),
+            Self::Not(inner) => write!(formatter, "not ({inner})"),
+            Self::Present(path) => write!(formatter, "{path} pr"),
+            Self::Compare(path, operator, value) => write!(formatter, "{path} {} {value}", operator.name()),
+            Self::ValuePath(path, inner) => write!(formatter, "{path}[{inner}]"),
+        }
+    }
+}
+
+fn join(formatter: &mut fmt::Formatter<'_>, parts: &[Filter], operator: &str) -> fmt::Result {
+    for (position, part) in parts.iter().enumerate() {
+        if position > 0 {
+            formatter.write_str(operator)?;
+        }
+        match part {
+            Filter::And(_) | Filter::Or(_) => write!(formatter, "({part})")?,
+            _ => write!(formatter, "{part}")?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,15 @@ impl Attribute {
         self.sub_attributes.find(name)
     }
 
+    /// Whether elements stand for other resources and are told apart by `value` alone (`members`): once set, it is immutable.
+    #[must_use]
+    pub fn is_keyed_by_value(&self) -> bool {
+        self.multi_valued
+            && self
+                .sub_attribute(VALUE)
+                .is_some_and(|value| value.mutability == Mutability::Immutable)
+    }
+
     /// Whether values are objects with sub-attributes.
     #[must_use]
     pub fn is_complex(&self) -> bool {

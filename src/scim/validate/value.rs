@@ -49,7 +49,7 @@ fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError>
 /// # Errors
 /// `invalidValue` naming the attribute.
 pub fn check_list(attribute: &Attribute, values: &[Value]) -> Result<(), ScimError> {
-    if values.len() > limits::VALUES_PER_ATTRIBUTE {
+    if values.len() > limits::VALUES_PER_ATTRIBUTE && !attribute.is_keyed_by_value() {
         return Err(ScimError::invalid_value(
             &attribute.name,
             format_args!("has more than {} values", limits::VALUES_PER_ATTRIBUTE),

@@ -1,0 +1,237 @@
+//! From a filter as written to one that the schema has accepted.
+
+use serde_json::Value;
+
+use super::condition::{Comparison, Condition, Literal, Test};
+use super::{Filter, Operator};
+use crate::scim::error::{ScimError, excerpt};
+use crate::scim::path::{self, AttributeRef, Target};
+use crate::scim::resource_type::ResourceType;
+use crate::scim::schema::{Attribute, Returned, Type, VALUE};
+use crate::scim::{fold, leniency};
+
+/// Resolves a filter on resources of this type.
+///
+/// # Errors
+/// `invalidFilter` for an attribute that no schema knows, an operator that the attribute's type does not have, or a literal of
+/// another type. An unknown attribute is refused because an empty answer would say "there is no such user" (decision 9).
+pub fn resolve<'s>(filter: &Filter, resource_type: &'s ResourceType) -> Result<Condition<'s>, ScimError> {
+    condition(filter, Scope::Resource(resource_type))
+}
+
+/// Resolves a filter on the elements of an attribute, as it stands between the brackets of a value path.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_element<'s>(filter: &Filter, attribute: AttributeRef<'s>) -> Result<Condition<'s>, ScimError> {
+    condition(filter, Scope::Element(attribute))
+}
+
+/// What a name in a filter is looked up in.
+#[derive(Clone, Copy)]
+enum Scope<'s> {
+    Resource(&'s ResourceType),
+    Element(AttributeRef<'s>),
+}
+
+impl<'s> Scope<'s> {
+    fn find(self, text: &str) -> Result<Target<'s>, ScimError> {
+        match self {
+            Self::Resource(resource_type) => path::resolve(text, resource_type)
+                .map_err(|reason| ScimError::invalid_filter(format!("'{}' {reason}", excerpt(text)))),
+            Self::Element(attribute) => match attribute.attribute.sub_attribute(text) {
+                Some(part) => Ok(Target::Attribute(attribute.with_sub_attribute(part))),
+                // An array of simple values: its elements are called `value` (erratum 7122).
+                None if !attribute.attribute.is_complex() && text.eq_ignore_ascii_case(VALUE) => {
+                    Ok(Target::Attribute(attribute))
+                }
+                None => Err(ScimError::invalid_filter(format!(
+                    "'{}' is no sub-attribute of '{}'",
+                    excerpt(text),
+                    attribute.attribute.name
+                ))),
+            },
+        }
+    }
+}
+
+fn condition<'s>(filter: &Filter, scope: Scope<'s>) -> Result<Condition<'s>, ScimError> {
+    let all = |parts: &[Filter]| {
+        parts
+            .iter()
+            .map(|part| condition(part, scope))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    match filter {
+        Filter::And(parts) => all(parts).map(Condition::And),
+        Filter::Or(parts) => all(parts).map(Condition::Or),
+        Filter::Not(inner) => Ok(not(condition(inner, scope)?)),
+        Filter::Present(path) => match scope.find(path)? {
+            Target::Extension(schema) => Ok(Condition::ExtensionPresent(schema)),
+            Target::Attribute(attribute) => {
+                readable(attribute)?;
+                Ok(test(attribute, Comparison::Present))
+            }
+        },
+        Filter::Compare(path, operator, value) => match scope.find(path)? {
+            Target::Extension(_) => Err(ScimError::invalid_filter(format!(
+                "'{}' names a schema; only 'pr' applies to it",
+                excerpt(path)
+            ))),
+            Target::Attribute(attribute) => compare(scope, attribute, *operator, value),
+        },
+        Filter::ValuePath(path, inner) => {
+            let (Scope::Resource(_), Target::Attribute(attribute)) = (scope, scope.find(path)?) else {
+                return Err(ScimError::invalid_filter(format!(
+                    "'{}' cannot have brackets here",
+                    excerpt(path)
+                )));
+            };
+            readable(attribute)?;
+            if attribute.sub_attribute.is_some() {
+                return Err(ScimError::invalid_filter(format!(
+                    "'{attribute}' has no elements to select from"
+                )));
+            }
+            Ok(Condition::Element(
+                attribute,
+                Box::new(condition(inner, Scope::Element(attribute))?),
+            ))
+        }
+    }
+}
+
+fn not(condition: Condition<'_>) -> Condition<'_> {
+    Condition::Not(Box::new(condition))
+}
+
+fn test(attribute: AttributeRef<'_>, comparison: Comparison) -> Condition<'_> {
+    Condition::Test(Test { attribute, comparison })
+}
+
+/// A value that no reply may contain cannot be asked for either (R7644-3.4.2.2-7).
+fn readable(attribute: AttributeRef<'_>) -> Result<(), ScimError> {
+    if attribute.attribute.returned == Returned::Never || attribute.leaf().returned == Returned::Never {
+        return Err(ScimError::invalid_filter(format!(
+            "'{attribute}' cannot be filtered on"
+        )));
+    }
+    Ok(())
+}
+
+fn compare<'s>(
+    scope: Scope<'s>,
+    attribute: AttributeRef<'s>,
+    operator: Operator,
+    value: &Value,
+) -> Result<Condition<'s>, ScimError> {
+    readable(attribute)?;
+    match (operator, value) {
+        (Operator::Eq, Value::Null) => return Ok(not(test(attribute, Comparison::Present))),
+        (Operator::Ne, Value::Null) => return Ok(test(attribute, Comparison::Present)),
+        _ => {}
+    }
+    let whole = attribute;
+    let attribute = narrow(attribute)?;
+    let leaf = attribute.leaf();
+    let illegal = || {
+        ScimError::invalid_filter(format!(
+            "operator '{}' does not apply to '{attribute}'",
+            operator.name()
+        ))
+    };
+    let literal = literal(leaf, value).ok_or_else(|| {
+        ScimError::invalid_filter(format!(
+            "'{attribute}' cannot be compared with {}: {}",
+            value_kind(value),
+            wanted(leaf)
+        ))
+    })?;
+    let comparison = match operator {
+        Operator::Eq => Comparison::Equals(literal),
+        Operator::Ne => {
+            let equals = test(attribute, Comparison::Equals(literal));
+            // RFC 7644 section 3.4.2.2: some element differs. Nothing at all differs too.
+            if matches!(scope, Scope::Resource(_)) && attribute.attribute.multi_valued {
+                let list = AttributeRef {
+                    sub_attribute: None,
+                    ..whole
+                };
+                return Ok(Condition::Or(vec![
+                    not(test(list, Comparison::Present)),
+                    Condition::Element(list, Box::new(not(equals))),
+                ]));
+            }
+            return Ok(not(equals));
+        }
+        Operator::Co | Operator::Sw | Operator::Ew => match (leaf.kind, literal) {
+            (Type::String | Type::Reference, Literal::Text(text)) => match operator {
+                Operator::Co => Comparison::Contains(text),
+                Operator::Sw => Comparison::StartsWith(text),
+                _ => Comparison::EndsWith(text),
+            },
+            _ => return Err(illegal()),
+        },
+        Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le => {
+            if matches!(leaf.kind, Type::Boolean | Type::Binary) {
+                return Err(illegal());
+            }
+            match operator {
+                Operator::Gt => Comparison::Greater(literal),
+                Operator::Ge => Comparison::GreaterOrEqual(literal),
+                Operator::Lt => Comparison::Less(literal),
+                _ => Comparison::LessOrEqual(literal),
+            }
+        }
+    };
+    Ok(test(attribute, comparison))
+}
+
+/// A complex attribute is compared by its `value`.
+fn narrow(attribute: AttributeRef<'_>) -> Result<AttributeRef<'_>, ScimError> {
+    if !attribute.leaf().is_complex() {
+        return Ok(attribute);
+    }
+    let value = attribute.attribute.sub_attribute(VALUE);
+    value.map(|value| attribute.with_sub_attribute(value)).ok_or_else(|| {
+        ScimError::invalid_filter(format!(
+            "'{attribute}' has no value of its own; name one of its sub-attributes"
+        ))
+    })
+}
+
+fn literal(attribute: &Attribute, value: &Value) -> Option<Literal> {
+    match (attribute.kind, value) {
+        (Type::Boolean, Value::Bool(flag)) => Some(Literal::Boolean(*flag)),
+        (Type::Boolean, other) => leniency::boolean_as_text(other).map(Literal::Boolean),
+        (Type::Integer | Type::Decimal, Value::Number(number)) => Some(Literal::Number(number.clone())),
+        (Type::Integer | Type::Decimal | Type::Complex, _) => None,
+        (Type::DateTime, Value::String(text)) => fold::date_time(text).map(|time| Literal::Text(fold::instant(time))),
+        (Type::DateTime, _) => None,
+        (Type::Binary, Value::String(text)) => fold::binary(text).map(Literal::Text),
+        (Type::Binary, _) => None,
+        (Type::String | Type::Reference, Value::String(text)) => Some(Literal::Text(fold::text(attribute, text))),
+        (Type::String | Type::Reference, other) => {
+            leniency::text_as_number(other).map(|text| Literal::Text(fold::text(attribute, &text)))
+        }
+    }
+}
+
+fn value_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        _ => "this text",
+    }
+}
+
+fn wanted(attribute: &Attribute) -> &'static str {
+    match attribute.kind {
+        Type::Boolean => "it is true or false",
+        Type::Integer | Type::Decimal => "it is a number",
+        Type::DateTime => "it is a date and time like \"2026-01-02T03:04:05Z\"",
+        Type::Binary => "it is base64 text",
+        Type::String | Type::Reference | Type::Complex => "it is text",
+    }
+}

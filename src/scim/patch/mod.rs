@@ -1,0 +1,112 @@
+//! PATCH (RFC 7644 section 3.5.2). The message becomes operations, each operation becomes edits of single attributes
+//! (`compile`), and edits are applied to a copy of the resource (`apply`): all of them or none.
+
+mod apply;
+mod compile;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use super::error::{ErrorKind, ScimError, excerpt};
+use super::filter::{self, PatchPath};
+use super::resource::Resource;
+use super::resource_type::ResourceType;
+use super::{json, limits, validate};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Add,
+    Remove,
+    Replace,
+}
+
+/// One operation of the message.
+#[derive(Debug, Clone, PartialEq)]
+struct Operation {
+    op: Op,
+    path: Option<PatchPath>,
+    value: Option<Value>,
+}
+
+/// A `PatchOp` message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchRequest {
+    operations: Vec<Operation>,
+}
+
+impl PatchRequest {
+    /// Reads the message. Member names and `op` are taken in any case, other members are ignored, and an empty list of
+    /// operations changes nothing.
+    ///
+    /// # Errors
+    /// `invalidSyntax` for its structure, `invalidPath` or `invalidFilter` for a path, 413 for too many operations.
+    pub fn from_json(body: Value) -> Result<Self, ScimError> {
+        let Value::Object(body) = body else {
+            return Err(ScimError::invalid_syntax("a PATCH body must be a JSON object"));
+        };
+        let Some(Value::Array(operations)) = json::member(&body, "Operations") else {
+            return Err(ScimError::invalid_syntax(
+                "a PATCH body must have an array 'Operations'",
+            ));
+        };
+        if operations.len() > limits::PATCH_OPERATIONS {
+            return Err(ScimError::new(
+                ErrorKind::PayloadTooLarge,
+                format!("more than {} operations", limits::PATCH_OPERATIONS),
+            ));
+        }
+        let operations = operations.iter().map(operation).collect::<Result<_, _>>()?;
+        Ok(Self { operations })
+    }
+
+    /// Applies the operations in order to a copy of the resource.
+    ///
+    /// # Errors
+    /// `invalidPath`, `invalidFilter`, `invalidValue`, `noTarget` or `mutability` for the first operation that fails.
+    pub fn apply(&self, resource_type: &ResourceType, resource: &Resource) -> Result<Resource, ScimError> {
+        let mut next = resource.clone();
+        for operation in &self.operations {
+            for edit in compile::edits(operation, resource_type)? {
+                apply::apply(&edit, &mut next)?;
+            }
+        }
+        validate::required(resource_type, &next)?;
+        Ok(next)
+    }
+}
+
+fn operation(given: &Value) -> Result<Operation, ScimError> {
+    let Value::Object(given) = given else {
+        return Err(ScimError::invalid_syntax("each operation must be a JSON object"));
+    };
+    Ok(Operation {
+        op: op(given)?,
+        path: path(given)?,
+        value: json::member(given, "value").cloned(),
+    })
+}
+
+fn op(given: &Map<String, Value>) -> Result<Op, ScimError> {
+    let name = json::member(given, "op").and_then(Value::as_str).unwrap_or_default();
+    match name.to_ascii_lowercase().as_str() {
+        "add" => Ok(Op::Add),
+        "remove" => Ok(Op::Remove),
+        "replace" => Ok(Op::Replace),
+        _ => Err(ScimError::invalid_syntax(format!(
+            "op '{}' is none of add, remove, replace",
+            excerpt(name)
+        ))),
+    }
+}
+
+fn path(given: &Map<String, Value>) -> Result<Option<PatchPath>, ScimError> {
+    match json::member(given, "path") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(path)) if path.trim().is_empty() => Ok(None),
+        Some(Value::String(path)) => filter::parse_path(path).map(Some),
+        Some(_) => Err(ScimError::invalid_syntax("'path' must be text")),
+    }
+}
