@@ -62,11 +62,8 @@ pub struct Target {
 
 impl Target {
     /// A target of this kind.
-    pub fn new(kind: impl Into<String>, id: impl ToString) -> Self {
-        Self {
-            kind: kind.into(),
-            id: id.to_string(),
-        }
+    pub fn new(kind: impl Into<String>, id: impl std::fmt::Display) -> Self {
+        Self { kind: kind.into(), id: id.to_string() }
     }
 }
 
@@ -89,13 +86,7 @@ impl AuditEvent {
     /// An event without attributes.
     #[must_use]
     pub fn new(action: Action, target: Target) -> Self {
-        Self {
-            action,
-            target,
-            before: None,
-            after: None,
-            detail: None,
-        }
+        Self { action, target, before: None, after: None, detail: None }
     }
 
     /// Adds the state after.
@@ -117,11 +108,7 @@ impl AuditEvent {
     pub fn difference(mut self, before: &Resource, after: &Resource, password_changed: bool) -> Self {
         let changed = |these: &Map<String, Value>, those: &Map<String, Value>| -> Map<String, Value> {
             let differs = |name: &str, value: &Value| those.get(name) != Some(value);
-            these
-                .iter()
-                .filter(|(name, value)| differs(name, value))
-                .map(|(n, v)| (n.clone(), v.clone()))
-                .collect()
+            these.iter().filter(|(name, value)| differs(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()
         };
         let mut now = changed(&after.attributes, &before.attributes);
         if password_changed {

@@ -8,13 +8,18 @@
 //! - [`provider`] has one file per RFC verb; there protocol and storage meet.
 //! - [`store`] is all the SQL, [`http`] all the HTTP.
 //! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
+//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named.
 //!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
 pub mod audit;
 pub mod auth;
+pub mod cli;
+pub mod config;
 pub mod http;
 pub mod id;
+pub mod private_postgres;
 pub mod provider;
 pub mod scim;
+pub mod server;
 pub mod store;

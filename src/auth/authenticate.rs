@@ -33,11 +33,7 @@ pub struct Refusal {
 
 impl Refusal {
     fn unknown(reason: &'static str) -> Self {
-        Self {
-            tenant: TenantId::NONE,
-            id: String::new(),
-            reason,
-        }
+        Self { tenant: TenantId::NONE, id: String::new(), reason }
     }
 }
 
@@ -53,11 +49,7 @@ impl Authenticator {
     /// An authenticator for tokens that were hashed under this key.
     #[must_use]
     pub fn new(key: TokenKey) -> Self {
-        Self {
-            key,
-            recent: Recent::default(),
-            used: Mutex::default(),
-        }
+        Self { key, recent: Recent::default(), used: Mutex::default() }
     }
 
     /// Reads the `Authorization` header: a header token with or without `Bearer` (Okta sends both).
@@ -72,10 +64,7 @@ impl Authenticator {
             None => header.trim(),
         };
         let secret = Secret::parse(Kind::HeaderToken, token).ok_or_else(|| Refusal::unknown("malformed token"))?;
-        Ok(Credential {
-            id: secret.id().to_owned(),
-            hash: secret.hash(&self.key),
-        })
+        Ok(Credential { id: secret.id().to_owned(), hash: secret.hash(&self.key) })
     }
 
     /// The principal of a credential that was verified within the last second. Needs no database.
@@ -98,13 +87,7 @@ impl Authenticator {
         let verdict = self.judge(credential, stored, now);
         if verdict.is_ok() {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.insert(
-                credential.id.clone(),
-                TokenUse {
-                    at: now,
-                    address: address.map(str::to_owned),
-                },
-            );
+            used.insert(credential.id.clone(), TokenUse { at: now, address: address.map(str::to_owned) });
         }
         Ok(verdict)
     }
@@ -115,36 +98,23 @@ impl Authenticator {
         stored: Option<StoredToken>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Principal>, Refusal> {
-        let expected = stored
-            .as_ref()
-            .and_then(|token| SecretHash::from_bytes(&token.secret_hash));
+        let expected = stored.as_ref().and_then(|token| SecretHash::from_bytes(&token.secret_hash));
         let matches = credential.hash.matches(&expected.unwrap_or(SecretHash::NONE));
         let Some(token) = stored.filter(|_| matches) else {
             return Err(Refusal::unknown("unknown token"));
         };
-        let refuse = |reason| {
-            Err(Refusal {
-                tenant: token.tenant,
-                id: credential.id.clone(),
-                reason,
-            })
-        };
+        let refuse = |reason| Err(Refusal { tenant: token.tenant, id: credential.id.clone(), reason });
         if token.revoked_at.is_some() {
             return refuse("revoked token");
         }
         if token.expires_at.is_some_and(|expires| expires <= now) {
             return refuse("expired token");
         }
-        let actor = Actor {
-            kind: ActorKind::HeaderToken,
-            id: credential.id.clone(),
-            name: token.name,
-        };
+        let actor = Actor { kind: ActorKind::HeaderToken, id: credential.id.clone(), name: token.name };
         let scopes = token.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
         let principal = Arc::new(Principal::new(token.tenant, token.stores_passwords, actor, scopes));
         let valid = token.expires_at.and_then(|expires| (expires - now).to_std().ok());
-        self.recent
-            .insert(credential.hash, Arc::clone(&principal), Instant::now(), valid);
+        self.recent.insert(credential.hash, Arc::clone(&principal), Instant::now(), valid);
         Ok(principal)
     }
 

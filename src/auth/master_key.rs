@@ -52,10 +52,7 @@ impl MasterKey {
     /// # Errors
     /// When the file is missing, holds something else, or is open to others.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = |source| Error::File {
-            path: path.display().to_string(),
-            source,
-        };
+        let file = |source| Error::File { path: path.display().to_string(), source };
         let mode = fs::metadata(path).map_err(file)?.permissions().mode();
         if mode & 0o007 != 0 {
             return Err(Error::Permissions(path.display().to_string()));
@@ -73,20 +70,13 @@ impl MasterKey {
     /// # Errors
     /// When there is such a file already, or it cannot be written.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let file = |source| Error::File {
-            path: path.display().to_string(),
-            source,
-        };
+        let file = |source| Error::File { path: path.display().to_string(), source };
         let mut bytes = Zeroizing::new([0_u8; LENGTH]);
         getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?;
         let text = Zeroizing::new(format!("{}\n", STANDARD.encode(bytes.as_slice())));
         let partial = path.with_extension(format!("new-{}", std::process::id()));
         let written = (|| {
-            let mut out = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&partial)?;
+            let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
             out.write_all(text.as_bytes())?;
             out.sync_all()?;
             fs::hard_link(&partial, path)

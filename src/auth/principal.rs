@@ -47,10 +47,7 @@ impl Scopes {
 
     /// The names of the scopes in the set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.contains(*scope))
-            .map(Scope::name)
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope)).map(Scope::name)
     }
 }
 
@@ -106,33 +103,20 @@ pub struct Principal {
 
 impl Principal {
     pub(super) fn new(tenant: TenantId, stores_passwords: bool, actor: Actor, scopes: Scopes) -> Self {
-        Self {
-            tenant,
-            stores_passwords,
-            actor,
-            scopes,
-        }
+        Self { tenant, stores_passwords, actor, scopes }
     }
 
     /// The operator at the command line, who may act for any tenant.
     #[must_use]
     pub fn operator(tenant: TenantId) -> Self {
-        let actor = Actor {
-            kind: ActorKind::Operator,
-            id: "cli".into(),
-            name: "command line".into(),
-        };
+        let actor = Actor { kind: ActorKind::Operator, id: "cli".into(), name: "command line".into() };
         Self::new(tenant, false, actor, Scope::ALL.into_iter().collect())
     }
 
     /// Nobody known, as whom refused callers are recorded. May do nothing.
     #[must_use]
     pub fn anonymous(tenant: TenantId, id: String) -> Self {
-        let actor = Actor {
-            kind: ActorKind::Anonymous,
-            id,
-            name: String::new(),
-        };
+        let actor = Actor { kind: ActorKind::Anonymous, id, name: String::new() };
         Self::new(tenant, false, actor, Scopes::default())
     }
 

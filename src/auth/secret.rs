@@ -63,10 +63,7 @@ impl Secret {
             return None;
         }
         let (head, given) = text.split_at(text.len() - CHECKSUM_LENGTH);
-        (checksum(head) == given).then(|| Self {
-            text: Zeroizing::new(text.to_owned()),
-            kind,
-        })
+        (checksum(head) == given).then(|| Self { text: Zeroizing::new(text.to_owned()), kind })
     }
 
     /// The public id of the record.

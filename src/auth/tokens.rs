@@ -88,9 +88,7 @@ pub fn rotate(
         expires_at: old.expires_at.map(|expires| now + (expires - old.created_at)),
     };
     let (row, secret) = issue(caller, key, &new, now)?;
-    let end = old
-        .expires_at
-        .map_or(now + overlap, |expires| expires.min(now + overlap));
+    let end = old.expires_at.map_or(now + overlap, |expires| expires.min(now + overlap));
     let event = AuditEvent::new(Action::TokenRotate, Target::new("HeaderToken", id))
         .after(json!({"rotatedTo": row.id, "expiresAt": end}));
     if !store.run(caller, |tenant| tenant.rotate_header_token(&row, id, end, &event))? {

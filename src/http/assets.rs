@@ -1,6 +1,9 @@
 //! Where `templates/` and `static/` are (decision: they stay files on disk).
 
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use tera::Tera;
 
 /// There is no assets directory.
 #[derive(Debug, thiserror::Error)]
@@ -17,26 +20,40 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, AssetsError> {
         None => {
             let executable = std::env::current_exe().ok();
             let beside = executable.as_deref().and_then(Path::parent);
-            let share = beside
-                .and_then(Path::parent)
-                .map(|prefix| prefix.join("share").join("provisor"));
+            let share = beside.and_then(Path::parent).map(|prefix| prefix.join("share").join("provisor"));
             let source = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-            beside
-                .map(Path::to_owned)
-                .into_iter()
-                .chain(share)
-                .chain([source])
-                .collect()
+            beside.map(Path::to_owned).into_iter().chain(share).chain([source]).collect()
         }
     };
     let complete = |place: &&PathBuf| place.join("templates").is_dir() && place.join("static").is_dir();
     places.iter().find(complete).cloned().ok_or_else(|| {
-        AssetsError(
-            places
-                .iter()
-                .map(|place| place.display().to_string())
-                .collect::<Vec<_>>()
-                .join(", "),
-        )
+        AssetsError(places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "))
     })
+}
+
+/// Loads all templates, named by their path below `templates`.
+///
+/// # Errors
+/// When one is no template.
+pub fn load_templates(assets: &Path) -> Result<Tera, tera::Error> {
+    let root = assets.join("templates");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let mut templates = Tera::default();
+    templates.add_template_files(files.iter().map(|file| {
+        let name = file.strip_prefix(&root).unwrap_or(file).to_string_lossy().into_owned();
+        (file, Some(name))
+    }))?;
+    Ok(templates)
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "html") {
+            files.push(path);
+        }
+    }
 }

@@ -23,12 +23,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Length of a request id that is taken from the client.
 const REQUEST_ID_LENGTH: usize = 128;
 /// Endpoints that answer without a credential (R7643-5-2).
-const OPEN: [&str; 4] = [
-    "ServiceProviderConfig",
-    "ServiceProviderConfigs",
-    "ResourceTypes",
-    "Schemas",
-];
+const OPEN: [&str; 4] = ["ServiceProviderConfig", "ServiceProviderConfigs", "ResourceTypes", "Schemas"];
 
 /// The middleware.
 pub(super) async fn authenticate<B: MessageBody + 'static>(
@@ -64,13 +59,9 @@ fn request_id(request: &ServiceRequest) -> Arc<str> {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let acceptable = |id: &&str| {
         (1..=REQUEST_ID_LENGTH).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
-    given
-        .filter(acceptable)
-        .map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
+    given.filter(acceptable).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
 }
 
 async fn identify(
@@ -85,22 +76,12 @@ async fn identify(
     if header.is_none() && is_open(request.path()) {
         return Ok(None);
     }
-    let caller = |principal| Caller {
-        principal,
-        request_id: Arc::clone(request_id),
-        address: address.cloned(),
-    };
+    let caller = |principal| Caller { principal, request_id: Arc::clone(request_id), address: address.cloned() };
     let refuse = |refusal: Refusal| {
         let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
             .because(refusal.reason);
-        app.refusals.record(
-            caller(Arc::new(Principal::anonymous(refusal.tenant, refusal.id))),
-            event,
-        );
-        ScimError::new(
-            ErrorKind::Unauthorized,
-            "a valid token is required in the Authorization header",
-        )
+        app.refusals.record(caller(Arc::new(Principal::anonymous(refusal.tenant, refusal.id))), event);
+        ScimError::new(ErrorKind::Unauthorized, "a valid token is required in the Authorization header")
     };
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
@@ -110,23 +91,20 @@ async fn identify(
     }
     let from = address.cloned();
     let verdict = blocking::run(app, move |app| {
-        app.authenticator
-            .verify(&app.store, &credential, from.as_deref())
-            .map_err(ScimError::from)
+        app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(ScimError::from)
     })
     .await?;
     verdict.map(|principal| Some(caller(principal))).map_err(refuse)
 }
 
 fn is_open(path: &str) -> bool {
-    let segment = path
-        .strip_prefix(super::SCIM_BASE)
-        .and_then(|rest| rest.trim_start_matches('/').split('/').next());
+    let segment = path.strip_prefix(super::SCIM_BASE).and_then(|rest| rest.trim_start_matches('/').split('/').next());
     segment.is_some_and(|segment| OPEN.contains(&segment))
 }
 
 fn record_refused_write<B>(response: &ServiceResponse<B>, method: &Method, caller: &Caller) {
-    let write = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    let write = changes && !response.request().path().ends_with("/.search");
     if !write || !response.status().is_client_error() || caller.principal.tenant() == TenantId::NONE {
         return;
     }
@@ -134,10 +112,7 @@ fn record_refused_write<B>(response: &ServiceResponse<B>, method: &Method, calle
         return;
     };
     let parameters = response.request().match_info();
-    let target = Target::new(
-        parameters.get("endpoint").unwrap_or_default(),
-        parameters.get("id").unwrap_or_default(),
-    );
+    let target = Target::new(parameters.get("endpoint").unwrap_or_default(), parameters.get("id").unwrap_or_default());
     let error = response.response().error().and_then(Error::as_error::<ScimError>);
     let detail = error.map_or_else(String::new, |error| format!(": {}", error.detail()));
     let event = AuditEvent::new(Action::WriteRefused, target)

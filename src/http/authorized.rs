@@ -41,14 +41,8 @@ impl<R: Right> FromRequest for Authorized<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match request.extensions().get::<Caller>() {
             None => Err(ScimError::new(ErrorKind::Unauthorized, "a valid token is required")),
-            Some(caller) if caller.principal.may(R::SCOPE) => Ok(Self {
-                caller: caller.clone(),
-                right: PhantomData,
-            }),
-            Some(_) => Err(ScimError::new(
-                ErrorKind::Forbidden,
-                format!("the token lacks the scope {}", R::SCOPE),
-            )),
+            Some(caller) if caller.principal.may(R::SCOPE) => Ok(Self { caller: caller.clone(), right: PhantomData }),
+            Some(_) => Err(ScimError::new(ErrorKind::Forbidden, format!("the token lacks the scope {}", R::SCOPE))),
         })
     }
 }

@@ -19,10 +19,7 @@ pub(super) async fn run<T: Send + 'static>(
 ) -> Result<T, ScimError> {
     let permit = tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(&app.connections).acquire_owned());
     let Ok(Ok(permit)) = permit.await else {
-        return Err(ScimError::new(
-            ErrorKind::Unavailable,
-            "the server is at its capacity; try again",
-        ));
+        return Err(ScimError::new(ErrorKind::Unavailable, "the server is at its capacity; try again"));
     };
     let app = app.clone();
     web::block(move || {

@@ -8,9 +8,7 @@ use crate::scim::error::ScimError;
 
 /// `/livez` and `/readyz`.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/livez", web::get().to(live))
-        .route("/readyz", web::get().to(ready));
+    config.route("/livez", web::get().to(live)).route("/readyz", web::get().to(ready));
 }
 
 async fn live() -> HttpResponse {
@@ -18,14 +16,9 @@ async fn live() -> HttpResponse {
 }
 
 async fn ready(app: web::Data<AppState>) -> HttpResponse {
-    let answer = blocking::run(&app, |app| {
-        app.store.gate(|gate| gate.tenants()).map_err(ScimError::from)
-    })
-    .await;
+    let answer = blocking::run(&app, |app| app.store.gate(|gate| gate.tenants()).map_err(ScimError::from)).await;
     match answer {
         Ok(_) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Err(_) => HttpResponse::ServiceUnavailable()
-            .content_type("text/plain")
-            .body("the database is not available\n"),
+        Err(_) => HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database is not available\n"),
     }
 }

@@ -10,7 +10,7 @@ pub mod scim;
 mod state;
 mod welcome;
 
-pub use assets::{AssetsError, find as find_assets};
+pub use assets::{AssetsError, find as find_assets, load_templates};
 pub use refusals::Refusals;
 pub use state::{AppState, Parts};
 

@@ -16,51 +16,53 @@ use crate::store::{Refused, Store};
 
 /// Entries that may wait.
 const QUEUE: usize = 1_024;
+/// Entries written by one statement.
+const ROWS_PER_STATEMENT: usize = 100;
 /// How long entries are gathered before they are written together.
 const GATHER: Duration = Duration::from_secs(1);
 /// How often the last use of tokens is written.
-const RECORD_USES: Duration = Duration::from_secs(60);
+const RECORD_USES: Duration = Duration::from_mins(1);
+
+/// What goes through the queue.
+#[derive(Debug)]
+enum Entry {
+    Refused(Box<Refused>),
+    Close,
+}
 
 /// The queue's entrance.
 #[derive(Debug, Clone)]
 pub struct Refusals {
-    queue: SyncSender<Refused>,
+    queue: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Refusals {
-    /// Starts the background thread, which also records when tokens were last used. It ends when the last entrance is gone,
-    /// after it has written what waits.
+    /// Starts the background thread, which also records when tokens were last used. It ends after
+    /// [`Refusals::close`], when it has written what waits.
     ///
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(store: Arc<Store>, authenticator: Arc<Authenticator>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer {
-            store,
-            authenticator,
-            dropped: Arc::clone(&dropped),
-        };
-        let thread = std::thread::Builder::new()
-            .name("records".into())
-            .spawn(move || writer.run(&waiting))?;
+        let writer = Writer { store, authenticator, dropped: Arc::clone(&dropped) };
+        let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run(&waiting))?;
         Ok((Self { queue, dropped }, thread))
     }
 
     /// Records a refusal.
     pub(super) fn record(&self, caller: Caller, event: AuditEvent) {
-        if self
-            .queue
-            .try_send(Refused {
-                caller,
-                event,
-                at: Utc::now(),
-            })
-            .is_err()
-        {
+        let refused = Refused { caller, event, at: Utc::now() };
+        if self.queue.try_send(Entry::Refused(Box::new(refused))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Lets the background thread end.
+    pub fn close(&self) {
+        // Without a thread there is nothing to end.
+        let _ = self.queue.send(Entry::Close);
     }
 }
 
@@ -71,58 +73,39 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&self, waiting: &Receiver<Refused>) {
+    fn run(&self, waiting: &Receiver<Entry>) {
         let mut gathered = Vec::new();
         let mut written = Instant::now();
         let mut uses_recorded = Instant::now();
         loop {
-            let wait = GATHER.saturating_sub(written.elapsed());
-            let ended = match waiting.recv_timeout(wait) {
-                Ok(refused) => {
-                    gathered.push(refused);
+            let closed = match waiting.recv_timeout(GATHER.saturating_sub(written.elapsed())) {
+                Ok(Entry::Refused(refused)) => {
+                    gathered.push(*refused);
                     false
                 }
                 Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => true,
+                Ok(Entry::Close) | Err(RecvTimeoutError::Disconnected) => true,
             };
-            if ended || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
+            if closed || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
                 self.write(std::mem::take(&mut gathered));
                 written = Instant::now();
             }
-            if ended || uses_recorded.elapsed() >= RECORD_USES {
+            if closed || uses_recorded.elapsed() >= RECORD_USES {
                 self.record_uses();
                 uses_recorded = Instant::now();
             }
-            if ended {
+            if closed {
                 return;
             }
         }
     }
 
-    /// Writes one row for refusals that differ only in the request.
     fn write(&self, gathered: Vec<Refused>) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             log::warn!("{dropped} refusals were not recorded: the queue was full");
         }
-        let mut times: HashMap<_, usize> = HashMap::new();
-        let mut rows: Vec<Refused> = Vec::new();
-        for refused in gathered {
-            let key = (
-                refused.caller.principal.tenant(),
-                refused.caller.principal.actor().clone(),
-                refused.caller.address.clone(),
-                refused.event.action,
-                refused.event.target.clone(),
-                refused.event.detail.clone(),
-            );
-            let count = times.entry(key).or_insert(0);
-            *count += 1;
-            if *count == 1 {
-                rows.push(refused);
-            }
-        }
-        for rows in rows.chunks(100) {
+        for rows in together(gathered).chunks(ROWS_PER_STATEMENT) {
             if let Err(error) = self.store.gate(|gate| gate.record_refusals(rows)) {
                 log::warn!("{} refusals were not recorded: {error}", rows.len());
             }
@@ -137,4 +120,34 @@ impl Writer {
             log::warn!("the last use of {} tokens was not recorded: {error}", uses.len());
         }
     }
+}
+
+/// Makes one entry, with their number, of refusals that differ only in the request: a flood of them must not fill the log.
+fn together(gathered: Vec<Refused>) -> Vec<Refused> {
+    let mut positions: HashMap<_, usize> = HashMap::new();
+    let mut rows: Vec<(Refused, usize)> = Vec::new();
+    for refused in gathered {
+        let key = (
+            refused.caller.principal.tenant(),
+            refused.caller.principal.actor().clone(),
+            refused.caller.address.clone(),
+            refused.event.action,
+            refused.event.target.clone(),
+            refused.event.detail.clone(),
+        );
+        match positions.get(&key) {
+            Some(position) => rows[*position].1 += 1,
+            None => {
+                positions.insert(key, rows.len());
+                rows.push((refused, 1));
+            }
+        }
+    }
+    let numbered = |(mut refused, times): (Refused, usize)| {
+        if let (Some(detail), 2..) = (&mut refused.event.detail, times) {
+            detail.push_str(&format!(" ({times} times)"));
+        }
+        refused
+    };
+    rows.into_iter().map(numbered).collect()
 }

@@ -75,9 +75,6 @@ impl AppState {
     pub(super) fn endpoint(&self, segment: &str) -> Option<Endpoint> {
         let resource_type = self.registry.by_endpoint(segment)?;
         let url = format!("{}/{}", self.scim_url, resource_type.endpoint);
-        Some(Endpoint {
-            resource_type: Arc::clone(resource_type),
-            url: url.into(),
-        })
+        Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
     }
 }

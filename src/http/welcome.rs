@@ -22,9 +22,7 @@ pub(super) async fn welcome(app: web::Data<AppState>) -> HttpResponse {
             .body(page),
         Err(error) => {
             log::error!("welcome page: {error}");
-            HttpResponse::InternalServerError()
-                .content_type("text/plain")
-                .body("the page could not be rendered\n")
+            HttpResponse::InternalServerError().content_type("text/plain").body("the page could not be rendered\n")
         }
     }
 }

@@ -27,9 +27,7 @@ pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, Scim
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
     context
         .store
-        .run(context.caller, |tenant| {
-            tenant.create_resource(&resource_type.name, id, &row, &event)
-        })
+        .run(context.caller, |tenant| tenant.create_resource(&resource_type.name, id, &row, &event))
         .map_err(|error| name_conflict(context, &resource, error.into()))?;
     let meta = Meta {
         resource_type: resource_type.name.clone(),
@@ -38,8 +36,5 @@ pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, Scim
         location: endpoint.location(id),
         version: 1,
     };
-    Ok(Representation {
-        document: row.document,
-        meta,
-    })
+    Ok(Representation { document: row.document, meta })
 }

@@ -53,10 +53,7 @@ impl Endpoint {
 
     fn representation(&self, stored: StoredResource) -> Representation {
         let meta = self.meta(&stored);
-        Representation {
-            document: stored.document,
-            meta,
-        }
+        Representation { document: stored.document, meta }
     }
 
     /// The id in a URL, or the 404 for text that cannot be one.

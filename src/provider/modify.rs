@@ -22,7 +22,5 @@ pub fn modify(
     body: Value,
 ) -> Result<Representation, ScimError> {
     let patch = PatchRequest::from_json(body)?;
-    update(context, id, preconditions, Action::Modify, |before| {
-        patch.apply(&context.endpoint.resource_type, before)
-    })
+    update(context, id, preconditions, Action::Modify, |before| patch.apply(&context.endpoint.resource_type, before))
 }

@@ -14,10 +14,7 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
     let endpoint = context.endpoint;
     let resource_type = &endpoint.resource_type;
     let filter = request.filter.as_deref().map(filter::parse).transpose()?;
-    let condition = filter
-        .as_ref()
-        .map(|filter| filter::resolve(filter, resource_type))
-        .transpose()?;
+    let condition = filter.as_ref().map(|filter| filter::resolve(filter, resource_type)).transpose()?;
     let prefix = format!("{}/", endpoint.url);
     let page = PageRequest {
         resource_type,

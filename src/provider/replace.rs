@@ -57,10 +57,7 @@ impl Mentioned {
 
     fn keep(&self, resource_type: &ResourceType, before: &Resource, replacement: &Resource) -> Resource {
         let mut after = replacement.clone();
-        let extensions = resource_type
-            .extensions
-            .iter()
-            .map(|extension| extension.schema.id.as_str());
+        let extensions = resource_type.extensions.iter().map(|extension| extension.schema.id.as_str());
         for name in KEPT.into_iter().chain(extensions).filter(|name| !self.names(name)) {
             if let Some(value) = before.attributes.get(name) {
                 after.attributes.entry(name).or_insert_with(|| value.clone());

@@ -11,10 +11,6 @@ use crate::scim::resource::Representation;
 pub fn retrieve(context: &Context<'_>, id: &str) -> Result<Representation, ScimError> {
     let endpoint = context.endpoint;
     let found = endpoint.id(id)?;
-    let stored = context.store.read(context.caller, |tenant| {
-        tenant.resource(&endpoint.resource_type.name, found)
-    })?;
-    stored
-        .map(|stored| endpoint.representation(stored))
-        .ok_or_else(|| endpoint.not_found(id))
+    let stored = context.store.read(context.caller, |tenant| tenant.resource(&endpoint.resource_type.name, found))?;
+    stored.map(|stored| endpoint.representation(stored)).ok_or_else(|| endpoint.not_found(id))
 }

@@ -12,7 +12,7 @@ use crate::scim::resource::Resource;
 use crate::store::ResourceRow;
 
 /// The attribute whose value is kept as a hash at most.
-const PASSWORD: &str = "password";
+pub(super) const PASSWORD: &str = "password";
 
 /// Takes the password out of a resource and hashes it where the tenant keeps passwords. Where it does not, the value is
 /// dropped at no cost.
@@ -42,9 +42,7 @@ pub(super) fn row(
         _ => None,
     };
     let external_id = take_text("externalId");
-    let unique_name = resource_type
-        .unique_attribute()
-        .and_then(|attribute| take_text(&attribute.name));
+    let unique_name = resource_type.unique_attribute().and_then(|attribute| take_text(&attribute.name));
     comparable.insert("schemas".into(), resource.schemas(resource_type));
     ResourceRow {
         unique_name,

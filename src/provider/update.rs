@@ -3,8 +3,10 @@
 //! The first try takes no lock: two round trips, and it loses only to a change that came in between. The second holds the row, so
 //! it loses to nobody. `next` is a pure function of the state, so running it twice does no harm.
 
+use std::cell::OnceCell;
+
 use super::Context;
-use super::row::{name_conflict, row, take_password};
+use super::row::{PASSWORD, name_conflict, row, take_password};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
 use crate::scim::error::{ErrorKind, ScimError};
@@ -31,23 +33,18 @@ pub(super) fn update(
     let endpoint = context.endpoint;
     let found = endpoint.id(id)?;
     let name = endpoint.resource_type.name.as_str();
-    let mut password: Option<Option<String>> = None;
-    let mut prepare = |stored: &StoredResource| -> Result<Option<Next>, ScimError> {
+    let password_hash = OnceCell::new();
+    let prepare = |stored: &StoredResource| -> Result<Option<Next>, ScimError> {
         preconditions.check(stored.version)?;
-        prepare(context, found, stored, action, &next, &mut password)
+        prepare(context, found, stored, action, &next, &password_hash)
     };
 
-    let stored = context
-        .store
-        .read(context.caller, |tenant| tenant.resource(name, found))?;
+    let stored = context.store.read(context.caller, |tenant| tenant.resource(name, found))?;
     let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
     let Some(state) = prepare(&stored)? else {
         return Ok(endpoint.representation(stored));
     };
-    if let Some(changed) = context
-        .store
-        .run(context.caller, |tenant| write(context, tenant, found, &stored, &state))?
-    {
+    if let Some(changed) = context.store.run(context.caller, |tenant| write(context, tenant, found, &stored, &state))? {
         return Ok(changed);
     }
     context.store.run(context.caller, |tenant| {
@@ -68,7 +65,7 @@ fn prepare(
     stored: &StoredResource,
     action: Action,
     next: &impl Fn(&Resource) -> Result<Resource, ScimError>,
-    password: &mut Option<Option<String>>,
+    password_hash: &OnceCell<Option<String>>,
 ) -> Result<Option<Next>, ScimError> {
     let resource_type = &context.endpoint.resource_type;
     let before = Resource::from_document(&stored.document)
@@ -76,13 +73,11 @@ fn prepare(
     let mut after = next(&before)?;
     validate::immutables(resource_type, &before, &after)?;
     // Hashing is slow: once, before any lock is held.
-    let hash = match password {
-        Some(hash) => {
-            after.attributes.remove("password");
-            hash.clone()
-        }
-        None => password.insert(take_password(context, &mut after)?).clone(),
-    };
+    if password_hash.get().is_none() {
+        let _ = password_hash.set(take_password(context, &mut after)?);
+    }
+    after.attributes.remove(PASSWORD);
+    let hash = password_hash.get().cloned().flatten();
     if after == before && hash.is_none() {
         return Ok(None);
     }
@@ -92,11 +87,7 @@ fn prepare(
         hash.is_some(),
     );
     let row = row(context, id, &after, hash);
-    Ok(Some(Next {
-        row,
-        event,
-        resource: after,
-    }))
+    Ok(Some(Next { row, event, resource: after }))
 }
 
 /// Writes the state over the one it was made from. `None` when that one is no longer current.

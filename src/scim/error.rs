@@ -102,11 +102,7 @@ pub struct ScimError {
 impl ScimError {
     /// An error of this kind with a sentence for the client.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            source: None,
-        }
+        Self { kind, detail: detail.into(), source: None }
     }
 
     /// Attaches the cause, which goes to the log and never to the client.
@@ -128,10 +124,7 @@ impl ScimError {
 
     /// 400 `invalidValue` about the attribute named.
     pub fn invalid_value(attribute: &str, reason: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::InvalidValue,
-            format!("attribute '{}': {reason}", excerpt(attribute)),
-        )
+        Self::new(ErrorKind::InvalidValue, format!("attribute '{}': {reason}", excerpt(attribute)))
     }
 
     /// 400 `invalidSyntax`.
@@ -141,10 +134,7 @@ impl ScimError {
 
     /// 400 `mutability` about the attribute named.
     pub fn mutability(attribute: &str, reason: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Mutability,
-            format!("attribute '{}' {reason}", excerpt(attribute)),
-        )
+        Self::new(ErrorKind::Mutability, format!("attribute '{}' {reason}", excerpt(attribute)))
     }
 
     /// 400 `noTarget`.
@@ -153,11 +143,9 @@ impl ScimError {
     }
 
     /// 404 for an id that names no resource of this type.
+    #[must_use]
     pub fn no_such_resource(resource_type: &str, id: &str) -> Self {
-        Self::new(
-            ErrorKind::NotFound,
-            format!("{resource_type} '{}' not found", excerpt(id)),
-        )
+        Self::new(ErrorKind::NotFound, format!("{resource_type} '{}' not found", excerpt(id)))
     }
 
     /// The kind, which decides status and `scimType`.

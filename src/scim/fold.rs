@@ -67,9 +67,7 @@ pub fn value(attribute: &Attribute, value: &Value) -> Value {
             object
                 .iter()
                 .filter_map(|(name, part)| {
-                    attribute
-                        .sub_attribute(name)
-                        .map(|sub| (name.clone(), self::value(sub, part)))
+                    attribute.sub_attribute(name).map(|sub| (name.clone(), self::value(sub, part)))
                 })
                 .collect(),
         ),

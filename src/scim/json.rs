@@ -15,23 +15,14 @@ use super::limits;
 /// `invalidSyntax` when the text is not JSON, is nested or populated beyond [`limits`], or repeats a name (RFC 7643 section 2.1:
 /// names are case-insensitive, so `userName` and `USERNAME` repeat). `invalidValue` when a text holds U+0000.
 pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
-    let mut budget = Budget {
-        keys: limits::JSON_KEYS,
-        nul: false,
-    };
+    let mut budget = Budget { keys: limits::JSON_KEYS, nul: false };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Node {
-        budget: &mut budget,
-        depth: 0,
-    }
-    .deserialize(&mut reader)
-    .and_then(|value| reader.end().map(|()| value))
-    .map_err(|error| ScimError::invalid_syntax(format!("the body is not acceptable JSON: {error}")))?;
+    let value = Node { budget: &mut budget, depth: 0 }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| ScimError::invalid_syntax(format!("the body is not acceptable JSON: {error}")))?;
     if budget.nul {
-        return Err(ScimError::new(
-            ErrorKind::InvalidValue,
-            "text must not contain the character U+0000",
-        ));
+        return Err(ScimError::new(ErrorKind::InvalidValue, "text must not contain the character U+0000"));
     }
     Ok(value)
 }
@@ -48,20 +39,14 @@ struct Node<'b> {
 
 impl Node<'_> {
     fn child(&mut self) -> Node<'_> {
-        Node {
-            budget: self.budget,
-            depth: self.depth + 1,
-        }
+        Node { budget: self.budget, depth: self.depth + 1 }
     }
 
     fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
         if self.depth < limits::JSON_DEPTH {
             return Ok(());
         }
-        Err(E::custom(format_args!(
-            "nested deeper than {} levels",
-            limits::JSON_DEPTH
-        )))
+        Err(E::custom(format_args!("nested deeper than {} levels", limits::JSON_DEPTH)))
     }
 }
 
@@ -97,9 +82,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
@@ -131,9 +114,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 .ok_or_else(|| A::Error::custom(format_args!("more than {} members in all", limits::JSON_KEYS)))?;
             self.budget.nul |= name.contains('\0');
             if object.keys().any(|known| known.eq_ignore_ascii_case(&name)) {
-                return Err(A::Error::custom(format_args!(
-                    "the name '{name}' occurs twice in one object"
-                )));
+                return Err(A::Error::custom(format_args!("the name '{name}' occurs twice in one object")));
             }
             let value = members.next_value_seed(self.child())?;
             object.insert(name, value);
@@ -145,12 +126,9 @@ impl<'de> Visitor<'de> for Node<'_> {
 /// The member of this name, in any case (RFC 7643 section 2.1).
 #[must_use]
 pub fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
-    object.get(name).or_else(|| {
-        object
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    })
+    object
+        .get(name)
+        .or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 #[cfg(test)]

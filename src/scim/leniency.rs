@@ -70,11 +70,7 @@ pub fn elements(value: Value) -> Vec<Value> {
 /// Entra: `displayName` in an element whose sub-attribute is called `display`.
 #[must_use]
 pub fn sub_attribute_alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
-    if name.eq_ignore_ascii_case("displayName") {
-        attribute.sub_attribute(DISPLAY)
-    } else {
-        None
-    }
+    if name.eq_ignore_ascii_case("displayName") { attribute.sub_attribute(DISPLAY) } else { None }
 }
 
 /// Okta and Entra: `""` to clear a value. For text the RFC has it a value; no identity provider means it so.

@@ -26,10 +26,7 @@ impl<'s> AttributeRef<'s> {
     /// The same attribute with a part of it.
     #[must_use]
     pub fn with_sub_attribute(self, sub_attribute: &'s Attribute) -> Self {
-        Self {
-            sub_attribute: Some(sub_attribute),
-            ..self
-        }
+        Self { sub_attribute: Some(sub_attribute), ..self }
     }
 }
 
@@ -125,11 +122,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), Unresolved> {
         Some((name, part)) => (name, Some(part)),
         None => (text, None),
     };
-    if is_name(name) && part.is_none_or(is_name) {
-        Ok((name, part))
-    } else {
-        Err(Unresolved::Malformed)
-    }
+    if is_name(name) && part.is_none_or(is_name) { Ok((name, part)) } else { Err(Unresolved::Malformed) }
 }
 
 /// Whether the text is an attribute name: a letter, then letters, digits, `-`, `_`; or `$ref`.
@@ -139,9 +132,7 @@ pub fn is_name(text: &str) -> bool {
         return true;
     }
     text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 fn attribute_ref<'s>(
@@ -153,9 +144,5 @@ fn attribute_ref<'s>(
         Some(name) => Some(attribute.sub_attribute(name).ok_or(Unresolved::Unknown)?),
         None => None,
     };
-    Ok(AttributeRef {
-        extension,
-        attribute,
-        sub_attribute,
-    })
+    Ok(AttributeRef { extension, attribute, sub_attribute })
 }

@@ -46,9 +46,7 @@ impl Preconditions {
 fn lists(tags: &str, version: i64) -> bool {
     let current = entity_tag(version);
     let opaque = current.trim_start_matches("W/");
-    tags.split(',')
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == opaque)
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == opaque)
 }
 
 #[cfg(test)]
@@ -57,18 +55,12 @@ mod tests {
 
     #[test]
     fn tags_are_compared_weakly_and_in_lists() {
-        let if_match = |tags: &str| Preconditions {
-            if_match: Some(tags.into()),
-            if_none_match: None,
-        };
+        let if_match = |tags: &str| Preconditions { if_match: Some(tags.into()), if_none_match: None };
         assert!(if_match("W/\"3\"").check(3).is_ok());
         assert!(if_match("\"1\", \"3\"").check(3).is_ok());
         assert!(if_match("*").check(3).is_ok());
         assert!(if_match("W/\"2\"").check(3).is_err());
-        let if_none_match = Preconditions {
-            if_match: None,
-            if_none_match: Some("*".into()),
-        };
+        let if_none_match = Preconditions { if_match: None, if_none_match: Some("*".into()) };
         assert!(if_none_match.check(3).is_err());
         assert!(if_none_match.not_modified(3));
     }

@@ -38,10 +38,9 @@ impl Projection {
             (true, true) => Ok(Self::Default),
             (false, true) => Ok(Self::Only(attributes)),
             (true, false) => Ok(Self::Except(excluded)),
-            (false, false) => Err(ScimError::new(
-                ErrorKind::InvalidValue,
-                "'attributes' and 'excludedAttributes' exclude each other",
-            )),
+            (false, false) => {
+                Err(ScimError::new(ErrorKind::InvalidValue, "'attributes' and 'excludedAttributes' exclude each other"))
+            }
         }
     }
 
@@ -49,19 +48,13 @@ impl Projection {
     #[must_use]
     pub fn is_default(&self, resource_type: &ResourceType) -> bool {
         let plain = |known: &Attributes| {
-            known.iter().all(|attribute| {
-                matches!(
-                    attribute.returned,
-                    Returned::Default | Returned::Always | Returned::Never
-                )
-            })
+            known
+                .iter()
+                .all(|attribute| matches!(attribute.returned, Returned::Default | Returned::Always | Returned::Never))
         };
         *self == Self::Default
             && plain(&resource_type.schema.attributes)
-            && resource_type
-                .extensions
-                .iter()
-                .all(|extension| plain(&extension.schema.attributes))
+            && resource_type.extensions.iter().all(|extension| plain(&extension.schema.attributes))
     }
 
     /// Applies the selection to a complete representation.
@@ -109,11 +102,7 @@ fn split(list: &str) -> Vec<String> {
             }
         }
     }
-    names
-        .into_iter()
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+    names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 /// A projection resolved against a resource type.
@@ -137,10 +126,7 @@ impl<'s> Selection<'s> {
             Projection::Only(names) => (true, names.as_slice()),
             Projection::Except(names) => (false, names.as_slice()),
         };
-        let named = names
-            .iter()
-            .filter_map(|name| path::resolve(name, resource_type).ok())
-            .collect();
+        let named = names.iter().filter_map(|name| path::resolve(name, resource_type).ok()).collect();
         Self { only, named }
     }
 
@@ -149,15 +135,15 @@ impl<'s> Selection<'s> {
         for target in &self.named {
             match target {
                 Target::Extension(schema) if extension == Some(*schema) => return Named::Whole,
-                Target::Attribute(AttributeRef {
-                    extension: holder,
-                    attribute: known,
-                    sub_attribute,
-                }) if *holder == extension && *known == attribute => match sub_attribute {
-                    None => return Named::Whole,
-                    Some(named) if part == Some(*named) => return Named::Whole,
-                    Some(_) => result = Named::Parts,
-                },
+                Target::Attribute(AttributeRef { extension: holder, attribute: known, sub_attribute })
+                    if *holder == extension && *known == attribute =>
+                {
+                    match sub_attribute {
+                        None => return Named::Whole,
+                        Some(named) if part == Some(*named) => return Named::Whole,
+                        Some(_) => result = Named::Parts,
+                    }
+                }
                 _ => {}
             }
         }
@@ -188,10 +174,8 @@ impl<'s> Selection<'s> {
     fn parts(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
         match value {
             Value::Array(elements) => {
-                let elements: Vec<Value> = elements
-                    .into_iter()
-                    .filter_map(|element| self.parts(extension, attribute, element))
-                    .collect();
+                let elements: Vec<Value> =
+                    elements.into_iter().filter_map(|element| self.parts(extension, attribute, element)).collect();
                 (!elements.is_empty()).then_some(Value::Array(elements))
             }
             Value::Object(object) => {
@@ -228,9 +212,7 @@ mod tests {
             "emails": [{"value": "a@x", "type": "work"}], "password": "secret", "meta": {"version": "1"},
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "d", "division": "v"}
         });
-        let Value::Object(resource) = resource else {
-            unreachable!()
-        };
+        let Value::Object(resource) = resource else { unreachable!() };
         Value::Object(Projection::parse(attributes, excluded).unwrap().apply(&user, resource))
     }
 
@@ -241,10 +223,7 @@ mod tests {
             json!({"schemas": ["s"], "id": "1", "userName": "a", "name": {"givenName": "g"}})
         );
         assert_eq!(
-            show(
-                Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"),
-                None
-            ),
+            show(Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"), None),
             json!({"schemas": ["s"], "id": "1",
                 "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "d"}})
         );
@@ -263,10 +242,7 @@ mod tests {
 
     #[test]
     fn a_value_filter_in_the_list_counts_as_the_attribute() {
-        assert_eq!(
-            show(Some("emails[type eq \"work\"],id"), None)["emails"][0]["value"],
-            "a@x"
-        );
+        assert_eq!(show(Some("emails[type eq \"work\"],id"), None)["emails"][0]["value"], "a@x");
     }
 
     #[test]

@@ -35,26 +35,19 @@ impl Registry {
         for definition in [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA] {
             schemas.push(Arc::new(serde_json::from_str(definition)?));
         }
-        Ok(Self {
-            resource_types: vec![Arc::new(user)],
-            schemas,
-        })
+        Ok(Self { resource_types: vec![Arc::new(user)], schemas })
     }
 
     /// The resource type behind an endpoint's path segment (`Users`).
     #[must_use]
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
-        self.resource_types
-            .iter()
-            .find(|resource_type| resource_type.endpoint == endpoint)
+        self.resource_types.iter().find(|resource_type| resource_type.endpoint == endpoint)
     }
 
     /// The resource type of this name (`User`), in any case.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<ResourceType>> {
-        self.resource_types
-            .iter()
-            .find(|resource_type| resource_type.name.eq_ignore_ascii_case(name))
+        self.resource_types.iter().find(|resource_type| resource_type.name.eq_ignore_ascii_case(name))
     }
 
     /// All resource types.
@@ -66,10 +59,7 @@ impl Registry {
     /// The schema with this URI, in any case.
     #[must_use]
     pub fn schema(&self, uri: &str) -> Option<&Schema> {
-        self.schemas
-            .iter()
-            .map(Arc::as_ref)
-            .find(|schema| urn::same(&schema.id, uri))
+        self.schemas.iter().map(Arc::as_ref).find(|schema| urn::same(&schema.id, uri))
     }
 
     /// All schemas. Those of protocol messages are not among them (RFC 7644 section 3.1).
@@ -101,10 +91,7 @@ pub fn user() -> Result<ResourceType, serde_json::Error> {
         description: "User Account".into(),
         endpoint: "Users".into(),
         schema: Arc::new(serde_json::from_str(USER)?),
-        extensions: vec![SchemaExtension {
-            schema: Arc::new(serde_json::from_str(ENTERPRISE_USER)?),
-            required: false,
-        }],
+        extensions: vec![SchemaExtension { schema: Arc::new(serde_json::from_str(ENTERPRISE_USER)?), required: false }],
         common: common()?,
     })
 }
@@ -134,14 +121,7 @@ mod tests {
 
     #[test]
     fn each_definition_reads_and_writes_as_the_same_document() {
-        for text in [
-            USER,
-            GROUP,
-            ENTERPRISE_USER,
-            SERVICE_PROVIDER_CONFIG,
-            RESOURCE_TYPE,
-            SCHEMA,
-        ] {
+        for text in [USER, GROUP, ENTERPRISE_USER, SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA] {
             let written: Value = serde_json::from_str(text).unwrap();
             let schema: Schema = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_value(&schema).unwrap(), written);

@@ -39,12 +39,7 @@ impl Resource {
             .iter()
             .chain(&resource_type.schema.attributes)
             .map(|attribute| attribute.name.as_str())
-            .chain(
-                resource_type
-                    .extensions
-                    .iter()
-                    .map(|extension| extension.schema.id.as_str()),
-            );
+            .chain(resource_type.extensions.iter().map(|extension| extension.schema.id.as_str()));
         for name in names {
             if let Some(value) = self.attributes.get(name) {
                 text.push(',');

@@ -43,18 +43,13 @@ impl ResourceType {
     /// The attribute of the base schema that is unique in the tenant (`userName`).
     #[must_use]
     pub fn unique_attribute(&self) -> Option<&Attribute> {
-        self.schema
-            .attributes
-            .iter()
-            .find(|attribute| attribute.uniqueness != Uniqueness::None)
+        self.schema.attributes.iter().find(|attribute| attribute.uniqueness != Uniqueness::None)
     }
 
     /// The extension with this URI.
     #[must_use]
     pub fn extension(&self, uri: &str) -> Option<&SchemaExtension> {
-        self.extensions
-            .iter()
-            .find(|extension| urn::same(&extension.schema.id, uri))
+        self.extensions.iter().find(|extension| urn::same(&extension.schema.id, uri))
     }
 
     /// Whether the URI names the base schema or an extension.

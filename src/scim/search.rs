@@ -25,12 +25,7 @@ pub struct SearchRequest {
 
 impl Default for SearchRequest {
     fn default() -> Self {
-        Self {
-            filter: None,
-            projection: Projection::Default,
-            start_index: 1,
-            count: limits::DEFAULT_PAGE_SIZE,
-        }
+        Self { filter: None, projection: Projection::Default, start_index: 1, count: limits::DEFAULT_PAGE_SIZE }
     }
 }
 
@@ -41,10 +36,7 @@ impl SearchRequest {
     /// `invalidValue` for a number that is none, or for both attribute lists at once.
     pub fn from_parameters(parameters: &[(String, String)]) -> Result<Self, ScimError> {
         let find = |name: &str| {
-            parameters
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.as_str())
+            parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
         Ok(Self {
             filter: find("filter").map(str::to_owned),
@@ -83,9 +75,7 @@ fn start_index(asked: Option<i64>) -> usize {
 /// A negative `count` is 0, a large one the maximum (R7644-3.4.2.4-2, -5).
 fn count(asked: Option<i64>) -> usize {
     asked.map_or(limits::DEFAULT_PAGE_SIZE, |asked| {
-        usize::try_from(asked.max(0))
-            .unwrap_or(usize::MAX)
-            .min(limits::MAX_PAGE_SIZE)
+        usize::try_from(asked.max(0)).unwrap_or(usize::MAX).min(limits::MAX_PAGE_SIZE)
     })
 }
 
@@ -94,10 +84,7 @@ fn integer(name: &str, text: &str) -> Result<i64, ScimError> {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ScimError::new(
-            ErrorKind::InvalidValue,
-            format!("'{name}' must be a whole number"),
-        ));
+        return Err(ScimError::new(ErrorKind::InvalidValue, format!("'{name}' must be a whole number")));
     }
     let limit = if text.starts_with('-') { i64::MIN } else { i64::MAX };
     Ok(text.parse().unwrap_or(limit))
@@ -108,10 +95,7 @@ fn number(body: &Map<String, Value>, name: &str) -> Result<Option<i64>, ScimErro
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) if number.is_u64() && !number.is_i64() => Ok(Some(i64::MAX)),
         Some(Value::Number(number)) if number.is_i64() => Ok(number.as_i64()),
-        Some(_) => Err(ScimError::new(
-            ErrorKind::InvalidValue,
-            format!("'{name}' must be a whole number"),
-        )),
+        Some(_) => Err(ScimError::new(ErrorKind::InvalidValue, format!("'{name}' must be a whole number"))),
     }
 }
 
@@ -119,10 +103,9 @@ fn names(body: &Map<String, Value>, name: &str) -> Result<Vec<String>, ScimError
     let wrong = || ScimError::invalid_syntax(format!("'{name}' must be an array of attribute names"));
     match json::member(body, name) {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(names)) => names
-            .iter()
-            .map(|name| name.as_str().map(str::to_owned).ok_or_else(wrong))
-            .collect(),
+        Some(Value::Array(names)) => {
+            names.iter().map(|name| name.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+        }
         Some(_) => Err(wrong()),
     }
 }
@@ -138,10 +121,7 @@ impl ListResponse {
     /// A list without resources as yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            text: String::with_capacity(1_024),
-            items: 0,
-        }
+        Self { text: String::with_capacity(1_024), items: 0 }
     }
 
     /// Adds a resource; `write` appends its JSON text.
@@ -181,10 +161,7 @@ mod tests {
     use super::*;
 
     fn read(parameters: &[(&str, &str)]) -> Result<SearchRequest, ScimError> {
-        let parameters: Vec<_> = parameters
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let parameters: Vec<_> = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         SearchRequest::from_parameters(&parameters)
     }
 

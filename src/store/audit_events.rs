@@ -78,10 +78,10 @@ impl Draft {
             actor_id: actor.id.clone(),
             actor_name: actor.name.clone(),
             target_type: event.target.kind.clone(),
-            target_id: event.target.id.clone(),
+            target_id: without_nul(&event.target.id),
             before: event.before.clone(),
             after: event.after.clone(),
-            detail: event.detail.clone(),
+            detail: event.detail.as_deref().map(without_nul),
             request_id: caller.request_id.to_string(),
             address: caller.address.as_deref().map(str::to_owned),
         })
@@ -89,10 +89,7 @@ impl Draft {
 
     /// Writes the entry by a statement of its own.
     pub(super) fn insert(&self, pg: &mut PgConnection) -> QueryResult<()> {
-        diesel::insert_into(audit_events::table)
-            .values(&self.0)
-            .execute(pg)
-            .map(drop)
+        diesel::insert_into(audit_events::table).values(&self.0).execute(pg).map(drop)
     }
 
     /// Appends to a statement the insertion of this entry for each row of the common table expression `changed`. `before` and
@@ -140,19 +137,20 @@ impl Draft {
     }
 }
 
+/// Postgres text cannot hold U+0000, and what was refused may contain it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 impl Gate<'_> {
     /// Records refusals.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn record_refusals(&mut self, refusals: &[Refused]) -> Result<(), Error> {
-        let rows: Vec<AuditRow> = refusals
-            .iter()
-            .map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0)
-            .collect();
-        diesel::insert_into(audit_events::table)
-            .values(&rows)
-            .execute(self.pg)?;
+        let rows: Vec<AuditRow> =
+            refusals.iter().map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0).collect();
+        diesel::insert_into(audit_events::table).values(&rows).execute(self.pg)?;
         Ok(())
     }
 }

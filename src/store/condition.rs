@@ -17,11 +17,7 @@ use crate::scim::schema::{Attribute, Schema, Type};
 
 /// Compiles a condition on resources of this type, whose URIs start with `location_prefix`.
 pub(super) fn compile(condition: &Condition<'_>, resource_type: &ResourceType, location_prefix: &str) -> Predicate {
-    let mut compiler = Compiler {
-        resource_type,
-        location_prefix,
-        sql: Predicate::default(),
-    };
+    let mut compiler = Compiler { resource_type, location_prefix, sql: Predicate::default() };
     compiler.condition(condition, Scope::Row);
     compiler.sql
 }
@@ -64,10 +60,7 @@ impl Compiler<'_> {
             Condition::Test(test) => self.row_test(test),
             Condition::ExtensionPresent(schema) => {
                 self.sql.count_test();
-                self.sql
-                    .sql("(comparable -> ")
-                    .text(schema.id.as_str())
-                    .sql(") IS NOT NULL");
+                self.sql.sql("(comparable -> ").text(schema.id.as_str()).sql(") IS NOT NULL");
             }
             Condition::Element(attribute, inner) => self.element(*attribute, inner),
         }
@@ -87,11 +80,7 @@ impl Compiler<'_> {
     fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
         if let Some(element) = equalities(inner) {
             self.sql.count_test();
-            let held = if attribute.attribute.multi_valued {
-                json!([element])
-            } else {
-                element
-            };
+            let held = if attribute.attribute.multi_valued { json!([element]) } else { element };
             self.sql.sql("comparable @> ").json(nested(attribute, held));
             return;
         }
@@ -133,11 +122,7 @@ impl Compiler<'_> {
                 Some(part) => json!({ &part.name: value }),
                 None => value,
             };
-            let value = if attribute.attribute.multi_valued {
-                json!([value])
-            } else {
-                value
-            };
+            let value = if attribute.attribute.multi_valued { json!([value]) } else { value };
             self.sql.sql("comparable @> ").json(nested(attribute, value));
         } else if attribute.attribute.multi_valued && attribute.sub_attribute.is_none() && is_present(test) {
             self.sql.sql("(");
@@ -145,10 +130,7 @@ impl Compiler<'_> {
             self.sql.sql(") IS NOT NULL");
         } else if attribute.attribute.multi_valued {
             self.elements_of(attribute);
-            self.compare(
-                &|compiler, form| compiler.held(attribute.sub_attribute, form),
-                &test.comparison,
-            );
+            self.compare(&|compiler, form| compiler.held(attribute.sub_attribute, form), &test.comparison);
             self.sql.sql(")");
         } else {
             self.compare(&|compiler, form| compiler.singular(attribute, form), &test.comparison);
@@ -222,11 +204,7 @@ impl Compiler<'_> {
             Comparison::EndsWith(text) => {
                 self.sql.sql("right(");
                 value(self, Form::Text);
-                self.sql
-                    .sql(", char_length(")
-                    .text(text.as_str())
-                    .sql(")) = ")
-                    .text(text.as_str());
+                self.sql.sql(", char_length(").text(text.as_str()).sql(")) = ").text(text.as_str());
             }
             Comparison::Equals(literal) => self.order(value, " = ", literal),
             Comparison::Greater(literal) => self.order(value, " > ", literal),
@@ -251,17 +229,11 @@ impl Compiler<'_> {
         value(self, Form::Text);
         match literal {
             Literal::Text(text) => self.sql.sql(") COLLATE \"C\"").sql(operator).text(text.as_str()),
-            Literal::Number(number) => self
-                .sql
-                .sql(")::numeric")
-                .sql(operator)
-                .text(number.to_string())
-                .sql("::numeric"),
+            Literal::Number(number) => {
+                self.sql.sql(")::numeric").sql(operator).text(number.to_string()).sql("::numeric")
+            }
             Literal::Boolean(flag) => {
-                self.sql
-                    .sql(")::boolean")
-                    .sql(operator)
-                    .sql(if *flag { "true" } else { "false" })
+                self.sql.sql(")::boolean").sql(operator).sql(if *flag { "true" } else { "false" })
             }
         };
     }
@@ -271,17 +243,10 @@ impl Compiler<'_> {
         if attribute.extension.is_some() {
             return None;
         }
-        if self
-            .resource_type
-            .unique_attribute()
-            .is_some_and(|unique| unique == attribute.attribute)
-        {
+        if self.resource_type.unique_attribute().is_some_and(|unique| unique == attribute.attribute) {
             return Some(Column::Text("unique_name"));
         }
-        match (
-            attribute.attribute.name.as_str(),
-            attribute.sub_attribute.map(|part| part.name.as_str()),
-        ) {
+        match (attribute.attribute.name.as_str(), attribute.sub_attribute.map(|part| part.name.as_str())) {
             ("id", None) => Some(Column::Id),
             ("externalId", None) => Some(Column::Text("external_id")),
             ("meta", None | Some("resourceType")) => Some(Column::Text("resource_type")),
@@ -383,11 +348,7 @@ fn equalities(condition: &Condition<'_>) -> Option<Value> {
     };
     let mut element = Map::new();
     for part in parts {
-        let Condition::Test(Test {
-            attribute,
-            comparison: Comparison::Equals(literal),
-        }) = part
-        else {
+        let Condition::Test(Test { attribute, comparison: Comparison::Equals(literal) }) = part else {
             return None;
         };
         let name = &attribute.sub_attribute.filter(|part| part.kind != Type::Complex)?.name;

@@ -36,9 +36,9 @@ impl From<Diesel> for Error {
             };
         };
         match kind {
-            DatabaseErrorKind::UniqueViolation => Self::Conflict {
-                constraint: information.constraint_name().unwrap_or_default().to_owned(),
-            },
+            DatabaseErrorKind::UniqueViolation => {
+                Self::Conflict { constraint: information.constraint_name().unwrap_or_default().to_owned() }
+            }
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
                 Self::Unavailable(information.message().to_owned())
             }
@@ -77,10 +77,7 @@ impl From<Error> for ScimError {
                 (ErrorKind::Internal, "the server failed to carry out the request")
             }
             Error::Unavailable(_) => (ErrorKind::Unavailable, "the database is not available; try again"),
-            Error::Timeout => (
-                ErrorKind::TooMany,
-                "the query takes too long; narrow it with an indexed attribute",
-            ),
+            Error::Timeout => (ErrorKind::TooMany, "the query takes too long; narrow it with an indexed attribute"),
         };
         Self::new(kind, detail).caused_by(error)
     }

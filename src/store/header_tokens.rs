@@ -79,15 +79,7 @@ pub struct TokenUse {
     pub address: Option<String>,
 }
 
-type GateColumns = (
-    Uuid,
-    String,
-    Vec<u8>,
-    Vec<String>,
-    Option<DateTime<Utc>>,
-    Option<DateTime<Utc>>,
-    bool,
-);
+type GateColumns = (Uuid, String, Vec<u8>, Vec<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
 
 impl Gate<'_> {
     /// The token with this public id.
@@ -109,17 +101,15 @@ impl Gate<'_> {
             ))
             .first(self.pg)
             .optional()?;
-        Ok(row.map(
-            |(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords)| StoredToken {
-                tenant: TenantId(tenant),
-                stores_passwords,
-                name,
-                secret_hash,
-                scopes,
-                expires_at,
-                revoked_at,
-            },
-        ))
+        Ok(row.map(|(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords)| StoredToken {
+            tenant: TenantId(tenant),
+            stores_passwords,
+            name,
+            secret_hash,
+            scopes,
+            expires_at,
+            revoked_at,
+        }))
     }
 
     /// Records when tokens were last used. Not audited: it changes nothing that anybody decided.
@@ -227,11 +217,7 @@ impl TenantConn<'_> {
                 .filter(header_tokens::tenant_id.eq(tenant))
                 .filter(header_tokens::id.eq(id))
                 .filter(header_tokens::revoked_at.is_null());
-            if diesel::update(valid)
-                .set(header_tokens::revoked_at.eq(Utc::now()))
-                .execute(pg)?
-                == 0
-            {
+            if diesel::update(valid).set(header_tokens::revoked_at.eq(Utc::now())).execute(pg)? == 0 {
                 return Ok(false);
             }
             audit.insert(pg).map(|()| true)

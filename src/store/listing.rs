@@ -45,14 +45,7 @@ pub struct Page {
     pub resources: Vec<StoredResource>,
 }
 
-type Row = (
-    Option<i64>,
-    Uuid,
-    i64,
-    chrono::DateTime<chrono::Utc>,
-    chrono::DateTime<chrono::Utc>,
-    String,
-);
+type Row = (Option<i64>, Uuid, i64, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>, String);
 
 impl TenantConn<'_> {
     /// Reads a page.
@@ -60,9 +53,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error::Timeout`] when the filter takes too long, else [`Error`] from the database.
     pub fn page(&mut self, request: &PageRequest<'_>) -> Result<Page, Error> {
-        let predicate = request
-            .condition
-            .map(|condition| compile(condition, request.resource_type, request.location_prefix));
+        let predicate =
+            request.condition.map(|condition| compile(condition, request.resource_type, request.location_prefix));
         let tenant = self.tenant().0;
         let resource_type = request.resource_type.name.as_str();
         let skipped = request.start_index - 1;
@@ -74,13 +66,7 @@ impl TenantConn<'_> {
         let mut rows: Vec<Row> = Vec::new();
         if request.count > 0 {
             let limit = i64::try_from(request.count).unwrap_or(i64::MAX);
-            let statement = SelectPage {
-                tenant,
-                resource_type,
-                predicate: predicate.as_ref(),
-                start,
-                limit,
-            };
+            let statement = SelectPage { tenant, resource_type, predicate: predicate.as_ref(), start, limit };
             let result = statement.load(self.pg);
             rows = self.done(result)?;
         }
@@ -89,37 +75,24 @@ impl TenantConn<'_> {
             Some(_) if rows.len() < request.count => i64::try_from(skipped + rows.len()).unwrap_or(i64::MAX),
             None if skipped == 0 && request.count > 0 => 0,
             _ => {
-                let result = SelectTotal {
-                    tenant,
-                    resource_type,
-                    predicate: predicate.as_ref(),
-                }
-                .get_result(self.pg);
+                let result = SelectTotal { tenant, resource_type, predicate: predicate.as_ref() }.get_result(self.pg);
                 self.done(result)?
             }
         };
         if let Some((_, last, ..)) = rows.last().filter(|_| rows.len() == request.count) {
-            self.walks.ended(
-                self.position(request, request.start_index + rows.len()),
-                ResourceId(*last),
-            );
+            self.walks.ended(self.position(request, request.start_index + rows.len()), ResourceId(*last));
         }
         let resources = rows
             .into_iter()
-            .map(
-                |(_, id, version, created_at, last_modified_at, document)| StoredResource {
-                    id,
-                    version,
-                    created_at,
-                    last_modified_at,
-                    document,
-                },
-            )
+            .map(|(_, id, version, created_at, last_modified_at, document)| StoredResource {
+                id,
+                version,
+                created_at,
+                last_modified_at,
+                document,
+            })
             .collect();
-        Ok(Page {
-            total: usize::try_from(total).unwrap_or(0),
-            resources,
-        })
+        Ok(Page { total: usize::try_from(total).unwrap_or(0), resources })
     }
 
     fn position(&self, request: &PageRequest<'_>, start_index: usize) -> Position {

@@ -5,6 +5,7 @@
 //! [`AuditEvent`]: crate::audit::AuditEvent
 
 mod audit_events;
+pub mod cluster;
 mod condition;
 mod error;
 mod header_tokens;
@@ -48,10 +49,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be reached.
     pub fn open(url: &str, connections: u32) -> Result<Self, Error> {
-        Ok(Self {
-            pool: Pool::open(url, connections)?,
-            walks: Walks::default(),
-        })
+        Ok(Self { pool: Pool::open(url, connections)?, walks: Walks::default() })
     }
 
     /// Runs `work` on a connection that is bound to the caller's tenant.
@@ -64,12 +62,7 @@ impl Store {
         work: impl FnOnce(&mut TenantConn<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut loan = self.pool.get()?;
-        let mut tenant = TenantConn {
-            pg: &mut loan.pg,
-            caller,
-            walks: &self.walks,
-            lost: false,
-        };
+        let mut tenant = TenantConn { pg: &mut loan.pg, caller, walks: &self.walks, lost: false };
         let result = work(&mut tenant);
         if tenant.lost {
             loan.discard();

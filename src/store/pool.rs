@@ -45,11 +45,7 @@ impl r2d2::ManageConnection for Manager {
     type Error = Error;
 
     fn connect(&self) -> Result<Pooled, Error> {
-        Ok(Pooled {
-            pg: connect(&self.url)?,
-            used: Instant::now(),
-            broken: false,
-        })
+        Ok(Pooled { pg: connect(&self.url)?, used: Instant::now(), broken: false })
     }
 
     fn is_valid(&self, connection: &mut Pooled) -> Result<(), Error> {

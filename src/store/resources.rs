@@ -65,21 +65,11 @@ pub enum Precondition {
     Version(i64),
 }
 
-pub(super) type Columns = (
-    resources::id,
-    resources::version,
-    resources::created_at,
-    resources::last_modified_at,
-    resources::document,
-);
+pub(super) type Columns =
+    (resources::id, resources::version, resources::created_at, resources::last_modified_at, resources::document);
 
-pub(super) const COLUMNS: Columns = (
-    resources::id,
-    resources::version,
-    resources::created_at,
-    resources::last_modified_at,
-    resources::document,
-);
+pub(super) const COLUMNS: Columns =
+    (resources::id, resources::version, resources::created_at, resources::last_modified_at, resources::document);
 
 impl TenantConn<'_> {
     /// The resource with this id.
@@ -91,11 +81,8 @@ impl TenantConn<'_> {
         resource_type: &str,
         ResourceId(id): ResourceId,
     ) -> Result<Option<StoredResource>, Error> {
-        let result = resources::table
-            .find((self.tenant().0, resource_type, id))
-            .select(COLUMNS)
-            .first(self.pg)
-            .optional();
+        let result =
+            resources::table.find((self.tenant().0, resource_type, id)).select(COLUMNS).first(self.pg).optional();
         self.done(result)
     }
 
@@ -111,13 +98,7 @@ impl TenantConn<'_> {
         event: &AuditEvent,
     ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Create {
-            tenant: self.tenant().0,
-            resource_type,
-            id: id.0,
-            row,
-            audit: &audit,
-        };
+        let statement = Create { tenant: self.tenant().0, resource_type, id: id.0, row, audit: &audit };
         let result = statement.execute(self.pg).map(drop);
         self.done(result)
     }
@@ -135,14 +116,7 @@ impl TenantConn<'_> {
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Update {
-            tenant: self.tenant().0,
-            resource_type,
-            id: id.0,
-            version,
-            row,
-            audit: &audit,
-        };
+        let statement = Update { tenant: self.tenant().0, resource_type, id: id.0, version, row, audit: &audit };
         let result = statement.execute(self.pg).map(|rows| rows > 0);
         self.done(result)
     }
@@ -163,13 +137,7 @@ impl TenantConn<'_> {
             Precondition::None => None,
             Precondition::Version(version) => Some(version),
         };
-        let statement = Delete {
-            tenant: self.tenant().0,
-            resource_type,
-            id: id.0,
-            version,
-            audit: &audit,
-        };
+        let statement = Delete { tenant: self.tenant().0, resource_type, id: id.0, version, audit: &audit };
         let result = statement.execute(self.pg).map(|rows| rows > 0);
         self.done(result)
     }
@@ -203,12 +171,7 @@ impl TenantConn<'_> {
                 .for_update()
                 .first(pg)
                 .optional()?;
-            let mut inner = TenantConn {
-                pg,
-                caller,
-                walks,
-                lost: false,
-            };
+            let mut inner = TenantConn { pg, caller, walks, lost: false };
             let result = work(&mut inner, locked);
             lost = inner.lost;
             result.map_err(Failure::Work)

@@ -31,9 +31,7 @@ impl Gate<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn tenant(&mut self, name: &str) -> Result<Option<TenantRow>, Error> {
-        let query = tenants::table
-            .filter(tenants::name.eq(name))
-            .select(TenantRow::as_select());
+        let query = tenants::table.filter(tenants::name.eq(name)).select(TenantRow::as_select());
         query.first(self.pg).optional().map_err(Error::from)
     }
 
@@ -58,12 +56,7 @@ impl TenantConn<'_> {
         stores_passwords: bool,
         event: &AuditEvent,
     ) -> Result<TenantRow, Error> {
-        let row = TenantRow {
-            id: self.tenant().0,
-            name: name.to_owned(),
-            stores_passwords,
-            created_at: Utc::now(),
-        };
+        let row = TenantRow { id: self.tenant().0, name: name.to_owned(), stores_passwords, created_at: Utc::now() };
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
             diesel::insert_into(tenants::table).values(&row).execute(pg)?;
@@ -81,16 +74,12 @@ impl TenantConn<'_> {
         let TenantId(tenant) = self.tenant();
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
-            diesel::update(tenants::table.find(tenant))
-                .set(tenants::stores_passwords.eq(on))
-                .execute(pg)?;
+            diesel::update(tenants::table.find(tenant)).set(tenants::stores_passwords.eq(on)).execute(pg)?;
             if !on {
                 let kept = resources::table
                     .filter(resources::tenant_id.eq(tenant))
                     .filter(resources::password_hash.is_not_null());
-                diesel::update(kept)
-                    .set(resources::password_hash.eq(None::<String>))
-                    .execute(pg)?;
+                diesel::update(kept).set(resources::password_hash.eq(None::<String>)).execute(pg)?;
             }
             audit.insert(pg)
         })

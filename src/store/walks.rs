@@ -30,9 +30,7 @@ impl Walks {
     /// The resource behind which the page at this position starts.
     pub(super) fn continue_after(&self, position: &Position) -> Option<ResourceId> {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.get(position)
-            .filter(|(_, at)| at.elapsed() < LIFETIME)
-            .map(|(id, _)| *id)
+        ends.get(position).filter(|(_, at)| at.elapsed() < LIFETIME).map(|(id, _)| *id)
     }
 
     /// Remembers the last resource before this position.

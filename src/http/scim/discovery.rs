@@ -18,47 +18,27 @@ type Answer = Result<HttpResponse, ScimError>;
 /// `GET /ServiceProviderConfig`
 pub(super) async fn service_provider_config(app: Data<AppState>, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    let passwords = request
-        .extensions()
-        .get::<Caller>()
-        .is_some_and(|caller| caller.principal.stores_passwords());
-    Ok(response::json(
-        StatusCode::OK,
-        &service_provider_config::to_json(app.scim_url(), passwords),
-    ))
+    let passwords = request.extensions().get::<Caller>().is_some_and(|caller| caller.principal.stores_passwords());
+    Ok(response::json(StatusCode::OK, &service_provider_config::to_json(app.scim_url(), passwords)))
 }
 
 /// `GET /ResourceTypes`
 pub(super) async fn resource_types(app: Data<AppState>, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(
-        app.registry
-            .resource_types()
-            .iter()
-            .map(|known| known.to_json(app.scim_url()))
-            .collect(),
-    ))
+    Ok(list(app.registry.resource_types().iter().map(|known| known.to_json(app.scim_url())).collect()))
 }
 
 /// `GET /ResourceTypes/{name}`
 pub(super) async fn resource_type(app: Data<AppState>, request: HttpRequest, name: Path<String>) -> Answer {
     refuse_filter(&request)?;
-    let known = app
-        .registry
-        .by_name(&name)
-        .ok_or_else(|| absent("resource type", &name))?;
+    let known = app.registry.by_name(&name).ok_or_else(|| absent("resource type", &name))?;
     Ok(response::json(StatusCode::OK, &known.to_json(app.scim_url())))
 }
 
 /// `GET /Schemas`
 pub(super) async fn schemas(app: Data<AppState>, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(
-        app.registry
-            .schemas()
-            .map(|schema| schema_to_json(schema, app.scim_url()))
-            .collect(),
-    ))
+    Ok(list(app.registry.schemas().map(|schema| schema_to_json(schema, app.scim_url())).collect()))
 }
 
 /// `GET /Schemas/{uri}`
@@ -80,15 +60,9 @@ fn list(resources: Vec<Value>) -> HttpResponse {
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.
 fn refuse_filter(request: &HttpRequest) -> Result<(), ScimError> {
-    let names = request
-        .query_string()
-        .split('&')
-        .map(|pair| pair.split('=').next().unwrap_or_default());
+    let names = request.query_string().split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     if names.into_iter().any(|name| name.eq_ignore_ascii_case("filter")) {
-        return Err(ScimError::new(
-            ErrorKind::Forbidden,
-            "discovery endpoints take no filter",
-        ));
+        return Err(ScimError::new(ErrorKind::Forbidden, "discovery endpoints take no filter"));
     }
     Ok(())
 }

@@ -63,10 +63,7 @@ async fn unknown() -> Result<HttpResponse, ScimError> {
 }
 
 async fn not_implemented(what: &'static str) -> Result<HttpResponse, ScimError> {
-    Err(ScimError::new(
-        ErrorKind::NotImplemented,
-        format!("{what} is not offered, as ServiceProviderConfig says"),
-    ))
+    Err(ScimError::new(ErrorKind::NotImplemented, format!("{what} is not offered, as ServiceProviderConfig says")))
 }
 
 /// 405 with the methods that the endpoint knows.

@@ -31,14 +31,8 @@ impl FromRequest for Target {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let segment = request.match_info().get("endpoint").unwrap_or_default();
-        let endpoint = request
-            .app_data::<Data<AppState>>()
-            .and_then(|app| app.endpoint(segment));
-        ready(
-            endpoint
-                .map(Self)
-                .ok_or_else(|| ScimError::new(ErrorKind::NotFound, "there is no such endpoint")),
-        )
+        let endpoint = request.app_data::<Data<AppState>>().and_then(|app| app.endpoint(segment));
+        ready(endpoint.map(Self).ok_or_else(|| ScimError::new(ErrorKind::NotFound, "there is no such endpoint")))
     }
 }
 
@@ -71,10 +65,7 @@ impl FromRequest for Body {
 
 /// JSON under either name, with any parameters; without a type it is taken for JSON (R7644-3.8-3).
 fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
-    let given = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or_default());
+    let given = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     match essence.as_deref() {
         None | Some("" | "application/scim+json" | "application/json") => Ok(()),
@@ -104,17 +95,12 @@ async fn collect(mut payload: Payload) -> Result<Bytes, ScimError> {
 }
 
 fn too_large() -> ScimError {
-    ScimError::new(
-        ErrorKind::PayloadTooLarge,
-        format!("the body must not exceed {BODY_BYTES} bytes"),
-    )
+    ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {BODY_BYTES} bytes"))
 }
 
 /// The URL parameters, decoded; names and values that are no UTF-8 count as absent.
 fn parameters(request: &HttpRequest) -> Vec<(String, String)> {
-    Query::<Vec<(String, String)>>::from_query(request.query_string())
-        .map(Query::into_inner)
-        .unwrap_or_default()
+    Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default()
 }
 
 /// A query in the URL.
@@ -142,10 +128,7 @@ impl FromRequest for View {
         }
         let parameters = parameters(request);
         let find = |name: &str| {
-            parameters
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.as_str())
+            parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
         ready(Projection::parse(find("attributes"), find("excludedAttributes")).map(Self))
     }
@@ -159,16 +142,8 @@ impl FromRequest for Conditions {
     type Future = Ready<Result<Self, ScimError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = |name: HeaderName| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        ready(Ok(Self(Preconditions {
-            if_match: header(IF_MATCH),
-            if_none_match: header(IF_NONE_MATCH),
-        })))
+        let header =
+            |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        ready(Ok(Self(Preconditions { if_match: header(IF_MATCH), if_none_match: header(IF_NONE_MATCH) })))
     }
 }

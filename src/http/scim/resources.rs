@@ -24,14 +24,7 @@ async fn provide<T: Send + 'static>(
     work: impl FnOnce(&Context<'_>) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
     let endpoint = endpoint.clone();
-    blocking::run(app, move |app| {
-        work(&Context {
-            store: &app.store,
-            caller: &caller,
-            endpoint: &endpoint,
-        })
-    })
-    .await
+    blocking::run(app, move |app| work(&Context { store: &app.store, caller: &caller, endpoint: &endpoint })).await
 }
 
 /// `GET /Users`
@@ -78,10 +71,7 @@ pub(super) async fn retrieve(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let found = provide(&app, authorized.caller, &target.0, move |context| {
-        provider::retrieve(context, &id)
-    })
-    .await?;
+    let found = provide(&app, authorized.caller, &target.0, move |context| provider::retrieve(context, &id)).await?;
     if conditions.0.not_modified(found.meta.version) {
         return Ok(response::not_modified(&found));
     }
@@ -129,10 +119,7 @@ pub(super) async fn delete(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    provide(&app, authorized.caller, &target.0, move |context| {
-        provider::delete(context, &id, &conditions.0)
-    })
-    .await?;
+    provide(&app, authorized.caller, &target.0, move |context| provider::delete(context, &id, &conditions.0)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

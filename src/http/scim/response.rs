@@ -58,18 +58,14 @@ pub(super) fn resource(
 
 /// 304: the client has this state already.
 pub(super) fn not_modified(representation: &Representation) -> HttpResponse {
-    HttpResponse::NotModified()
-        .insert_header((ETAG, representation.meta.entity_tag()))
-        .finish()
+    HttpResponse::NotModified().insert_header((ETAG, representation.meta.entity_tag())).finish()
 }
 
 /// 405 with the methods that the endpoint knows.
 pub(super) fn not_allowed(allow: &'static str) -> HttpResponse {
     let error = ScimError::new(ErrorKind::MethodNotAllowed, format!("this endpoint takes {allow}"));
     let mut response = error.error_response();
-    response
-        .headers_mut()
-        .insert(ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
+    response.headers_mut().insert(ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
     response
 }
 

@@ -107,6 +107,5 @@ fn decode(quoted: &str, quote: char) -> Option<String> {
 /// Bytes of an unquoted word. A double quote ends it, so that `eq"x"` reads as the author meant it; an apostrophe inside does not,
 /// because names have them.
 fn word_length(text: &str) -> usize {
-    text.find(|end: char| end.is_ascii_whitespace() || matches!(end, '(' | ')' | '[' | ']' | '"'))
-        .unwrap_or(text.len())
+    text.find(|end: char| end.is_ascii_whitespace() || matches!(end, '(' | ')' | '[' | ']' | '"')).unwrap_or(text.len())
 }

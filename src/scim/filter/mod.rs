@@ -65,19 +65,13 @@ impl Operator {
     /// The operator of this name, in any case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::TABLE
-            .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(name))
-            .map(|(operator, _)| *operator)
+        Self::TABLE.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(operator, _)| *operator)
     }
 
     /// The operator's name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|(operator, _)| *operator == self)
-            .map_or("", |(_, name)| name)
+        Self::TABLE.iter().find(|(operator, _)| *operator == self).map_or("", |(_, name)| name)
     }
 }
 

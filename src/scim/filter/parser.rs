@@ -30,11 +30,7 @@ pub fn parse_path(text: &str) -> Result<PatchPath, ScimError> {
     let Some(Token::Word(attribute)) = parser.next() else {
         return Err(malformed());
     };
-    let mut path = PatchPath {
-        attribute: attribute.to_owned(),
-        filter: None,
-        sub_attribute: None,
-    };
+    let mut path = PatchPath { attribute: attribute.to_owned(), filter: None, sub_attribute: None };
     if parser.take(&Token::OpenBracket) {
         path.filter = Some(parser.bracketed()?);
         if let Some(&Token::Word(word)) = parser.peek() {
@@ -59,22 +55,13 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Result<Self, ScimError> {
         if text.len() > limits::FILTER_BYTES {
-            return Err(ScimError::invalid_filter(format!(
-                "longer than {} bytes",
-                limits::FILTER_BYTES
-            )));
+            return Err(ScimError::invalid_filter(format!("longer than {} bytes", limits::FILTER_BYTES)));
         }
         let tokens = tokens(text)?;
         if let Some(at) = text.find('\0') {
             return Err(problem(text, at, "the character U+0000 is not allowed"));
         }
-        Ok(Self {
-            text,
-            tokens,
-            position: 0,
-            depth: 0,
-            nodes: 0,
-        })
+        Ok(Self { text, tokens, position: 0, depth: 0, nodes: 0 })
     }
 
     fn peek(&self) -> Option<&Token<'t>> {
@@ -111,10 +98,7 @@ impl<'t> Parser<'t> {
     fn count_node(&mut self) -> Result<(), ScimError> {
         self.nodes += 1;
         if self.nodes > limits::FILTER_NODES {
-            return Err(ScimError::invalid_filter(format!(
-                "more than {} expressions",
-                limits::FILTER_NODES
-            )));
+            return Err(ScimError::invalid_filter(format!("more than {} expressions", limits::FILTER_NODES)));
         }
         Ok(())
     }
@@ -123,10 +107,7 @@ impl<'t> Parser<'t> {
     fn filter(&mut self) -> Result<Filter, ScimError> {
         self.depth += 1;
         if self.depth > limits::FILTER_DEPTH {
-            return Err(ScimError::invalid_filter(format!(
-                "nested deeper than {} levels",
-                limits::FILTER_DEPTH
-            )));
+            return Err(ScimError::invalid_filter(format!("nested deeper than {} levels", limits::FILTER_DEPTH)));
         }
         let filter = self.chain("or", Filter::Or, |parser| parser.chain("and", Filter::And, Self::unary))?;
         self.depth -= 1;
@@ -145,11 +126,7 @@ impl<'t> Parser<'t> {
             self.count_node()?;
             parts.push(part(self)?);
         }
-        Ok(if parts.len() == 1 {
-            parts.swap_remove(0)
-        } else {
-            join(parts)
-        })
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { join(parts) })
     }
 
     /// `unary = "not" "(" filter ")" / "(" filter ")" / valuePath / attrExp`
@@ -169,29 +146,17 @@ impl<'t> Parser<'t> {
         };
         self.position += 1;
         self.count_node()?;
-        if self.take(&Token::OpenBracket) {
-            self.value_path(path)
-        } else {
-            self.expression(path)
-        }
+        if self.take(&Token::OpenBracket) { self.value_path(path) } else { self.expression(path) }
     }
 
     fn group(&mut self) -> Result<Filter, ScimError> {
         let filter = self.filter()?;
-        if self.take(&Token::Close) {
-            Ok(filter)
-        } else {
-            Err(self.unexpected("')'"))
-        }
+        if self.take(&Token::Close) { Ok(filter) } else { Err(self.unexpected("')'")) }
     }
 
     fn bracketed(&mut self) -> Result<Filter, ScimError> {
         let filter = self.filter()?;
-        if self.take(&Token::CloseBracket) {
-            Ok(filter)
-        } else {
-            Err(self.unexpected("']'"))
-        }
+        if self.take(&Token::CloseBracket) { Ok(filter) } else { Err(self.unexpected("']'")) }
     }
 
     /// `attrPath "[" filter "]"`, and Entra's tail `.value eq "x"`, which asks one thing more of the same element.

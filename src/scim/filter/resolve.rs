@@ -56,12 +56,7 @@ impl<'s> Scope<'s> {
 }
 
 fn condition<'s>(filter: &Filter, scope: Scope<'s>) -> Result<Condition<'s>, ScimError> {
-    let all = |parts: &[Filter]| {
-        parts
-            .iter()
-            .map(|part| condition(part, scope))
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let all = |parts: &[Filter]| parts.iter().map(|part| condition(part, scope)).collect::<Result<Vec<_>, _>>();
     match filter {
         Filter::And(parts) => all(parts).map(Condition::And),
         Filter::Or(parts) => all(parts).map(Condition::Or),
@@ -74,29 +69,20 @@ fn condition<'s>(filter: &Filter, scope: Scope<'s>) -> Result<Condition<'s>, Sci
             }
         },
         Filter::Compare(path, operator, value) => match scope.find(path)? {
-            Target::Extension(_) => Err(ScimError::invalid_filter(format!(
-                "'{}' names a schema; only 'pr' applies to it",
-                excerpt(path)
-            ))),
+            Target::Extension(_) => {
+                Err(ScimError::invalid_filter(format!("'{}' names a schema; only 'pr' applies to it", excerpt(path))))
+            }
             Target::Attribute(attribute) => compare(scope, attribute, *operator, value),
         },
         Filter::ValuePath(path, inner) => {
             let (Scope::Resource(_), Target::Attribute(attribute)) = (scope, scope.find(path)?) else {
-                return Err(ScimError::invalid_filter(format!(
-                    "'{}' cannot have brackets here",
-                    excerpt(path)
-                )));
+                return Err(ScimError::invalid_filter(format!("'{}' cannot have brackets here", excerpt(path))));
             };
             readable(attribute)?;
             if attribute.sub_attribute.is_some() {
-                return Err(ScimError::invalid_filter(format!(
-                    "'{attribute}' has no elements to select from"
-                )));
+                return Err(ScimError::invalid_filter(format!("'{attribute}' has no elements to select from")));
             }
-            Ok(Condition::Element(
-                attribute,
-                Box::new(condition(inner, Scope::Element(attribute))?),
-            ))
+            Ok(Condition::Element(attribute, Box::new(condition(inner, Scope::Element(attribute))?)))
         }
     }
 }
@@ -112,9 +98,7 @@ fn test(attribute: AttributeRef<'_>, comparison: Comparison) -> Condition<'_> {
 /// A value that no reply may contain cannot be asked for either (R7644-3.4.2.2-7).
 fn readable(attribute: AttributeRef<'_>) -> Result<(), ScimError> {
     if attribute.attribute.returned == Returned::Never || attribute.leaf().returned == Returned::Never {
-        return Err(ScimError::invalid_filter(format!(
-            "'{attribute}' cannot be filtered on"
-        )));
+        return Err(ScimError::invalid_filter(format!("'{attribute}' cannot be filtered on")));
     }
     Ok(())
 }
@@ -134,12 +118,8 @@ fn compare<'s>(
     let whole = attribute;
     let attribute = narrow(attribute)?;
     let leaf = attribute.leaf();
-    let illegal = || {
-        ScimError::invalid_filter(format!(
-            "operator '{}' does not apply to '{attribute}'",
-            operator.name()
-        ))
-    };
+    let illegal =
+        || ScimError::invalid_filter(format!("operator '{}' does not apply to '{attribute}'", operator.name()));
     let literal = literal(leaf, value).ok_or_else(|| {
         ScimError::invalid_filter(format!(
             "'{attribute}' cannot be compared with {}: {}",
@@ -153,10 +133,7 @@ fn compare<'s>(
             let equals = test(attribute, Comparison::Equals(literal));
             // RFC 7644 section 3.4.2.2: some element differs. Nothing at all differs too.
             if matches!(scope, Scope::Resource(_)) && attribute.attribute.multi_valued {
-                let list = AttributeRef {
-                    sub_attribute: None,
-                    ..whole
-                };
+                let list = AttributeRef { sub_attribute: None, ..whole };
                 return Ok(Condition::Or(vec![
                     not(test(list, Comparison::Present)),
                     Condition::Element(list, Box::new(not(equals))),
@@ -194,9 +171,7 @@ fn narrow(attribute: AttributeRef<'_>) -> Result<AttributeRef<'_>, ScimError> {
     }
     let value = attribute.attribute.sub_attribute(VALUE);
     value.map(|value| attribute.with_sub_attribute(value)).ok_or_else(|| {
-        ScimError::invalid_filter(format!(
-            "'{attribute}' has no value of its own; name one of its sub-attributes"
-        ))
+        ScimError::invalid_filter(format!("'{attribute}' has no value of its own; name one of its sub-attributes"))
     })
 }
 

@@ -21,11 +21,7 @@ pub(super) fn apply(edit: &Edit<'_>, resource: &mut Resource) -> Result<(), Scim
             Some(Value::Array(elements)) => elements,
             other => other.into_iter().collect(),
         };
-        let next = List {
-            attribute: attribute.attribute,
-            part: attribute.sub_attribute,
-        }
-        .edit(edit, elements)?;
+        let next = List { attribute: attribute.attribute, part: attribute.sub_attribute }.edit(edit, elements)?;
         (!next.is_empty()).then_some(Value::Array(next))
     } else {
         singular(edit, current)?
@@ -66,10 +62,7 @@ fn put(resource: &mut Resource, attribute: AttributeRef<'_>, value: Value) {
             resource.attributes.insert(name, value);
         }
         Some(schema) => {
-            let object = resource
-                .attributes
-                .entry(&schema.id)
-                .or_insert_with(|| Value::Object(Map::new()));
+            let object = resource.attributes.entry(&schema.id).or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(object) = object {
                 object.insert(name, value);
             }
@@ -79,11 +72,7 @@ fn put(resource: &mut Resource, attribute: AttributeRef<'_>, value: Value) {
 
 /// The next value of a singular attribute.
 fn singular(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Value>, ScimError> {
-    let AttributeRef {
-        attribute,
-        sub_attribute,
-        ..
-    } = edit.attribute;
+    let AttributeRef { attribute, sub_attribute, .. } = edit.attribute;
     let given = match (edit.op, &edit.value) {
         (Op::Remove, _) | (_, None) => None,
         (_, Some(value)) => Some(value.clone()),
@@ -177,10 +166,7 @@ impl List<'_> {
             (None, Op::Remove, _) => self.unassign(elements, |_| true),
             (None, _, Some(given)) => {
                 if elements.is_empty() {
-                    return Err(ScimError::no_target(format!(
-                        "'{}' has no elements",
-                        self.attribute.name
-                    )));
+                    return Err(ScimError::no_target(format!("'{}' has no elements", self.attribute.name)));
                 }
                 self.set(edit.op, elements, |_| true, &Map::new(), given)?
             }
@@ -290,17 +276,12 @@ impl List<'_> {
         equalities: &Map<String, Value>,
         given: &Value,
     ) -> Result<Vec<Value>, ScimError> {
-        let positions: Vec<usize> = (0..elements.len())
-            .filter(|position| selected(&elements[*position]))
-            .collect();
+        let positions: Vec<usize> = (0..elements.len()).filter(|position| selected(&elements[*position])).collect();
         for &position in &positions {
             let element = std::mem::take(&mut elements[position]);
             elements[position] = self.next_element(op, element, equalities, given)?;
         }
-        if let Some(&first) = positions
-            .iter()
-            .find(|position| validate::is_primary(&elements[**position]))
-        {
+        if let Some(&first) = positions.iter().find(|position| validate::is_primary(&elements[**position])) {
             self.keep_one_primary_but(&mut elements, first, &positions);
         }
         elements.retain(|element| !element.is_null());
@@ -332,24 +313,14 @@ impl List<'_> {
                 }
             },
         }
-        Ok(if object.is_empty() {
-            Value::Null
-        } else {
-            Value::Object(object)
-        })
+        Ok(if object.is_empty() { Value::Null } else { Value::Object(object) })
     }
 
     fn immutable_parts(&self, object: &Map<String, Value>) -> Map<String, Value> {
         let immutable = |name: &str| {
-            self.attribute
-                .sub_attribute(name)
-                .is_some_and(|part| part.mutability == Mutability::Immutable)
+            self.attribute.sub_attribute(name).is_some_and(|part| part.mutability == Mutability::Immutable)
         };
-        object
-            .iter()
-            .filter(|(name, _)| immutable(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        object.iter().filter(|(name, _)| immutable(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Makes the element that the filter describes, where none matches.
@@ -364,10 +335,7 @@ impl List<'_> {
             return Ok(elements);
         };
         if !selection.creates {
-            return Err(ScimError::no_target(format!(
-                "the filter selects no element of '{}'",
-                self.attribute.name
-            )));
+            return Err(ScimError::no_target(format!("the filter selects no element of '{}'", self.attribute.name)));
         }
         let mut element = selection.equalities.clone();
         match (self.part, assigned) {

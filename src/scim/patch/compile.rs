@@ -47,10 +47,7 @@ pub(super) fn edits<'s>(operation: &Operation, resource_type: &'s ResourceType) 
     match (&operation.path, value) {
         (None, _) if op == Op::Remove => Err(ScimError::no_target("remove needs a 'path'")),
         (None, Some(Value::Object(values))) => Compiler { op, resource_type }.attributes(values),
-        (None, _) => Err(ScimError::new(
-            ErrorKind::InvalidValue,
-            "without a 'path' the value must be an object",
-        )),
+        (None, _) => Err(ScimError::new(ErrorKind::InvalidValue, "without a 'path' the value must be an object")),
         (Some(path), value) => Compiler { op, resource_type }.path(path, value),
     }
 }
@@ -74,12 +71,7 @@ impl<'s> Compiler<'s> {
                 if !validate::is_writable(attribute.attribute) || !validate::is_writable(attribute.leaf()) {
                     return Err(ScimError::mutability(&attribute.to_string(), "is read-only"));
                 }
-                Ok(vec![Edit {
-                    op: self.op,
-                    attribute,
-                    selection,
-                    value,
-                }])
+                Ok(vec![Edit { op: self.op, attribute, selection, value }])
             }
         }
     }
@@ -92,10 +84,7 @@ impl<'s> Compiler<'s> {
         value: Option<Value>,
     ) -> Result<Vec<Edit<'s>>, ScimError> {
         if path.filter.is_some() {
-            return Err(ScimError::invalid_path(
-                &path.attribute,
-                "names a schema, which has no elements",
-            ));
+            return Err(ScimError::invalid_path(&path.attribute, "names a schema, which has no elements"));
         }
         match value {
             Some(Value::Object(values)) if self.op != Op::Remove => Ok(self.extension_attributes(schema, values)),
@@ -122,12 +111,7 @@ impl<'s> Compiler<'s> {
                     edits.extend(self.attributes(values)?);
                 }
             } else if let Some((attribute, selection)) = self.member(&name)? {
-                edits.push(Edit {
-                    op: self.op,
-                    attribute,
-                    selection,
-                    value: Some(value),
-                });
+                edits.push(Edit { op: self.op, attribute, selection, value: Some(value) });
             }
         }
         Ok(edits)
@@ -153,46 +137,26 @@ impl<'s> Compiler<'s> {
         values
             .into_iter()
             .filter_map(|(name, value)| {
-                let (name, part) = name
-                    .split_once('.')
-                    .map_or((name.as_str(), None), |(name, part)| (name, Some(part)));
-                let attribute = schema
-                    .attributes
-                    .find(name)
-                    .filter(|known| validate::is_writable(known))?;
+                let (name, part) =
+                    name.split_once('.').map_or((name.as_str(), None), |(name, part)| (name, Some(part)));
+                let attribute = schema.attributes.find(name).filter(|known| validate::is_writable(known))?;
                 let sub_attribute = match part {
                     Some(part) => Some(attribute.sub_attribute(part)?),
                     None => None,
                 };
-                let attribute = AttributeRef {
-                    extension: Some(schema),
-                    attribute,
-                    sub_attribute,
-                };
-                Some(Edit {
-                    op: self.op,
-                    attribute,
-                    selection: None,
-                    value: Some(value),
-                })
+                let attribute = AttributeRef { extension: Some(schema), attribute, sub_attribute };
+                Some(Edit { op: self.op, attribute, selection: None, value: Some(value) })
             })
             .collect()
     }
 }
 
 fn remove_all(schema: &Schema) -> Vec<Edit<'_>> {
-    let writable = schema
-        .attributes
-        .iter()
-        .filter(|attribute| validate::is_writable(attribute));
+    let writable = schema.attributes.iter().filter(|attribute| validate::is_writable(attribute));
     writable
         .map(|attribute| Edit {
             op: Op::Remove,
-            attribute: AttributeRef {
-                extension: Some(schema),
-                attribute,
-                sub_attribute: None,
-            },
+            attribute: AttributeRef { extension: Some(schema), attribute, sub_attribute: None },
             selection: None,
             value: None,
         })
@@ -208,10 +172,7 @@ fn select<'s>(
         return Ok((attribute, None));
     };
     if !attribute.attribute.multi_valued || attribute.sub_attribute.is_some() {
-        return Err(ScimError::invalid_path(
-            &path.attribute,
-            "has no elements to select from",
-        ));
+        return Err(ScimError::invalid_path(&path.attribute, "has no elements to select from"));
     }
     let condition = filter::resolve_element(filter, attribute)?;
     let (equalities, creates) = equalities(filter, attribute.attribute);
@@ -223,14 +184,7 @@ fn select<'s>(
             attribute.with_sub_attribute(part)
         }
     };
-    Ok((
-        attribute,
-        Some(Selection {
-            condition,
-            equalities,
-            creates,
-        }),
-    ))
+    Ok((attribute, Some(Selection { condition, equalities, creates })))
 }
 
 /// The sub-attributes that the filter fixes, and whether it is a single `eq` with a canonical value, from which an element can be
@@ -244,9 +198,9 @@ fn equalities(filter: &Filter, attribute: &Attribute) -> (Map<String, Value>, bo
     let mut canonical = terms.len() == 1;
     for term in terms {
         let equality = match term {
-            Filter::Compare(name, Operator::Eq, literal) => attribute
-                .sub_attribute(name)
-                .and_then(|part| Some((part, equal_value(part, literal)?))),
+            Filter::Compare(name, Operator::Eq, literal) => {
+                attribute.sub_attribute(name).and_then(|part| Some((part, equal_value(part, literal)?)))
+            }
             _ => None,
         };
         let Some((part, value)) = equality else {
@@ -265,7 +219,5 @@ fn equal_value(part: &Attribute, literal: &Value) -> Option<Value> {
 
 fn is_canonical(part: &Attribute, value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
-    part.canonical_values
-        .iter()
-        .any(|canonical| canonical.eq_ignore_ascii_case(text))
+    part.canonical_values.iter().any(|canonical| canonical.eq_ignore_ascii_case(text))
 }

@@ -48,9 +48,7 @@ impl PatchRequest {
             return Err(ScimError::invalid_syntax("a PATCH body must be a JSON object"));
         };
         let Some(Value::Array(operations)) = json::member(&body, "Operations") else {
-            return Err(ScimError::invalid_syntax(
-                "a PATCH body must have an array 'Operations'",
-            ));
+            return Err(ScimError::invalid_syntax("a PATCH body must have an array 'Operations'"));
         };
         if operations.len() > limits::PATCH_OPERATIONS {
             return Err(ScimError::new(
@@ -82,11 +80,7 @@ fn operation(given: &Value) -> Result<Operation, ScimError> {
     let Value::Object(given) = given else {
         return Err(ScimError::invalid_syntax("each operation must be a JSON object"));
     };
-    Ok(Operation {
-        op: op(given)?,
-        path: path(given)?,
-        value: json::member(given, "value").cloned(),
-    })
+    Ok(Operation { op: op(given)?, path: path(given)?, value: json::member(given, "value").cloned() })
 }
 
 fn op(given: &Map<String, Value>) -> Result<Op, ScimError> {
@@ -95,10 +89,7 @@ fn op(given: &Map<String, Value>) -> Result<Op, ScimError> {
         "add" => Ok(Op::Add),
         "remove" => Ok(Op::Remove),
         "replace" => Ok(Op::Replace),
-        _ => Err(ScimError::invalid_syntax(format!(
-            "op '{}' is none of add, remove, replace",
-            excerpt(name)
-        ))),
+        _ => Err(ScimError::invalid_syntax(format!("op '{}' is none of add, remove, replace", excerpt(name)))),
     }
 }
 

@@ -83,10 +83,7 @@ impl Attribute {
     /// Whether elements stand for other resources and are told apart by `value` alone (`members`): once set, it is immutable.
     #[must_use]
     pub fn is_keyed_by_value(&self) -> bool {
-        self.multi_valued
-            && self
-                .sub_attribute(VALUE)
-                .is_some_and(|value| value.mutability == Mutability::Immutable)
+        self.multi_valued && self.sub_attribute(VALUE).is_some_and(|value| value.mutability == Mutability::Immutable)
     }
 
     /// Whether values are objects with sub-attributes.
@@ -105,9 +102,7 @@ impl Attributes {
     /// The attribute of this name, in any case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Attribute> {
-        self.0
-            .iter()
-            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+        self.0.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
     }
 
     /// The attributes, in the order of the definition.

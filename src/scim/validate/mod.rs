@@ -61,10 +61,11 @@ fn object(known: &Attributes, input: Map<String, Value>) -> Result<Map<String, V
 
 fn insert(object: &mut Map<String, Value>, attribute: &Attribute, input: Value) -> Result<(), ScimError> {
     // `schemas` follows from the content (R7643-3-1).
-    if is_writable(attribute) && attribute.name != "schemas" {
-        if let Some(value) = value(attribute, input)? {
-            object.insert(attribute.name.clone(), value);
-        }
+    if is_writable(attribute)
+        && attribute.name != "schemas"
+        && let Some(value) = value(attribute, input)?
+    {
+        object.insert(attribute.name.clone(), value);
     }
     Ok(())
 }
@@ -100,32 +101,16 @@ pub fn immutables(resource_type: &ResourceType, before: &Resource, after: &Resou
         for attribute in known.iter().filter(|known| known.mutability == Mutability::Immutable) {
             let old = before.and_then(|object| object.get(&attribute.name));
             if old.is_some() && old != after.and_then(|object| object.get(&attribute.name)) {
-                return Err(ScimError::mutability(
-                    &attribute.name,
-                    "is immutable and already has a value",
-                ));
+                return Err(ScimError::mutability(&attribute.name, "is immutable and already has a value"));
             }
         }
         Ok(())
     };
-    unchanged(
-        &resource_type.schema.attributes,
-        Some(&before.attributes),
-        Some(&after.attributes),
-    )?;
+    unchanged(&resource_type.schema.attributes, Some(&before.attributes), Some(&after.attributes))?;
     for extension in &resource_type.extensions {
-        let held = |resource: &'_ Resource| {
-            resource
-                .attributes
-                .get(&extension.schema.id)
-                .and_then(Value::as_object)
-                .cloned()
-        };
-        unchanged(
-            &extension.schema.attributes,
-            held(before).as_ref(),
-            held(after).as_ref(),
-        )?;
+        let held =
+            |resource: &'_ Resource| resource.attributes.get(&extension.schema.id).and_then(Value::as_object).cloned();
+        unchanged(&extension.schema.attributes, held(before).as_ref(), held(after).as_ref())?;
     }
     Ok(())
 }

@@ -17,11 +17,7 @@ use crate::scim::{fold, leniency, limits};
 /// # Errors
 /// `invalidValue` naming the attribute.
 pub fn value(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError> {
-    if attribute.multi_valued {
-        list(attribute, input)
-    } else {
-        element(attribute, leniency::singular_as_array(input))
-    }
+    if attribute.multi_valued { list(attribute, input) } else { element(attribute, leniency::singular_as_array(input)) }
 }
 
 fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError> {
@@ -37,11 +33,7 @@ fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError>
         }
     }
     check_list(attribute, &values)?;
-    Ok(if values.is_empty() {
-        None
-    } else {
-        Some(Value::Array(values))
-    })
+    Ok(if values.is_empty() { None } else { Some(Value::Array(values)) })
 }
 
 /// Checks what holds for the elements together: their number, and at most one primary (RFC 7643 section 2.4).
@@ -56,10 +48,7 @@ pub fn check_list(attribute: &Attribute, values: &[Value]) -> Result<(), ScimErr
         ));
     }
     if values.iter().filter(|value| is_primary(value)).count() > 1 {
-        return Err(ScimError::invalid_value(
-            &attribute.name,
-            "has more than one primary value",
-        ));
+        return Err(ScimError::invalid_value(&attribute.name, "has more than one primary value"));
     }
     Ok(())
 }
@@ -115,10 +104,7 @@ fn complex(attribute: &Attribute, input: Map<String, Value>) -> Result<Option<Va
             continue;
         };
         let value = value(sub_attribute, input).map_err(|error| {
-            ScimError::new(
-                ErrorKind::InvalidValue,
-                format!("in '{}': {}", attribute.name, error.detail()),
-            )
+            ScimError::new(ErrorKind::InvalidValue, format!("in '{}': {}", attribute.name, error.detail()))
         })?;
         if let Some(value) = value
             && (known.is_some() || !object.contains_key(&sub_attribute.name))
@@ -126,11 +112,7 @@ fn complex(attribute: &Attribute, input: Map<String, Value>) -> Result<Option<Va
             object.insert(sub_attribute.name.clone(), value);
         }
     }
-    Ok(if object.is_empty() {
-        None
-    } else {
-        Some(Value::Object(object))
-    })
+    Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
 }
 
 /// Whether clients may write the attribute.

@@ -1,0 +1,148 @@
+//! The command line: `serve`, and commands that work on the same database whether the server runs or not.
+
+mod audit;
+mod duration;
+mod master_key;
+mod output;
+mod serve;
+mod tenant;
+mod token;
+
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use uuid::Uuid;
+
+use crate::auth::{Caller, Principal, TokenError};
+use crate::config::Settings;
+use crate::id::TenantId;
+use crate::private_postgres::Role;
+use crate::server::{Backend, StartError};
+use crate::store::{self, TenantRow};
+
+/// A SCIM 2.0 server: Okta and Microsoft Entra ID provision people into your product through it.
+#[derive(Debug, Parser)]
+#[command(name = "provisor", version, arg_required_else_help = false)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, a command only what goes wrong.
+    #[must_use]
+    pub fn default_log(&self) -> &'static str {
+        match self.command {
+            None | Some(Command::Serve) => "info",
+            Some(_) => "warn",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (the default).
+    Serve,
+    /// Manage tenants: the customers whose directories are provisioned.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Manage header tokens: what an identity provider sends in the Authorization header.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Read the audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Make the key from which all others are derived.
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something is missing to start with.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A name that is not known.
+    #[error("no tenant '{0}'; 'provisor tenant list' shows them")]
+    UnknownTenant(String),
+    /// A name that is taken.
+    #[error("there is a tenant '{0}' already")]
+    TenantExists(String),
+    /// A name that cannot be one.
+    #[error("a name has 1 to {longest} characters and no control characters")]
+    Name {
+        /// The limit.
+        longest: usize,
+    },
+    /// The answer could not be written.
+    #[error("{0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The exit code: 78 (`EX_CONFIG`) where the set-up is to be changed, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        const CONFIGURATION: u8 = 78;
+        match self {
+            Self::Start(StartError::Store(_) | StartError::Migration(_) | StartError::System(_)) => 1,
+            Self::Start(_) => CONFIGURATION,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`] as a sentence for the person at the terminal.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    let settings = cli.settings;
+    match cli.command {
+        None | Some(Command::Serve) => serve::run(&settings),
+        Some(Command::Tenant(command)) => with_backend(&settings, |backend| tenant::run(&command, backend)),
+        Some(Command::Token(command)) => with_backend(&settings, |backend| token::run(&command, backend)),
+        Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
+        Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
+    }
+}
+
+fn with_backend(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), Error>) -> Result<(), Error> {
+    let backend = Backend::open(settings, Role::Command)?;
+    let result = work(&backend);
+    let closed = backend.close().map_err(|error| Error::Start(error.into()));
+    result.and(closed)
+}
+
+/// Length of a name in characters at most.
+const NAME_LENGTH: usize = 100;
+
+/// Checks a name that people give.
+fn check_name(name: &str) -> Result<(), Error> {
+    let fits = (1..=NAME_LENGTH).contains(&name.trim().chars().count());
+    if fits && !name.chars().any(char::is_control) { Ok(()) } else { Err(Error::Name { longest: NAME_LENGTH }) }
+}
+
+/// The tenant of this name.
+fn find_tenant(backend: &Backend, name: &str) -> Result<TenantRow, Error> {
+    let found = backend.store.gate(|gate| gate.tenant(name))?;
+    found.ok_or_else(|| Error::UnknownTenant(name.to_owned()))
+}
+
+/// The operator at the command line, acting for a tenant.
+fn operator(tenant: TenantId) -> Caller {
+    Caller {
+        principal: Arc::new(Principal::operator(tenant)),
+        request_id: Uuid::now_v7().to_string().into(),
+        address: None,
+    }
+}

@@ -1,0 +1,42 @@
+//! What commands print: a table for people, or JSON for programs.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
+
+/// Prints one JSON document.
+pub(super) fn json(value: &Value) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{value:#}")
+}
+
+/// Prints a line.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints rows under headings, in columns as wide as their widest text.
+pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
+    let mut widths = headings.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = io::stdout().lock();
+    for row in std::iter::once(&headings.map(str::to_owned)).chain(rows) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// A time as tables show it.
+pub(super) fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A time that may be missing.
+pub(super) fn optional_time(optional: Option<DateTime<Utc>>, without: &str) -> String {
+    optional.map_or_else(|| without.to_owned(), time)
+}

@@ -1,0 +1,73 @@
+//! `provisor serve`.
+
+use std::path::PathBuf;
+
+use super::{Error, output};
+use crate::config::{Settings, shell_quoted};
+use crate::http::SCIM_BASE;
+use crate::server::{Application, StartError};
+
+/// Runs the server until it is told to stop.
+pub(super) fn run(settings: &Settings) -> Result<(), Error> {
+    actix_web::rt::System::new().block_on(async {
+        let application = Application::build(settings)?;
+        output::line(&greeting(&application, settings)).map_err(StartError::System)?;
+        application.run().await
+    })?;
+    Ok(())
+}
+
+/// What was started, and what to do next.
+fn greeting(application: &Application, settings: &Settings) -> String {
+    let program = this_program();
+    let base = format!("{}{SCIM_BASE}", application.public_url());
+    let same = same_database(settings);
+    format!(
+        "listening on http://{address}\n\
+         SCIM base URL: {base}\n\
+         \n\
+         Next, in another terminal:\n\
+         \n\
+         1. Make a token for your identity provider:\n\
+         \n    {program} token create okta --expires 365d{same}\n\
+         \n\
+         2. Create a user with it:\n\
+         \n    curl {base}/Users -H 'Authorization: Bearer TOKEN' \\\n      \
+         -H 'Content-Type: application/scim+json' \\\n      \
+         -d '{{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"ada@example.com\"}}'\n\
+         \n\
+         3. See what happened:\n\
+         \n    {program} audit list{same}\n\
+         \n\
+         Ctrl-C stops the server.",
+        address = application.address(),
+    )
+}
+
+/// The flags by which another command finds the database of this server. A database URL is left out, because it holds a password.
+fn same_database(settings: &Settings) -> String {
+    let flag = |name: &str, path: &Option<PathBuf>| {
+        path.as_deref().map_or_else(String::new, |path| format!(" {name} {}", shell_quoted(path)))
+    };
+    format!(
+        "{}{}{}",
+        flag("--data-dir", &settings.data_dir),
+        flag("--master-key-file", &settings.master_key_file),
+        flag("--pg-bin-dir", &settings.pg_bin_dir)
+    )
+}
+
+/// How this program was called, as short as it can be.
+fn this_program() -> String {
+    let Ok(program) = std::env::current_exe() else {
+        return "provisor".into();
+    };
+    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|directory| directory.join("provisor") == program);
+    if on_path {
+        return "provisor".into();
+    }
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|here| program.strip_prefix(here).ok().map(PathBuf::from));
+    shell_quoted(&short.unwrap_or(program))
+}

@@ -1,0 +1,232 @@
+//! A Postgres of our own, for trying out and for small installations: no `DATABASE_URL`, no set-up. It is a real one with fsync
+//! on, reached by a socket that only its owner may open, and runs as a child of the process that holds the data directory.
+//!
+//! After a `kill -9` of that process Postgres lives on; whoever comes next finds it by its socket and takes it over.
+
+mod binaries;
+mod directory;
+mod owner;
+mod process;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use binaries::Binaries;
+use directory::DataDirectory;
+pub use owner::Role;
+use owner::{Attempt, Owner};
+use process::Running;
+
+use crate::store::cluster;
+
+/// How long Postgres may take to start, recovery after a crash included.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long another owner may take to finish.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is looked whether something has happened.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Why there is no private Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No programs.
+    #[error(
+        "no PostgreSQL 14 to 18 found for the private database. Install it:\n\n    {install}\n\nor name its programs by \
+         --pg-bin-dir (PROVISOR_PG_BIN_DIR), or use a database of yours by DATABASE_URL, or run 'docker compose up'."
+    )]
+    NotInstalled {
+        /// The command that installs it here.
+        install: &'static str,
+    },
+    /// The named directory has no programs.
+    #[error("--pg-bin-dir (PROVISOR_PG_BIN_DIR): {0} holds no initdb and postgres of version 14 to 18")]
+    NotHere(PathBuf),
+    /// The cluster belongs to another major version.
+    #[error(
+        "the private database was made by PostgreSQL {cluster}, but only {installed} is installed; install \
+         {cluster} again, or bring the data over with pg_upgrade"
+    )]
+    OtherMajor {
+        /// Major version of the cluster.
+        cluster: u32,
+        /// Major version found.
+        installed: u32,
+    },
+    /// Root without a user to run Postgres as.
+    #[error("PostgreSQL does not run as root, and there is neither a user 'postgres' nor 'nobody'")]
+    NoUser,
+    /// A parent of the data directory is closed.
+    #[error("--data-dir (PROVISOR_DATA_DIR): PostgreSQL's user cannot enter {parent}, which is above {root}")]
+    Unreachable {
+        /// The closed directory.
+        parent: PathBuf,
+        /// The data directory.
+        root: PathBuf,
+    },
+    /// Sockets have short paths.
+    #[error("--data-dir (PROVISOR_DATA_DIR): {path} is too long; a socket in it may have {longest} bytes")]
+    PathTooLong {
+        /// The data directory.
+        path: PathBuf,
+        /// The limit.
+        longest: usize,
+    },
+    /// Another server uses the data directory.
+    #[error("another provisor (process {pid}) uses {root}; stop it, or name another --data-dir")]
+    InUse {
+        /// Its process.
+        pid: String,
+        /// The data directory.
+        root: PathBuf,
+    },
+    /// A program of Postgres failed.
+    #[error("{program} failed: {output}")]
+    Failed {
+        /// Which.
+        program: &'static str,
+        /// The end of what it said.
+        output: String,
+    },
+    /// A file cannot be used.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Postgres runs but does not do what is asked.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}
+
+impl Error {
+    fn file(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// The private Postgres, running. Whoever owns it stops it when done.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    url: String,
+    owned: Option<(Running, Owner)>,
+}
+
+impl PrivatePostgres {
+    /// Starts the private Postgres in the data directory, or takes over the one that runs there. A command that finds a server at
+    /// work uses the server's.
+    ///
+    /// # Errors
+    /// [`Error`] that says what to do about it.
+    pub fn start(root: &Path, bin_dir: Option<&Path>, role: Role) -> Result<Self, Error> {
+        let directory = DataDirectory::open(root)?;
+        let url = directory.url("provisor");
+        let deadline = Instant::now() + OWNER_TIMEOUT;
+        loop {
+            match Owner::attempt(root, role)? {
+                Attempt::Owned(owner) => {
+                    let running = run(&directory, bin_dir)?;
+                    cluster::create_database(&directory.url("postgres"))?;
+                    return Ok(Self { url, owned: Some((running, owner)) });
+                }
+                Attempt::Held { by: Role::Server, pid } if role == Role::Server => {
+                    return Err(Error::InUse { pid, root: root.to_owned() });
+                }
+                Attempt::Held { by: Role::Server, .. } if cluster::data_directory(&url).is_ok() => {
+                    return Ok(Self { url, owned: None });
+                }
+                Attempt::Held { pid, .. } if Instant::now() > deadline => {
+                    return Err(Error::InUse { pid, root: root.to_owned() });
+                }
+                Attempt::Unclear if Instant::now() > deadline => {
+                    return Err(Error::InUse { pid: "unknown".into(), root: root.to_owned() });
+                }
+                Attempt::Held { .. } | Attempt::Unclear => sleep(POLL),
+            }
+        }
+    }
+
+    /// The URL of the database.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process id of Postgres, where this process owns it.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.owned.as_ref().map(|(running, _)| running.pid())
+    }
+
+    /// Stops Postgres, where this process owns it.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be told to.
+    pub fn stop(self) -> Result<(), Error> {
+        match self.owned {
+            Some((running, _owner)) => running.stop(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Postgres, running in the directory that we own.
+fn run(directory: &DataDirectory, bin_dir: Option<&Path>) -> Result<Running, Error> {
+    let deadline = Instant::now() + START_TIMEOUT;
+    let binaries = Binaries::find(bin_dir, directory.cluster_major())?;
+    if directory.cluster_major().is_none() {
+        initialize(directory, &binaries)?;
+    }
+    let mut running = match Running::orphan(directory) {
+        Some(orphan) => orphan,
+        None => Running::spawn(directory, &binaries)?,
+    };
+    loop {
+        if cluster::data_directory(&directory.url("postgres")).is_ok() {
+            return Ok(running);
+        }
+        if !running.lives() {
+            // An orphan that was just ending, or the lock file of a process that is not quite gone.
+            if Instant::now() > deadline || !process::log_tail(directory).contains("postmaster.pid") {
+                return Err(Error::Failed { program: "postgres", output: process::log_tail(directory) });
+            }
+            sleep(POLL * 10);
+            running = Running::spawn(directory, &binaries)?;
+        }
+        if Instant::now() > deadline {
+            running.stop()?;
+            return Err(Error::Failed { program: "postgres", output: process::log_tail(directory) });
+        }
+        sleep(POLL);
+    }
+}
+
+/// Makes the cluster beside its place and moves it there when it is complete, so that a broken attempt leaves nothing that looks
+/// like a cluster.
+fn initialize(directory: &DataDirectory, binaries: &Binaries) -> Result<(), Error> {
+    let partial = directory.root.join("postgres.new");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(|source| Error::file(&partial, source))?;
+    }
+    directory.make_private(&partial)?;
+    let mut initdb = Command::new(binaries.program("initdb"));
+    initdb
+        .args(["--username=provisor", "--auth=trust", "--encoding=UTF8", "--locale=C", "--data-checksums"])
+        .arg("--pgdata")
+        .arg(&partial)
+        .stdin(Stdio::null())
+        .current_dir("/");
+    process::run_as(&mut initdb, directory.run_as);
+    let output = initdb.output().map_err(|source| Error::file(&binaries.program("initdb"), source))?;
+    if !output.status.success() {
+        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::Failed { program: "initdb", output });
+    }
+    let cluster = directory.cluster();
+    fs::rename(&partial, &cluster).map_err(|source| Error::file(&cluster, source))
+}

@@ -1,0 +1,239 @@
+//! The server as a whole: built once from the settings, by `main` and by the tests alike.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::middleware::NormalizePath;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+
+use crate::auth::Authenticator;
+use crate::auth::master_key::{self, MasterKey};
+use crate::auth::secret::TokenKey;
+use crate::config::{SettingError, Settings};
+use crate::http::{self, AppState, AssetsError, Parts, Refusals};
+use crate::private_postgres::{self, PrivatePostgres, Role};
+use crate::scim::registry::Registry;
+use crate::store::{self, MigrationError, Store};
+
+/// Seconds that requests under way may take when the server stops.
+const SHUTDOWN_TIMEOUT: u64 = 25;
+/// How long an idle connection is kept open. Okta holds its connections.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections of the commands of the command line.
+const COMMAND_CONNECTIONS: u32 = 1;
+
+/// Why the server, or a command, cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The private Postgres.
+    #[error(transparent)]
+    PrivatePostgres(#[from] private_postgres::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Its schema.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] master_key::Error),
+    /// The assets directory.
+    #[error(transparent)]
+    Assets(#[from] AssetsError),
+    /// The templates in it.
+    #[error("templates: {0}")]
+    Templates(#[from] tera::Error),
+    /// The built-in schemas; a test reads them all.
+    #[error("built-in schemas: {0}")]
+    Schemas(#[from] serde_json::Error),
+    /// The address.
+    #[error("--listen (PROVISOR_LISTEN): cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The operating system.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+/// The database and the key, as the server and the commands both need them.
+#[derive(Debug)]
+pub struct Backend {
+    /// The database.
+    pub store: Arc<Store>,
+    /// The key that hashes tokens.
+    pub token_key: TokenKey,
+    private_postgres: Option<PrivatePostgres>,
+}
+
+impl Backend {
+    /// Opens the database that the settings name, or the private one, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StartError`] that names what is missing.
+    pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
+        settings.check_database_transport()?;
+        let key_file = settings.master_key_file()?;
+        let private_postgres = match settings.database_url {
+            Some(_) => None,
+            None => {
+                let directory = settings.data_dir()?;
+                log::info!(
+                    "no DATABASE_URL: using a private Postgres in {}; fine for trying out and small installations",
+                    directory.display()
+                );
+                Some(PrivatePostgres::start(&directory, settings.pg_bin_dir.as_deref(), role)?)
+            }
+        };
+        let connections = match role {
+            Role::Server => settings.database_connections(),
+            Role::Command => COMMAND_CONNECTIONS,
+        };
+        match open(settings, private_postgres.as_ref(), &key_file, connections) {
+            Ok((store, token_key)) => Ok(Self { store: Arc::new(store), token_key, private_postgres }),
+            Err(error) => {
+                if let Some(postgres) = private_postgres {
+                    postgres.stop()?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The process id of the private Postgres, where this process runs it.
+    #[must_use]
+    pub fn postgres_pid(&self) -> Option<u32> {
+        self.private_postgres.as_ref().and_then(PrivatePostgres::pid)
+    }
+
+    /// Closes the database; a private Postgres that this process runs stops.
+    ///
+    /// # Errors
+    /// [`private_postgres::Error`] when it cannot be stopped.
+    pub fn close(self) -> Result<(), private_postgres::Error> {
+        drop(self.store);
+        self.private_postgres.map_or(Ok(()), PrivatePostgres::stop)
+    }
+}
+
+fn open(
+    settings: &Settings,
+    private_postgres: Option<&PrivatePostgres>,
+    key_file: &std::path::Path,
+    connections: u32,
+) -> Result<(Store, TokenKey), StartError> {
+    let (url, master) = match (private_postgres, &settings.database_url) {
+        (Some(postgres), _) => (postgres.url(), MasterKey::read_or_create(key_file)?),
+        (None, url) => (url.as_ref().map_or("", |url| url.as_str()), MasterKey::read(key_file)?),
+    };
+    for migration in store::migrate(url)? {
+        log::info!("applied migration {migration}");
+    }
+    Ok((Store::open(url, connections)?, TokenKey::derive(&master)))
+}
+
+/// The server, listening but not serving yet.
+pub struct Application {
+    backend: Backend,
+    server: actix_web::dev::Server,
+    refusals: Refusals,
+    records: JoinHandle<()>,
+    address: SocketAddr,
+    public_url: String,
+}
+
+impl Application {
+    /// Builds the server. It listens when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`] that names the setting or the part that does not work.
+    pub fn build(settings: &Settings) -> Result<Self, StartError> {
+        let assets = http::find_assets(settings.assets_dir.as_deref())?;
+        let templates = http::load_templates(&assets)?;
+        let registry = Registry::standard()?;
+        let listener =
+            std::net::TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        let address = listener.local_addr()?;
+        let backend = Backend::open(settings, Role::Server)?;
+        let authenticator = Arc::new(Authenticator::new(backend.token_key.clone()));
+        let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
+        let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
+        let public_url = settings.public_url(address);
+        let state = Data::new(AppState::new(Parts {
+            store: Arc::clone(&backend.store),
+            authenticator,
+            registry,
+            refusals: refusals.clone(),
+            connections,
+            templates,
+            public_url: public_url.clone(),
+            assets,
+        }));
+        let app = move || App::new().wrap(NormalizePath::trim()).configure(|config| http::configure(config, &state));
+        let server = HttpServer::new(app)
+            .worker_max_blocking_threads(connections)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(SHUTDOWN_TIMEOUT)
+            .disable_signals()
+            .listen(listener)?
+            .run();
+        Ok(Self { backend, server, refusals, records, address, public_url })
+    }
+
+    /// The address listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL under which clients reach the server.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The process id of the private Postgres.
+    #[must_use]
+    pub fn postgres_pid(&self) -> Option<u32> {
+        self.backend.postgres_pid()
+    }
+
+    /// Serves until the process is told to end: requests under way are finished, refusals written, the private Postgres stopped. A
+    /// second signal ends at once.
+    ///
+    /// # Errors
+    /// [`StartError::System`] when the server breaks, [`StartError::PrivatePostgres`] when Postgres does not stop.
+    pub async fn run(self) -> Result<(), StartError> {
+        let handle = self.server.handle();
+        actix_web::rt::spawn(async move {
+            signal().await;
+            log::info!("stopping");
+            let gracefully = handle.stop(true);
+            actix_web::rt::spawn(gracefully);
+            signal().await;
+            handle.stop(false).await;
+        });
+        self.server.await?;
+        self.refusals.close();
+        if self.records.join().is_err() {
+            log::error!("the thread that records refusals failed");
+        }
+        self.backend.close()?;
+        Ok(())
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        log::error!("signals cannot be received; end the process by kill -9");
+        return std::future::pending().await;
+    };
+    futures_util::future::select(Box::pin(interrupt.recv()), Box::pin(terminate.recv())).await;
+}
