@@ -1,0 +1,17 @@
+//! The tests that drive provisor from outside: over HTTP and by its command line, on a real Postgres.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod arbitrary_inputs;
+mod architecture;
+mod authorization;
+mod cli;
+mod durability;
+mod filter_sql;
+mod isolation;
+mod migrations;
+mod okta;
+mod private_postgres;
+mod races;
+mod requirements;
+mod support;

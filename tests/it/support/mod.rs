@@ -1,0 +1,166 @@
+//! One server for the whole run, a tenant for each test: so all tests run side by side, and each is a test of isolation too.
+
+#![allow(dead_code)]
+
+pub mod client;
+pub mod process;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use chrono::{DateTime, Utc};
+use provisor::audit::{Action, AuditEvent, Target};
+use provisor::auth::{self, Caller, NewToken, Principal, Scope};
+use provisor::id::TenantId;
+use provisor::private_postgres::Role;
+use provisor::server::Backend;
+use provisor::store::AuditRow;
+use serde_json::{Value, json};
+
+pub use client::{Answer, Client};
+pub use process::{ServerProcess, settings, temporary_directory};
+
+/// The server that all tests share.
+pub struct Shared {
+    pub url: String,
+    pub data_dir: PathBuf,
+    backend: Mutex<Backend>,
+}
+
+/// Starts the shared server on first use. A watching shell stops it when the test process ends, however it ends.
+pub fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let data_dir = temporary_directory("shared");
+        let url = process::start_watched(&data_dir);
+        let backend = Backend::open(&settings(&data_dir), Role::Command).unwrap();
+        Shared { url, data_dir, backend: Mutex::new(backend) }
+    })
+}
+
+impl Shared {
+    /// Works on the database of the shared server, as the operator.
+    pub fn with_backend<T>(&self, work: impl FnOnce(&Backend) -> T) -> T {
+        work(&self.backend.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A tenant of its own for a test.
+pub struct Tenant {
+    pub name: String,
+    pub id: TenantId,
+    /// A client with a token that may read and write.
+    pub client: Client,
+}
+
+/// The operator, acting for a tenant.
+pub fn operator(tenant: TenantId) -> Caller {
+    Caller { principal: Arc::new(Principal::operator(tenant)), request_id: "test".into(), address: None }
+}
+
+/// Creates a tenant with a token.
+pub fn tenant() -> Tenant {
+    tenant_with(false)
+}
+
+/// Creates a tenant that keeps passwords, or not.
+pub fn tenant_with(stores_passwords: bool) -> Tenant {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("tenant-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let id = TenantId::generate();
+    shared().with_backend(|backend| {
+        let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", id));
+        backend.store.run(&operator(id), |tenant| tenant.insert_tenant(&name, stores_passwords, &event)).unwrap();
+    });
+    let token = token(id, &Scope::ALL, None);
+    Tenant { client: Client::new(&shared().url, &format!("Bearer {token}")), name, id }
+}
+
+/// Creates a token; the text is what goes behind `Bearer`.
+pub fn token(tenant: TenantId, scopes: &[Scope], expires_at: Option<DateTime<Utc>>) -> String {
+    shared().with_backend(|backend| {
+        let new = NewToken { name: "okta".into(), scopes: scopes.iter().copied().collect(), expires_at };
+        let issued = auth::create(&backend.store, &operator(tenant), &backend.token_key, &new).unwrap();
+        issued.secret.reveal().to_owned()
+    })
+}
+
+impl Tenant {
+    /// A client with other scopes.
+    pub fn client_with(&self, scopes: &[Scope]) -> Client {
+        Client::new(&shared().url, &format!("Bearer {}", token(self.id, scopes, None)))
+    }
+
+    /// The audit entries, the newest first.
+    pub fn audit(&self) -> Vec<AuditRow> {
+        shared().with_backend(|backend| {
+            backend.store.run(&operator(self.id), |tenant| tenant.audit_events(1_000)).unwrap()
+        })
+    }
+
+    /// Creates a user and returns what the server answered.
+    pub fn user(&self, user_name: &str) -> Value {
+        self.create(&minimal(user_name))
+    }
+
+    /// Creates a user from a body.
+    pub fn create(&self, body: &Value) -> Value {
+        let answer = self.client.post("/Users", body);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Creates a user from a body and returns its path.
+    pub fn create_path(&self, body: &Value) -> String {
+        path_of(&self.create(body))
+    }
+}
+
+/// The path of a resource below the base URL.
+pub fn path_of(resource: &Value) -> String {
+    format!("/Users/{}", resource["id"].as_str().unwrap())
+}
+
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+pub const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// The least user.
+pub fn minimal(user_name: &str) -> Value {
+    json!({"schemas": [USER], "userName": user_name})
+}
+
+/// A user as Okta sends it.
+pub fn okta_user(user_name: &str) -> Value {
+    json!({
+        "schemas": [USER],
+        "userName": user_name,
+        "name": {"givenName": "Test", "familyName": "User"},
+        "emails": [{"primary": true, "value": user_name, "type": "work"}],
+        "displayName": "Test User",
+        "locale": "en-US",
+        "externalId": "00ujl29u0le5T6Aj10h7",
+        "groups": [],
+        "password": "1mz050nq",
+        "active": true
+    })
+}
+
+/// A PATCH message.
+pub fn patch(operations: &Value) -> Value {
+    json!({"schemas": [PATCH_OP], "Operations": operations})
+}
+
+/// Asserts that an answer is a SCIM error.
+pub fn assert_error(answer: &Answer, status: u16, scim_type: Option<&str>) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.header("content-type"), Some("application/scim+json"));
+    let body = answer.json();
+    assert_eq!(body["schemas"], json!([ERROR]));
+    assert_eq!(body["status"], json!(status.to_string()));
+    assert_eq!(body.get("scimType").and_then(Value::as_str), scim_type, "{body}");
+    assert!(body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{body}");
+}
