@@ -26,7 +26,7 @@ pub struct Settings {
     #[arg(long, global = true, env = "PROVISOR_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
-    /// Postgres to use, as postgres://USER:PASSWORD@HOST/DATABASE [default: a private Postgres in the data directory].
+    /// Postgres to use, as `postgres://USER:PASSWORD@HOST/DATABASE` [default: a private Postgres in the data directory].
     #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,
 

@@ -145,7 +145,7 @@ fn together(gathered: Vec<Refused>) -> Vec<Refused> {
     }
     let numbered = |(mut refused, times): (Refused, usize)| {
         if let (Some(detail), 2..) = (&mut refused.event.detail, times) {
-            detail.push_str(&format!(" ({times} times)"));
+            *detail = format!("{detail} ({times} times)");
         }
         refused
     };

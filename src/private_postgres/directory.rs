@@ -77,14 +77,12 @@ impl DataDirectory {
 
     /// The URL of a database in the cluster.
     pub(super) fn url(&self, database: &str) -> String {
-        let mut host = String::new();
-        for byte in self.socket_directory().as_os_str().as_encoded_bytes() {
-            if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
-                host.push(char::from(*byte));
-            } else {
-                host.push_str(&format!("%{byte:02X}"));
-            }
-        }
+        let socket_directory = self.socket_directory();
+        let encode = |byte: &u8| match *byte {
+            plain if plain.is_ascii_alphanumeric() || b"/._-".contains(&plain) => char::from(plain).to_string(),
+            other => format!("%{other:02X}"),
+        };
+        let host: String = socket_directory.as_os_str().as_encoded_bytes().iter().map(encode).collect();
         format!("postgres:///{database}?user=provisor&host={host}&port=5432")
     }
 

@@ -5,7 +5,7 @@
 //! exactly what a value path asks. Attributes with a column of their own use the column. SQL is three-valued and SCIM is not:
 //! only `Not` says `IS NOT TRUE`, because leaves that said it could use no index.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::predicate::Predicate;
 use crate::id::ResourceId;
@@ -80,7 +80,7 @@ impl Compiler<'_> {
     fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
         if let Some(element) = equalities(inner) {
             self.sql.count_test();
-            let held = if attribute.attribute.multi_valued { json!([element]) } else { element };
+            let held = if attribute.attribute.multi_valued { Value::Array(vec![element]) } else { element };
             self.sql.sql("comparable @> ").json(nested(attribute, held));
             return;
         }
@@ -119,10 +119,10 @@ impl Compiler<'_> {
         if let Comparison::Equals(literal) = &test.comparison {
             let value = json_of(literal);
             let value = match attribute.sub_attribute {
-                Some(part) => json!({ &part.name: value }),
+                Some(part) => object(&part.name, value),
                 None => value,
             };
-            let value = if attribute.attribute.multi_valued { json!([value]) } else { value };
+            let value = if attribute.attribute.multi_valued { Value::Array(vec![value]) } else { value };
             self.sql.sql("comparable @> ").json(nested(attribute, value));
         } else if attribute.attribute.multi_valued && attribute.sub_attribute.is_none() && is_present(test) {
             self.sql.sql("(");
@@ -143,7 +143,7 @@ impl Compiler<'_> {
         if let Comparison::Equals(literal) = &test.comparison {
             let value = json_of(literal);
             let value = match part {
-                Some(part) => json!({ &part.name: value }),
+                Some(part) => object(&part.name, value),
                 None => value,
             };
             self.sql.sql("held @> ").json(value);
@@ -324,19 +324,23 @@ fn is_present(test: &Test<'_>) -> bool {
 
 fn json_of(literal: &Literal) -> Value {
     match literal {
-        Literal::Text(text) => json!(text),
-        Literal::Boolean(flag) => json!(flag),
+        Literal::Text(text) => Value::String(text.clone()),
+        Literal::Boolean(flag) => Value::Bool(*flag),
         Literal::Number(number) => Value::Number(number.clone()),
     }
 }
 
 /// The document that contains just this value of the attribute.
 fn nested(attribute: AttributeRef<'_>, value: Value) -> Value {
-    let inner = json!({ &attribute.attribute.name: value });
+    let inner = object(&attribute.attribute.name, value);
     match attribute.extension {
-        Some(schema) => json!({ &schema.id: inner }),
+        Some(schema) => object(&schema.id, inner),
         None => inner,
     }
+}
+
+fn object(name: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(name.to_owned(), value)]))
 }
 
 /// The element that a conjunction of equalities on different sub-attributes describes: containment of it is the conjunction.

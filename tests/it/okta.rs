@@ -20,6 +20,9 @@ fn the_connector_test_reads_one_page_of_users() {
         let answer = okta.get("/Users?startIndex=1&count=2");
         assert_eq!(answer.status, 200);
         let body = answer.json();
-        assert_eq!(body, json!({"schemas": [LIST], "totalResults": 0, "startIndex": 1, "itemsPerPage": 0, "Resources": []}));
+        assert_eq!(
+            body,
+            json!({"schemas": [LIST], "totalResults": 0, "startIndex": 1, "itemsPerPage": 0, "Resources": []})
+        );
     });
 }

@@ -94,9 +94,8 @@ impl Tenant {
 
     /// The audit entries, the newest first.
     pub fn audit(&self) -> Vec<AuditRow> {
-        shared().with_backend(|backend| {
-            backend.store.run(&operator(self.id), |tenant| tenant.audit_events(1_000)).unwrap()
-        })
+        shared()
+            .with_backend(|backend| backend.store.run(&operator(self.id), |tenant| tenant.audit_events(1_000)).unwrap())
     }
 
     /// Creates a user and returns what the server answered.

@@ -38,7 +38,10 @@ pub fn program() -> Command {
     let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("PROVISOR_") && name != "PROVISOR_PG_BIN_DIR" || name == "DATABASE_URL" || name == "RUST_LOG" {
+        if name.starts_with("PROVISOR_") && name != "PROVISOR_PG_BIN_DIR"
+            || name == "DATABASE_URL"
+            || name == "RUST_LOG"
+        {
             command.env_remove(name);
         }
     }
