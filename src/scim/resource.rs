@@ -1,6 +1,7 @@
 //! A resource in canonical form, its stored document, and its representation with `meta` (RFC 7643 section 3).
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::resource_type::ResourceType;
@@ -69,24 +70,27 @@ impl Resource {
     }
 }
 
-fn push_json(text: &mut String, value: &Value) {
-    use std::fmt::Write;
-    // Writing to a String does not fail.
-    let _ = write!(text, "{value}");
+fn push_json(text: &mut String, value: &impl Serialize) {
+    // Values with text as keys, written to memory, always succeed.
+    text.push_str(&serde_json::to_string(value).unwrap_or_default());
 }
 
-/// What the server knows about a resource (RFC 7643 section 3.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the server knows about a resource (RFC 7643 section 3.1), and as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Meta {
     /// Name of the resource type.
     pub resource_type: String,
     /// When it was created.
+    #[serde(serialize_with = "show_time")]
     pub created: DateTime<Utc>,
     /// When it was last changed.
+    #[serde(serialize_with = "show_time")]
     pub last_modified: DateTime<Utc>,
     /// Its URI.
     pub location: String,
-    /// Number of its state, counted from 1.
+    /// Number of its state, counted from 1; shown as its entity tag.
+    #[serde(serialize_with = "show_version")]
     pub version: i64,
 }
 
@@ -96,18 +100,16 @@ impl Meta {
     pub fn entity_tag(&self) -> String {
         entity_tag(self.version)
     }
+}
 
-    /// The `meta` attribute.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        serde_json::json!({
-            "resourceType": self.resource_type,
-            "created": timestamp(self.created),
-            "lastModified": timestamp(self.last_modified),
-            "location": self.location,
-            "version": self.entity_tag(),
-        })
-    }
+// serde hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn show_version<S: Serializer>(version: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&entity_tag(*version))
+}
+
+fn show_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&timestamp(*time))
 }
 
 /// The weak entity tag of a version.
@@ -136,7 +138,7 @@ impl Representation {
     pub fn push_to(&self, text: &mut String) {
         text.push_str(self.document.strip_suffix('}').unwrap_or(&self.document));
         text.push_str(",\"meta\":");
-        push_json(text, &self.meta.to_json());
+        push_json(text, &self.meta);
         text.push('}');
     }
 
@@ -146,7 +148,7 @@ impl Representation {
     /// When the stored document is not JSON.
     pub fn to_json(&self) -> Result<Map<String, Value>, serde_json::Error> {
         let mut object: Map<String, Value> = serde_json::from_str(&self.document)?;
-        object.insert("meta".into(), self.meta.to_json());
+        object.insert("meta".into(), serde_json::to_value(&self.meta)?);
         Ok(object)
     }
 }

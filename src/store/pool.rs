@@ -13,7 +13,7 @@ pub const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that are kept although idle.
 const MIN_IDLE: u32 = 2;
 /// Age at which a connection is replaced.
-const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// A connection that rested for longer is pinged before use.
 const RESTED: Duration = Duration::from_secs(1);
 /// What every connection is told first.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::id::{ResourceId, TenantId};
 
 /// How long the end of a page is remembered.
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 /// Page ends remembered at most.
 const CAPACITY: usize = 10_000;
 

@@ -9,7 +9,8 @@ mod response;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard;
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{HttpResponse, Route, web};
 
 use super::SCIM_BASE;
@@ -20,17 +21,20 @@ pub use request::{BODY_BYTES, BODY_TIMEOUT};
 
 /// All routes below the base URL.
 pub(super) fn routes() -> impl HttpServiceFactory {
-    let discovery = |path| web::resource(path).default_service(web::to(|| not_allowed("GET, HEAD")));
+    let discovery =
+        |path| web::resource(path).default_service(web::to(|| async { response::not_allowed("GET, HEAD") }));
     web::scope(SCIM_BASE)
         .wrap(from_fn(authenticate))
+        // Replies hold personal data, and nothing on the way may keep or reinterpret them.
+        .wrap(DefaultHeaders::new().add((CACHE_CONTROL, "no-store")).add((X_CONTENT_TYPE_OPTIONS, "nosniff")))
         .service(discovery("/ServiceProviderConfig").route(get().to(discovery::service_provider_config)))
         .service(discovery("/ServiceProviderConfigs").route(get().to(discovery::service_provider_config)))
         .service(discovery("/ResourceTypes").route(get().to(discovery::resource_types)))
         .service(discovery("/ResourceTypes/{name}").route(get().to(discovery::resource_type)))
         .service(discovery("/Schemas").route(get().to(discovery::schemas)))
         .service(discovery("/Schemas/{uri}").route(get().to(discovery::schema)))
-        .service(web::resource("/Bulk").default_service(web::to(|| not_implemented("bulk operations"))))
-        .service(web::resource("/Me").default_service(web::to(|| not_implemented("/Me"))))
+        .service(web::resource("/Bulk").default_service(web::to(|| async { not_implemented("bulk operations") })))
+        .service(web::resource("/Me").default_service(web::to(|| async { not_implemented("/Me") })))
         .service(
             web::resource("/{endpoint}")
                 .route(get().to(resources::query))
@@ -62,11 +66,6 @@ async fn unknown() -> Result<HttpResponse, ScimError> {
     Err(ScimError::new(ErrorKind::NotFound, "there is no such endpoint"))
 }
 
-async fn not_implemented(what: &'static str) -> Result<HttpResponse, ScimError> {
+fn not_implemented(what: &str) -> Result<HttpResponse, ScimError> {
     Err(ScimError::new(ErrorKind::NotImplemented, format!("{what} is not offered, as ServiceProviderConfig says")))
-}
-
-/// 405 with the methods that the endpoint knows.
-async fn not_allowed(allow: &'static str) -> HttpResponse {
-    response::not_allowed(allow)
 }
