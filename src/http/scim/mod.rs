@@ -11,7 +11,7 @@ use actix_web::guard;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{HttpResponse, Route, web};
+use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::SCIM_BASE;
 use super::authenticate::authenticate;
@@ -33,8 +33,9 @@ pub(super) fn routes() -> impl HttpServiceFactory {
         .service(discovery("/ResourceTypes/{name}").route(get().to(discovery::resource_type)))
         .service(discovery("/Schemas").route(get().to(discovery::schemas)))
         .service(discovery("/Schemas/{uri}").route(get().to(discovery::schema)))
-        .service(web::resource("/Bulk").default_service(web::to(|| async { not_implemented("bulk operations") })))
-        .service(web::resource("/Me").default_service(web::to(|| async { not_implemented("/Me") })))
+        .service(not_implemented("/Bulk"))
+        .service(not_implemented("/Me"))
+        .service(not_implemented("/.search"))
         .service(
             web::resource("/{endpoint}")
                 .route(get().to(resources::query))
@@ -66,6 +67,10 @@ async fn unknown() -> Result<HttpResponse, ScimError> {
     Err(ScimError::new(ErrorKind::NotFound, "there is no such endpoint"))
 }
 
-fn not_implemented(what: &str) -> Result<HttpResponse, ScimError> {
-    Err(ScimError::new(ErrorKind::NotImplemented, format!("{what} is not offered, as ServiceProviderConfig says")))
+/// An optional endpoint of RFC 7644 that is not offered: 501 tells clients to do without (section 3.12).
+fn not_implemented(path: &'static str) -> Resource {
+    let answer = move || async move {
+        Err::<HttpResponse, _>(ScimError::new(ErrorKind::NotImplemented, format!("{path} is not offered")))
+    };
+    web::resource(path).default_service(web::to(answer))
 }

@@ -75,7 +75,7 @@ impl ResponseError for ScimError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if self.kind().status() >= 500 {
+        if matches!(self.kind(), ErrorKind::Internal | ErrorKind::Unavailable) {
             let mut causes = String::new();
             let mut cause = std::error::Error::source(self);
             while let Some(error) = cause {
