@@ -9,6 +9,7 @@ mod cli;
 mod durability;
 mod filter_sql;
 mod isolation;
+mod limits;
 mod migrations;
 mod okta;
 mod private_postgres;

@@ -46,6 +46,11 @@ impl Client {
         &self.base
     }
 
+    /// The value of the `Authorization` header.
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     /// A request to be completed, below the base URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));

@@ -1,0 +1,146 @@
+//! What is too much, too slow or too many is answered in the protocol's own form, and the server goes on.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use provisor::http::scim::{BODY_BYTES, BODY_TIMEOUT};
+use provisor::scim::limits;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::process::run_json;
+use crate::support::{
+    Client, PATCH_OP, ServerProcess, assert_error, minimal, path_of, shared, temporary_directory, tenant,
+};
+
+#[test]
+fn a_body_that_is_too_large_is_refused_whether_announced_or_not() {
+    let tenant = tenant();
+    let large = json!({"userName": "a".repeat(BODY_BYTES)}).to_string();
+    let announced = tenant.client.request(Method::POST, "/Users").body(large.clone());
+    let chunked = tenant
+        .client
+        .request(Method::POST, "/Users")
+        .body(reqwest::blocking::Body::new(std::io::Cursor::new(large.into_bytes())));
+    for request in [announced, chunked] {
+        assert_error(&Client::send(request.header("Content-Type", "application/scim+json")), 413, None);
+    }
+    assert_eq!(tenant.client.get("/Users").json()["totalResults"], 0);
+}
+
+#[test]
+fn a_message_that_holds_too_much_is_refused() {
+    let tenant = tenant();
+    let path = path_of(&tenant.user("ada@example.com"));
+    let emails = |count: usize| -> serde_json::Value {
+        (0..count).map(|number| json!({"value": format!("{number}@example.com")})).collect()
+    };
+    let deep = format!("{{\"userName\":\"a\",\"x\":{}1{}}}", "[".repeat(40), "]".repeat(40));
+    let wide: serde_json::Map<_, _> = (0..=limits::JSON_KEYS).map(|number| (format!("k{number}"), json!(1))).collect();
+    let post = |body: String| {
+        Client::send(
+            tenant.client.request(Method::POST, "/Users").header("Content-Type", "application/scim+json").body(body),
+        )
+    };
+    assert_error(&post(deep), 400, Some("invalidSyntax"));
+    assert_error(&post(json!(wide).to_string()), 400, Some("invalidSyntax"));
+    let mut body = minimal("many");
+    body["emails"] = emails(limits::VALUES_PER_ATTRIBUTE + 1);
+    assert_error(&tenant.client.post("/Users", &body), 400, Some("invalidValue"));
+    body["emails"] = emails(limits::VALUES_PER_ATTRIBUTE);
+    assert_eq!(tenant.client.post("/Users", &body).status, 201);
+
+    let operations = vec![json!({"op": "remove", "path": "title"}); limits::PATCH_OPERATIONS + 1];
+    assert_error(&tenant.client.patch(&path, &json!({"schemas": [PATCH_OP], "Operations": operations})), 413, None);
+    let name = "a".repeat(limits::PATH_BYTES + 1);
+    let operation = json!([{"op": "replace", "path": name, "value": "x"}]);
+    assert_error(&tenant.client.modify(&path, &operation), 400, Some("invalidPath"));
+}
+
+#[test]
+fn a_filter_that_asks_too_much_is_refused() {
+    let tenant = tenant();
+    let long = format!("userName eq \"{}\"", "a".repeat(limits::FILTER_BYTES));
+    let deep = format!("{}userName pr{}", "(".repeat(limits::FILTER_DEPTH + 1), ")".repeat(limits::FILTER_DEPTH + 1));
+    let wide = vec!["userName pr"; limits::FILTER_NODES].join(" or ");
+    for filter in [long, deep, wide] {
+        assert_error(&tenant.client.filter(&filter), 400, Some("invalidFilter"));
+    }
+}
+
+#[test]
+fn a_page_has_a_largest_size() {
+    let tenant = tenant();
+    let user = tenant.user("ada@example.com");
+    let answer = tenant.client.query("/Users", &[("count", "99999999999999999999")]).json();
+    assert_eq!(answer["Resources"][0]["id"], user["id"]);
+    let config = tenant.client.get("/ServiceProviderConfig").json();
+    assert_eq!(config["filter"]["maxResults"], limits::MAX_PAGE_SIZE);
+}
+
+/// Opens a connection to the shared server and sends the beginning of a request.
+fn begin(text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(shared().url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(BODY_TIMEOUT * 2)).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
+}
+
+fn rest(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset instead of an end is an end too.
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_answered_in_time() {
+    let tenant = tenant();
+    let begun = Instant::now();
+    let stream = begin(&format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nContent-Type: application/scim+json\r\n\
+         Content-Length: 100\r\nConnection: close\r\n\r\n{{",
+        tenant.client.authorization().unwrap()
+    ));
+    let answer = rest(stream);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"status\":\"408\""), "{answer}");
+    assert!((BODY_TIMEOUT..BODY_TIMEOUT + Duration::from_secs(5)).contains(&begun.elapsed()));
+}
+
+#[test]
+fn a_head_that_does_not_arrive_ends_the_connection() {
+    let begun = Instant::now();
+    let answer = rest(begin("GET /scim/v2/Users HTTP/1.1\r\nHost: x\r\n"));
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait() {
+    let data_dir = temporary_directory("busy");
+    let server = ServerProcess::start_with(&data_dir, &["--database-connections", "2"]);
+    let token = run_json(&data_dir, &["token", "create", "okta"]);
+    let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    assert_eq!(client.post("/Users", &minimal("ada@example.com")).status, 201);
+
+    let run = data_dir.join("run");
+    let url = format!("postgres:///provisor?user=provisor&host={}", run.display());
+    let mut other = provisor::store::connect(&url).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE").unwrap();
+    let answers = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| client.get("/Users?count=1"))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    for answer in &answers {
+        assert_error(answer, 503, None);
+        let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=5).contains(&seconds));
+    }
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(client.get("/Users?count=1").status, 200);
+    assert!(server.stop());
+    std::fs::remove_dir_all(&data_dir).unwrap();
+}
