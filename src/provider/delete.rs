@@ -4,7 +4,6 @@ use super::Context;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::scim::error::ScimError;
 use crate::scim::precondition::Preconditions;
-use crate::store::Precondition;
 
 /// Deletes a resource. Its name is free at once; the audit log keeps its last state.
 ///
@@ -18,14 +17,14 @@ pub fn delete(context: &Context<'_>, id: &str, preconditions: &Preconditions) ->
     if preconditions.is_empty() {
         let gone = context
             .store
-            .run(context.caller, |tenant| tenant.delete_resource(name, found, Precondition::None, &event))?;
+            .run(context.caller, |tenant| tenant.delete_resource(name, found, None, &event))?;
         return if gone { Ok(()) } else { Err(endpoint.not_found(id)) };
     }
     context.store.run(context.caller, |tenant| {
         tenant.with_locked_resource(name, found, |tenant, stored| {
             let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
             preconditions.check(stored.version)?;
-            tenant.delete_resource(name, found, Precondition::Version(stored.version), &event)?;
+            tenant.delete_resource(name, found, Some(stored.version), &event)?;
             Ok(())
         })
     })

@@ -4,7 +4,7 @@ use super::Context;
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::filter;
 use crate::scim::search::{ListResponse, SearchRequest};
-use crate::store::PageRequest;
+use crate::store::{Error, PageRequest};
 
 /// Answers a query with the text of a `ListResponse`.
 ///
@@ -24,7 +24,10 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
         start_index: request.start_index,
         count: request.count,
     };
-    let page = context.store.read(context.caller, |tenant| tenant.page(&page))?;
+    let page = context.store.read(context.caller, |tenant| tenant.page(&page)).map_err(|error| match error {
+        Error::Timeout => too_slow(error),
+        other => other.into(),
+    })?;
     let mut list = ListResponse::new();
     let whole = request.projection.is_default(resource_type);
     for stored in page.resources {
@@ -40,4 +43,10 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
         }
     }
     Ok(list.finish(page.total, request.start_index))
+}
+
+/// The filter made the statement slow, and would again.
+fn too_slow(error: Error) -> ScimError {
+    const DETAIL: &str = "the query takes too long; narrow it with 'eq' on an attribute";
+    ScimError::new(ErrorKind::TooMany, DETAIL).caused_by(error)
 }

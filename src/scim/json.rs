@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::error::{ErrorKind, ScimError};
+use super::error::{ErrorKind, ScimError, excerpt};
 use super::limits;
 
 /// Reads one JSON document.
@@ -113,14 +113,32 @@ impl<'de> Visitor<'de> for Node<'_> {
                 .checked_sub(1)
                 .ok_or_else(|| A::Error::custom(format_args!("more than {} members in all", limits::JSON_KEYS)))?;
             self.budget.nul |= name.contains('\0');
-            if object.keys().any(|known| known.eq_ignore_ascii_case(&name)) {
-                return Err(A::Error::custom(format_args!("the name '{name}' occurs twice in one object")));
-            }
             let value = members.next_value_seed(self.child())?;
+            if let Some((name, _)) = object.get_key_value(&name) {
+                return Err(repeated(name));
+            }
             object.insert(name, value);
         }
-        Ok(Value::Object(object))
+        match repeated_in_another_case(&object) {
+            Some(name) => Err(repeated(name)),
+            None => Ok(Value::Object(object)),
+        }
     }
+}
+
+fn repeated<E: serde::de::Error>(name: &str) -> E {
+    E::custom(format_args!("the name '{}' occurs twice in one object", excerpt(name)))
+}
+
+fn lower_case(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+/// A name that occurs twice but for its case. Sorting keeps the cost of a hostile body near that of an honest one.
+fn repeated_in_another_case(object: &Map<String, Value>) -> Option<&str> {
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable_by(|left, right| lower_case(left).cmp(lower_case(right)));
+    names.windows(2).find(|pair| pair[0].eq_ignore_ascii_case(pair[1])).map(|pair| pair[0])
 }
 
 /// The member of this name, in any case (RFC 7643 section 2.1).

@@ -22,6 +22,9 @@ pub enum Error {
     /// The statement took longer than it may.
     #[error("the statement took too long")]
     Timeout,
+    /// The transaction was rolled back because of another one, and may be tried again.
+    #[error("rolled back because of a concurrent transaction: {0}")]
+    RolledBack(String),
     /// Anything else is a fault of ours.
     #[error(transparent)]
     Database(Diesel),
@@ -39,8 +42,13 @@ impl From<Diesel> for Error {
             DatabaseErrorKind::UniqueViolation => {
                 Self::Conflict { constraint: information.constraint_name().unwrap_or_default().to_owned() }
             }
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                Self::Unavailable(information.message().to_owned())
+            // Read-only is what a primary becomes that was demoted; the next connection finds the new one.
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(information.message().to_owned()),
+            DatabaseErrorKind::SerializationFailure => Self::RolledBack(information.message().to_owned()),
+            DatabaseErrorKind::Unknown if information.message().contains("deadlock detected") => {
+                Self::RolledBack(information.message().to_owned())
             }
             DatabaseErrorKind::Unknown if information.message().contains("statement timeout") => Self::Timeout,
             DatabaseErrorKind::Unknown if lost(information.message()) => {
@@ -77,7 +85,7 @@ impl From<Error> for ScimError {
                 (ErrorKind::Internal, "the server failed to carry out the request")
             }
             Error::Unavailable(_) => (ErrorKind::Unavailable, "the database is not available; try again"),
-            Error::Timeout => (ErrorKind::TooMany, "the query takes too long; narrow it with an indexed attribute"),
+            Error::Timeout | Error::RolledBack(_) => (ErrorKind::Unavailable, "the database is busy; try again"),
         };
         Self::new(kind, detail).caused_by(error)
     }

@@ -58,10 +58,12 @@ impl TenantConn<'_> {
         let tenant = self.tenant().0;
         let resource_type = request.resource_type.name.as_str();
         let skipped = request.start_index - 1;
-        let start = match self.walks.continue_after(&self.position(request, request.start_index)) {
-            _ if skipped == 0 => Start::First,
-            Some(ResourceId(last)) => Start::After(last),
-            None => Start::Skip(i64::try_from(skipped).unwrap_or(i64::MAX)),
+        let start = if skipped == 0 {
+            Start::First
+        } else if let Some(ResourceId(last)) = self.walks.continue_after(&self.position(request, request.start_index)) {
+            Start::After(last)
+        } else {
+            Start::Skip(i64::try_from(skipped).unwrap_or(i64::MAX))
         };
         let mut rows: Vec<Row> = Vec::new();
         if request.count > 0 {
@@ -72,7 +74,10 @@ impl TenantConn<'_> {
         }
         let total = match rows.first() {
             Some((Some(total), ..)) => *total,
-            Some(_) if rows.len() < request.count => i64::try_from(skipped + rows.len()).unwrap_or(i64::MAX),
+            // Behind a page that was read earlier nobody knows how many there still are before.
+            Some(_) if rows.len() < request.count && !matches!(start, Start::After(_)) => {
+                i64::try_from(skipped + rows.len()).unwrap_or(i64::MAX)
+            }
             None if skipped == 0 && request.count > 0 => 0,
             _ => {
                 let result = SelectTotal { tenant, resource_type, predicate: predicate.as_ref() }.get_result(self.pg);

@@ -7,8 +7,9 @@ use super::error::Error;
 use super::pool::connect;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
-/// The lock that migrating instances take.
-const LOCK: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(7643, 7644)";
+/// The lock that migrating instances take, however long the one before needs; the statements themselves wait for nobody long.
+const LOCK: &str =
+    "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7643, 7644); SET lock_timeout = '5s'";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(7643, 7644)";
 
 /// Why the schema could not be brought up to date.

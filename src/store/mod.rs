@@ -30,11 +30,14 @@ pub use header_tokens::{StoredToken, TokenRow, TokenUse};
 pub use listing::{Page, PageRequest};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
-pub use resources::{Precondition, ResourceRow, StoredResource};
+pub use resources::{ResourceRow, StoredResource};
 pub use tenants::TenantRow;
 
 use pool::Pool;
 use walks::Walks;
+
+/// How often something is tried that failed through no fault of its own.
+const ATTEMPTS: u32 = 3;
 
 /// The database.
 #[derive(Debug)]
@@ -52,60 +55,83 @@ impl Store {
         Ok(Self { pool: Pool::open(url, connections)?, walks: Walks::default() })
     }
 
-    /// Runs `work` on a connection that is bound to the caller's tenant.
+    /// Runs `work` on a connection that is bound to the caller's tenant; again where Postgres rolled it back because of a
+    /// concurrent transaction.
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Unavailable`] when there is no connection.
     pub fn run<T, E: From<Error>>(
         &self,
         caller: &Caller,
-        work: impl FnOnce(&mut TenantConn<'_>) -> Result<T, E>,
+        work: impl FnMut(&mut TenantConn<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut loan = self.pool.get()?;
-        let mut tenant = TenantConn { pg: &mut loan.pg, caller, walks: &self.walks, lost: false };
-        let result = work(&mut tenant);
-        if tenant.lost {
-            loan.discard();
-        }
-        result
+        self.attempt(caller, work, |trouble| trouble == Trouble::RolledBack)
     }
 
-    /// Runs `work`, which only reads, and once more when the connection turns out to be dead.
+    /// Runs `work`, which only reads, and again when the connection turns out to be dead.
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Unavailable`] when there is no connection.
     pub fn read<T, E: From<Error>>(
         &self,
         caller: &Caller,
-        mut work: impl FnMut(&mut TenantConn<'_>) -> Result<T, E>,
+        work: impl FnMut(&mut TenantConn<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut lost = false;
-        let first = self.run(caller, |tenant| {
-            let result = work(tenant);
-            lost = tenant.lost;
-            result
-        });
-        if lost { self.run(caller, work) } else { first }
+        self.attempt(caller, work, |trouble| trouble != Trouble::None)
     }
 
-    /// Runs one of the look-ups that precede a tenant.
+    fn attempt<T, E: From<Error>>(
+        &self,
+        caller: &Caller,
+        mut work: impl FnMut(&mut TenantConn<'_>) -> Result<T, E>,
+        again: impl Fn(Trouble) -> bool,
+    ) -> Result<T, E> {
+        let mut attempts = 1;
+        loop {
+            let mut loan = self.pool.get()?;
+            let mut tenant = TenantConn { pg: &mut loan.pg, caller, walks: &self.walks, trouble: Trouble::None };
+            let result = work(&mut tenant);
+            let trouble = tenant.trouble;
+            if trouble == Trouble::Lost {
+                loan.discard();
+            }
+            if result.is_ok() || attempts == ATTEMPTS || !again(trouble) {
+                return result;
+            }
+            attempts += 1;
+        }
+    }
+
+    /// Runs one of the few statements that belong to no tenant; again when the connection turns out to be dead, so it must do no
+    /// harm when it was carried out before.
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Unavailable`] when there is no connection.
     pub fn gate<T>(&self, work: impl Fn(&mut Gate<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let attempt = || {
+        let mut attempts = 1;
+        loop {
             let mut loan = self.pool.get()?;
             let result = work(&mut Gate { pg: &mut loan.pg });
-            if matches!(result, Err(Error::Unavailable(_))) {
-                loan.discard();
+            if !matches!(result, Err(Error::Unavailable(_))) {
+                return result;
             }
-            result
-        };
-        match attempt() {
-            Err(Error::Unavailable(_)) => attempt(),
-            result => result,
+            loan.discard();
+            if attempts == ATTEMPTS {
+                return result;
+            }
+            attempts += 1;
         }
     }
+}
+
+/// What happened to a connection while it was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    /// It is gone.
+    Lost,
+    /// Its transaction was rolled back because of another one.
+    RolledBack,
 }
 
 /// A connection bound to a caller and thereby to a tenant.
@@ -113,7 +139,7 @@ pub struct TenantConn<'c> {
     pg: &'c mut PgConnection,
     caller: &'c Caller,
     walks: &'c Walks,
-    lost: bool,
+    trouble: Trouble,
 }
 
 impl TenantConn<'_> {
@@ -122,11 +148,15 @@ impl TenantConn<'_> {
         self.caller.principal.tenant()
     }
 
-    /// Translates the result of an operation and remembers whether the connection is gone.
+    /// Translates the result of an operation and remembers what happened to the connection.
     fn done<T>(&mut self, result: QueryResult<T>) -> Result<T, Error> {
         result.map_err(|error| {
             let error = Error::from(error);
-            self.lost |= matches!(error, Error::Unavailable(_));
+            self.trouble = match error {
+                Error::Unavailable(_) => Trouble::Lost,
+                Error::RolledBack(_) => Trouble::RolledBack,
+                _ => self.trouble,
+            };
             error
         })
     }
@@ -138,7 +168,7 @@ impl TenantConn<'_> {
     }
 }
 
-/// A connection without a tenant, for the look-ups that find one.
+/// A connection without a tenant: for the look-ups that find one, and for what the server records about itself.
 pub struct Gate<'c> {
     pg: &'c mut PgConnection,
 }

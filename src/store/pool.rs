@@ -17,7 +17,7 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// A connection that rested for longer is pinged before use.
 const RESTED: Duration = Duration::from_secs(1);
 /// What every connection is told first.
-const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET statement_timeout = '5s'; \
+const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET synchronous_commit = on; SET statement_timeout = '5s'; \
      SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off;";
 
 /// A connection and whether it can still be used.
@@ -53,7 +53,8 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, connection: &mut Pooled) -> bool {
-        connection.broken
+        // After a panic it may be in the middle of a transaction, which would take in all that comes after.
+        connection.broken || std::thread::panicking()
     }
 }
 

@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::TenantConn;
@@ -33,14 +33,6 @@ pub struct ResourceRow {
     pub at: DateTime<Utc>,
 }
 
-impl ResourceRow {
-    /// The comparison form as an object.
-    #[must_use]
-    pub fn comparable(&self) -> Option<&Map<String, Value>> {
-        self.comparable.as_object()
-    }
-}
-
 /// A resource as read.
 #[derive(Debug, Clone, Queryable)]
 pub struct StoredResource {
@@ -54,15 +46,6 @@ pub struct StoredResource {
     pub last_modified_at: DateTime<Utc>,
     /// The JSON that is returned, without `meta`.
     pub document: String,
-}
-
-/// What must hold for a deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// Nothing.
-    None,
-    /// The resource is in this state.
-    Version(i64),
 }
 
 pub(super) type Columns =
@@ -121,7 +104,7 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// Deletes a resource. `false`, and nothing changed, when there is none that meets the precondition.
+    /// Deletes a resource; with a `version`, only in that state. `false`, and nothing changed, when there is none.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -129,14 +112,10 @@ impl TenantConn<'_> {
         &mut self,
         resource_type: &str,
         id: ResourceId,
-        precondition: Precondition,
+        version: Option<i64>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        let version = match precondition {
-            Precondition::None => None,
-            Precondition::Version(version) => Some(version),
-        };
         let statement = Delete { tenant: self.tenant().0, resource_type, id: id.0, version, audit: &audit };
         let result = statement.execute(self.pg).map(|rows| rows > 0);
         self.done(result)
@@ -163,7 +142,7 @@ impl TenantConn<'_> {
             }
         }
         let (caller, walks) = (self.caller, self.walks);
-        let mut lost = false;
+        let mut trouble = self.trouble;
         let result = self.pg.transaction(|pg| {
             let locked = resources::table
                 .find((caller.principal.tenant().0, resource_type, id))
@@ -171,12 +150,12 @@ impl TenantConn<'_> {
                 .for_update()
                 .first(pg)
                 .optional()?;
-            let mut inner = TenantConn { pg, caller, walks, lost: false };
+            let mut inner = TenantConn { pg, caller, walks, trouble };
             let result = work(&mut inner, locked);
-            lost = inner.lost;
+            trouble = inner.trouble;
             result.map_err(Failure::Work)
         });
-        self.lost |= lost;
+        self.trouble = trouble;
         match result {
             Ok(value) => Ok(value),
             Err(Failure::Work(error)) => Err(error),

@@ -1,6 +1,7 @@
 //! Tenants.
 
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -33,6 +34,14 @@ impl Gate<'_> {
     pub fn tenant(&mut self, name: &str) -> Result<Option<TenantRow>, Error> {
         let query = tenants::table.filter(tenants::name.eq(name)).select(TenantRow::as_select());
         query.first(self.pg).optional().map_err(Error::from)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error`] when it does not.
+    pub fn ping(&mut self) -> Result<(), Error> {
+        self.pg.batch_execute("SELECT 1").map_err(Error::from)
     }
 
     /// All tenants, by name.
@@ -74,6 +83,8 @@ impl TenantConn<'_> {
         let TenantId(tenant) = self.tenant();
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
+            // Erasing touches every user of the tenant.
+            pg.batch_execute("SET LOCAL statement_timeout = 0")?;
             diesel::update(tenants::table.find(tenant)).set(tenants::stores_passwords.eq(on)).execute(pg)?;
             if !on {
                 let kept = resources::table

@@ -11,6 +11,8 @@ use crate::id::{ResourceId, TenantId};
 const LIFETIME: Duration = Duration::from_mins(5);
 /// Page ends remembered at most.
 const CAPACITY: usize = 10_000;
+/// Bytes of a filter whose walk is remembered.
+const FILTER_BYTES: usize = 256;
 
 /// One position of one walk.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +37,9 @@ impl Walks {
 
     /// Remembers the last resource before this position.
     pub(super) fn ended(&self, position: Position, last: ResourceId) {
+        if position.filter.as_ref().is_some_and(|filter| filter.len() > FILTER_BYTES) {
+            return;
+        }
         let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if ends.len() >= CAPACITY {
             ends.retain(|_, (_, at)| at.elapsed() < LIFETIME);

@@ -199,15 +199,14 @@ impl List<'_> {
 
     /// Appends what is not there yet; an element that is there takes over what is new about it.
     fn with(&self, mut elements: Vec<Value>, given: &Value) -> Result<Vec<Value>, ScimError> {
+        let mut identities: Vec<_> = elements.iter().map(|known| self.identity(known)).collect();
         for new in self.canonical(given)? {
             let identity = self.identity(&new);
-            let position = match elements.iter().position(|known| self.identity(known) == identity) {
-                Some(position) => position,
-                None => {
-                    elements.push(Value::Object(Map::new()));
-                    elements.len() - 1
-                }
-            };
+            let position = identities.iter().position(|known| *known == identity).unwrap_or(elements.len());
+            if position == elements.len() {
+                identities.push(identity);
+                elements.push(Value::Object(Map::new()));
+            }
             match (&mut elements[position], new) {
                 (Value::Object(known), Value::Object(new)) => merge(self.attribute, known, new)?,
                 (known, new) => *known = new,

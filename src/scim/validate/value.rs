@@ -30,6 +30,8 @@ fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError>
             && !values.contains(&value)
         {
             values.push(value);
+            // At once, because the comparison of each with all before it is only cheap while they are few.
+            check_length(attribute, &values)?;
         }
     }
     check_list(attribute, &values)?;
@@ -41,14 +43,19 @@ fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError>
 /// # Errors
 /// `invalidValue` naming the attribute.
 pub fn check_list(attribute: &Attribute, values: &[Value]) -> Result<(), ScimError> {
+    check_length(attribute, values)?;
+    if values.iter().filter(|value| is_primary(value)).count() > 1 {
+        return Err(ScimError::invalid_value(&attribute.name, "has more than one primary value"));
+    }
+    Ok(())
+}
+
+fn check_length(attribute: &Attribute, values: &[Value]) -> Result<(), ScimError> {
     if values.len() > limits::VALUES_PER_ATTRIBUTE && !attribute.is_keyed_by_value() {
         return Err(ScimError::invalid_value(
             &attribute.name,
             format_args!("has more than {} values", limits::VALUES_PER_ATTRIBUTE),
         ));
-    }
-    if values.iter().filter(|value| is_primary(value)).count() > 1 {
-        return Err(ScimError::invalid_value(&attribute.name, "has more than one primary value"));
     }
     Ok(())
 }
