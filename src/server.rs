@@ -1,6 +1,7 @@
 //! The server as a whole: built once from the settings, by `main` and by the tests alike.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -43,6 +44,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] master_key::Error),
+    /// The master key is gone, and tokens that were made with it are there.
+    #[error(
+        "master key file {0} is missing, and no token works without it: bring it back from a copy. To give up all tokens instead, \
+         run 'provisor master-key create'"
+    )]
+    MasterKeyLost(PathBuf),
     /// The assets directory.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -126,14 +133,22 @@ fn open(
     key_file: &std::path::Path,
     connections: u32,
 ) -> Result<(Store, TokenKey), StartError> {
-    let (url, master) = match (private_postgres, &settings.database_url) {
-        (Some(postgres), _) => (postgres.url(), MasterKey::read_or_create(key_file)?),
-        (None, url) => (url.as_ref().map_or("", |url| url.as_str()), MasterKey::read(key_file)?),
+    let url = match (private_postgres, &settings.database_url) {
+        (Some(postgres), _) => postgres.url(),
+        (None, url) => url.as_ref().map_or("", |url| url.as_str()),
     };
     for migration in store::migrate(url)? {
         log::info!("applied migration {migration}");
     }
-    Ok((Store::open(url, connections)?, TokenKey::derive(&master)))
+    let store = Store::open(url, connections)?;
+    let master = if private_postgres.is_none() || key_file.exists() {
+        MasterKey::read(key_file)?
+    } else if store.gate(|gate| gate.has_header_tokens())? {
+        return Err(StartError::MasterKeyLost(key_file.to_owned()));
+    } else {
+        MasterKey::read_or_create(key_file)?
+    };
+    Ok((store, TokenKey::derive(&master)))
 }
 
 /// The server, listening but not serving yet.

@@ -1,7 +1,7 @@
 //! The master key: 32 bytes in a file of mode 0600, from which every other key is derived. Whoever holds only the database
 //! can neither use nor make a token.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -79,7 +79,9 @@ impl MasterKey {
             let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
             out.write_all(text.as_bytes())?;
             out.sync_all()?;
-            fs::hard_link(&partial, path)
+            fs::hard_link(&partial, path)?;
+            // The name must outlive a power cut as well as the content.
+            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
         })();
         let _ = fs::remove_file(&partial);
         written.map_err(file)?;

@@ -37,6 +37,14 @@ pub enum TokenError {
     /// It is revoked or expired already.
     #[error("token '{0}' is no longer valid; create a new one")]
     Ended(String),
+    /// It has a successor already.
+    #[error("token '{id}' is rotated already; rotate its successor '{successor}', or revoke both and create a new one")]
+    Rotated {
+        /// The token.
+        id: String,
+        /// The token that replaces it.
+        successor: String,
+    },
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(#[from] getrandom::Error),
@@ -68,7 +76,7 @@ pub fn list(store: &Store, caller: &Caller) -> Result<Vec<TokenRow>, store::Erro
 /// identity provider can be changed over without a gap.
 ///
 /// # Errors
-/// [`TokenError`] when there is no such valid token.
+/// [`TokenError`] when there is no such valid token, or it has a successor.
 pub fn rotate(
     store: &Store,
     caller: &Caller,
@@ -81,6 +89,9 @@ pub fn rotate(
     let old = old.ok_or_else(|| TokenError::Unknown(id.to_owned()))?;
     if !old.is_valid(now) {
         return Err(TokenError::Ended(id.to_owned()));
+    }
+    if let Some(successor) = old.rotated_to {
+        return Err(TokenError::Rotated { id: id.to_owned(), successor });
     }
     let new = NewToken {
         name: old.name.clone(),

@@ -15,16 +15,19 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Prints rows under headings, in columns as wide as their widest text.
+/// Prints rows under headings, in columns as wide as their widest text. Texts may come from clients: what would move the cursor is shown as a
+/// replacement character.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
     let mut widths = headings.map(str::len);
-    for row in rows {
+    let plain = |cell: &String| cell.replace(char::is_control, "\u{fffd}");
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(plain)).collect();
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut out = io::stdout().lock();
-    for row in std::iter::once(&headings.map(str::to_owned)).chain(rows) {
+    for row in std::iter::once(&headings.map(str::to_owned)).chain(&rows) {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }

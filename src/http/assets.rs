@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web;
 use tera::Tera;
 
 /// There is no assets directory.
@@ -45,6 +49,17 @@ pub fn load_templates(assets: &Path) -> Result<Tera, tera::Error> {
         (file, Some(name))
     }))?;
     Ok(templates)
+}
+
+/// `/static`: pages name each file with the version in its URL, so that browsers may keep it for ever.
+pub(super) fn routes(assets: &Path) -> impl HttpServiceFactory + use<> {
+    web::scope("/static")
+        .wrap(
+            DefaultHeaders::new()
+                .add((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+                .add((X_CONTENT_TYPE_OPTIONS, "nosniff")),
+        )
+        .service(actix_files::Files::new("", assets.join("static")))
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {

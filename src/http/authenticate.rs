@@ -17,7 +17,7 @@ use super::blocking;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::{Caller, Principal, Refusal};
 use crate::id::TenantId;
-use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::error::{ErrorKind, ScimError, excerpt};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Length of a request id that is taken from the client.
@@ -51,6 +51,7 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
     if let Some(caller) = &caller {
         record_refused_write(&response, &method, caller);
     }
+    log_fault(&response, &request_id);
     log_line(&response, &method, &request_id, caller.as_ref(), started);
     Ok(response)
 }
@@ -112,12 +113,26 @@ fn record_refused_write<B>(response: &ServiceResponse<B>, method: &Method, calle
         return;
     };
     let parameters = response.request().match_info();
-    let target = Target::new(parameters.get("endpoint").unwrap_or_default(), parameters.get("id").unwrap_or_default());
-    let error = response.response().error().and_then(Error::as_error::<ScimError>);
-    let detail = error.map_or_else(String::new, |error| format!(": {}", error.detail()));
+    let parameter = |name| excerpt(parameters.get(name).unwrap_or_default());
+    let target = Target::new(parameter("endpoint"), parameter("id"));
+    let detail = scim_error(response).map_or_else(String::new, |error| format!(": {}", error.detail()));
     let event = AuditEvent::new(Action::WriteRefused, target)
         .because(format!("{method} answered {}{detail}", response.status().as_u16()));
     app.refusals.record(caller.clone(), event);
+}
+
+fn scim_error<B>(response: &ServiceResponse<B>) -> Option<&ScimError> {
+    response.response().error().and_then(Error::as_error::<ScimError>)
+}
+
+/// What lies behind a fault of ours, under the id that the client was told.
+fn log_fault<B>(response: &ServiceResponse<B>, request_id: &str) {
+    let Some(error) = scim_error(response).filter(|error| error.is_fault()) else {
+        return;
+    };
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+    log::error!("{}{causes} request={request_id}", error.detail());
 }
 
 /// One line per request. The path is the route's pattern and the query is left out: filters hold e-mail addresses.

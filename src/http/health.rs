@@ -8,7 +8,9 @@ use crate::scim::error::ScimError;
 
 /// `/livez` and `/readyz`.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.route("/livez", web::get().to(live)).route("/readyz", web::get().to(ready));
+    config
+        .service(web::resource("/livez").route(web::get().to(live)).route(web::head().to(live)))
+        .service(web::resource("/readyz").route(web::get().to(ready)).route(web::head().to(ready)));
 }
 
 async fn live() -> HttpResponse {
@@ -16,9 +18,9 @@ async fn live() -> HttpResponse {
 }
 
 async fn ready(app: web::Data<AppState>) -> HttpResponse {
-    let answer = blocking::run(&app, |app| app.store.gate(|gate| gate.tenants()).map_err(ScimError::from)).await;
+    let answer = blocking::run(&app, |app| app.store.gate(|gate| gate.ping()).map_err(ScimError::from)).await;
     match answer {
         Ok(_) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Err(_) => HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database is not available\n"),
+        Err(error) => HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("{}\n", error.detail())),
     }
 }

@@ -25,6 +25,6 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .app_data(app.clone())
         .configure(health::routes)
         .service(scim::routes())
-        .service(actix_files::Files::new("/static", app.assets().join("static")))
+        .service(assets::routes(app.assets()))
         .route("/", web::get().to(welcome::welcome));
 }

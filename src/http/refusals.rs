@@ -12,7 +12,7 @@ use chrono::Utc;
 
 use crate::audit::AuditEvent;
 use crate::auth::{Authenticator, Caller};
-use crate::store::{Refused, Store};
+use crate::store::{AuditRow, Refused, Store};
 
 /// Entries that may wait.
 const QUEUE: usize = 1_024;
@@ -105,7 +105,8 @@ impl Writer {
         if dropped > 0 {
             log::warn!("{dropped} refusals were not recorded: the queue was full");
         }
-        for rows in together(gathered).chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<AuditRow> = together(gathered).iter().map(AuditRow::from).collect();
+        for rows in rows.chunks(ROWS_PER_STATEMENT) {
             if let Err(error) = self.store.gate(|gate| gate.record_refusals(rows)) {
                 log::warn!("{} refusals were not recorded: {error}", rows.len());
             }

@@ -23,7 +23,7 @@ pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, Scim
     }
     let password_hash = take_password(context, &mut resource)?;
     let id = ResourceId::generate();
-    let row = row(context, id, &resource, password_hash);
+    let row = row(context, id, &resource, password_hash)?;
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
     context
         .store

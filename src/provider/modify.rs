@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::Context;
-use super::update::update;
+use super::update::{Change, update};
 use crate::audit::Action;
-use crate::scim::error::ScimError;
+use crate::scim::error::{ScimError, excerpt};
 use crate::scim::patch::PatchRequest;
 use crate::scim::precondition::Preconditions;
-use crate::scim::resource::Representation;
+use crate::scim::resource::{Representation, Resource};
 
 /// Modifies a resource by the operations of a `PatchOp` message, all or none of them.
 ///
@@ -21,6 +21,13 @@ pub fn modify(
     preconditions: &Preconditions,
     body: Value,
 ) -> Result<Representation, ScimError> {
+    let resource_type = &context.endpoint.resource_type;
     let patch = PatchRequest::from_json(body)?;
-    update(context, id, preconditions, Action::Modify, |before| patch.apply(&context.endpoint.resource_type, before))
+    let ignored = patch.ignored_paths(resource_type);
+    let change = Change {
+        action: Action::Modify,
+        detail: (!ignored.is_empty()).then(|| format!("ignored: {}", excerpt(&ignored.join(", ")))),
+        next: |before: &Resource| patch.apply(resource_type, before),
+    };
+    update(context, id, preconditions, &change)
 }

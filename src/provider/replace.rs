@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::Context;
-use super::update::update;
+use super::update::{Change, update};
 use crate::audit::Action;
 use crate::scim::error::ScimError;
 use crate::scim::precondition::Preconditions;
 use crate::scim::resource::{Representation, Resource};
 use crate::scim::resource_type::ResourceType;
-use crate::scim::{json, validate};
+use crate::scim::{json, leniency, validate};
 
 /// Attributes that a PUT does not clear by leaving them out (R7644-3.5.1-3): a leaver must not come back because a client forgot
 /// `active`, and `externalId` is the link to the directory.
@@ -30,29 +30,28 @@ pub fn replace(
     let resource_type = &context.endpoint.resource_type;
     let mentioned = Mentioned::read(&body);
     let replacement = validate::resource(resource_type, body)?;
-    update(context, id, preconditions, Action::Replace, |before| {
-        Ok(mentioned.keep(resource_type, before, &replacement))
-    })
+    let change = Change {
+        action: Action::Replace,
+        detail: None,
+        next: |before: &Resource| Ok(mentioned.keep(resource_type, before, &replacement)),
+    };
+    update(context, id, preconditions, &change)
 }
 
-/// The names that occur in a body, also those that unassign.
-struct Mentioned {
-    names: Map<String, Value>,
-    schemas: Vec<String>,
-}
+/// The names that occur in a body, also those that unassign, and the schemas that it lists.
+struct Mentioned(Vec<String>);
 
 impl Mentioned {
     fn read(body: &Value) -> Self {
-        let names = body.as_object().cloned().unwrap_or_default();
-        let schemas = json::member(&names, "schemas")
-            .and_then(Value::as_array)
-            .map(|uris| uris.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-            .unwrap_or_default();
-        Self { names, schemas }
+        let members = body.as_object();
+        let listed = members.and_then(|members| json::member(members, "schemas")).and_then(Value::as_array);
+        let names = members.into_iter().flat_map(Map::keys).map(String::as_str);
+        let names = names.chain(listed.into_iter().flatten().filter_map(Value::as_str));
+        Self(names.map(|name| leniency::schema_uri_misspelt(name).into_owned()).collect())
     }
 
     fn names(&self, name: &str) -> bool {
-        json::member(&self.names, name).is_some() || self.schemas.iter().any(|uri| crate::scim::urn::same(uri, name))
+        self.0.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     fn keep(&self, resource_type: &ResourceType, before: &Resource, replacement: &Resource) -> Resource {

@@ -7,7 +7,7 @@ use super::Context;
 use crate::auth::password;
 use crate::id::ResourceId;
 use crate::scim::error::{ErrorKind, ScimError};
-use crate::scim::fold;
+use crate::scim::{fold, limits};
 use crate::scim::resource::Resource;
 use crate::store::ResourceRow;
 
@@ -29,30 +29,46 @@ pub(super) fn take_password(context: &Context<'_>, resource: &mut Resource) -> R
 }
 
 /// The row of a resource without its password.
+///
+/// # Errors
+/// `invalidValue` for a value that is longer than an index takes, 413 for a resource that is larger than one may be.
 pub(super) fn row(
     context: &Context<'_>,
     id: ResourceId,
     resource: &Resource,
     password_hash: Option<String>,
-) -> ResourceRow {
+) -> Result<ResourceRow, ScimError> {
     let resource_type = &context.endpoint.resource_type;
     let mut comparable = fold::attributes(resource_type, &resource.attributes);
     let mut take_text = |name: &str| match comparable.remove(name) {
-        Some(Value::String(text)) => Some(text),
-        _ => None,
+        Some(Value::String(text)) if text.len() > limits::INDEXED_BYTES => {
+            Err(ScimError::invalid_value(name, format_args!("is longer than {} bytes", limits::INDEXED_BYTES)))
+        }
+        Some(Value::String(text)) => Ok(Some(text)),
+        _ => Ok(None),
     };
-    let external_id = take_text("externalId");
-    let unique_name = resource_type.unique_attribute().and_then(|attribute| take_text(&attribute.name));
+    let external_id = take_text("externalId")?;
+    let unique_name = match resource_type.unique_attribute() {
+        Some(attribute) => take_text(&attribute.name)?,
+        None => None,
+    };
     comparable.insert("schemas".into(), resource.schemas(resource_type));
-    ResourceRow {
+    let document = resource.document(resource_type, &id.to_string());
+    if document.len() > limits::RESOURCE_BYTES {
+        return Err(ScimError::new(
+            ErrorKind::PayloadTooLarge,
+            format!("the resource would be larger than {} bytes", limits::RESOURCE_BYTES),
+        ));
+    }
+    Ok(ResourceRow {
         unique_name,
         external_id,
-        document: resource.document(resource_type, &id.to_string()),
+        document,
         comparable: Value::Object(comparable),
         password_hash,
         // What replies show has milliseconds; what filters compare must be the same instant.
         at: Utc::now().trunc_subsecs(3),
-    }
+    })
 }
 
 /// Names the attribute in a uniqueness error. The error itself comes from the unique index, never from a look before.

@@ -15,6 +15,16 @@ use crate::scim::resource::{Representation, Resource};
 use crate::scim::validate;
 use crate::store::{Error, ResourceRow, StoredResource, TenantConn};
 
+/// A change to a resource.
+pub(super) struct Change<F> {
+    /// What the audit log calls it.
+    pub action: Action,
+    /// What the audit log says of it besides.
+    pub detail: Option<String>,
+    /// The state that follows a state.
+    pub next: F,
+}
+
 /// The next state, ready to be written.
 struct Next {
     row: ResourceRow,
@@ -22,13 +32,12 @@ struct Next {
     resource: Resource,
 }
 
-/// Changes a resource by `next`. A change that changes nothing writes nothing: version and `lastModified` stay (R7644-3.5.2-12).
+/// Changes a resource. A change that changes nothing writes nothing: version and `lastModified` stay (R7644-3.5.2-12).
 pub(super) fn update(
     context: &Context<'_>,
     id: &str,
     preconditions: &Preconditions,
-    action: Action,
-    next: impl Fn(&Resource) -> Result<Resource, ScimError>,
+    change: &Change<impl Fn(&Resource) -> Result<Resource, ScimError>>,
 ) -> Result<Representation, ScimError> {
     let endpoint = context.endpoint;
     let found = endpoint.id(id)?;
@@ -36,7 +45,7 @@ pub(super) fn update(
     let password_hash = OnceCell::new();
     let prepare = |stored: &StoredResource| -> Result<Option<Next>, ScimError> {
         preconditions.check(stored.version)?;
-        prepare(context, found, stored, action, &next, &password_hash)
+        prepare(context, found, stored, change, &password_hash)
     };
 
     let stored = context.store.read(context.caller, |tenant| tenant.resource(name, found))?;
@@ -63,14 +72,13 @@ fn prepare(
     context: &Context<'_>,
     id: ResourceId,
     stored: &StoredResource,
-    action: Action,
-    next: &impl Fn(&Resource) -> Result<Resource, ScimError>,
+    change: &Change<impl Fn(&Resource) -> Result<Resource, ScimError>>,
     password_hash: &OnceCell<Option<String>>,
 ) -> Result<Option<Next>, ScimError> {
     let resource_type = &context.endpoint.resource_type;
     let before = Resource::from_document(&stored.document)
         .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
-    let mut after = next(&before)?;
+    let mut after = (change.next)(&before)?;
     validate::immutables(resource_type, &before, &after)?;
     // Hashing is slow: once, before any lock is held.
     if password_hash.get().is_none() {
@@ -81,12 +89,9 @@ fn prepare(
     if after == before && hash.is_none() {
         return Ok(None);
     }
-    let event = AuditEvent::new(action, Target::new(resource_type.name.as_str(), id)).difference(
-        &before,
-        &after,
-        hash.is_some(),
-    );
-    let row = row(context, id, &after, hash);
+    let event = AuditEvent::new(change.action, Target::new(resource_type.name.as_str(), id));
+    let event = AuditEvent { detail: change.detail.clone(), ..event }.difference(&before, &after, hash.is_some());
+    let row = row(context, id, &after, hash)?;
     Ok(Some(Next { row, event, resource: after }))
 }
 

@@ -154,6 +154,12 @@ impl ScimError {
         self.kind
     }
 
+    /// Whether the server is at fault, so that the log should say why.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        matches!(self.kind, ErrorKind::Internal | ErrorKind::Unavailable)
+    }
+
     /// The sentence for the client.
     #[must_use]
     pub fn detail(&self) -> &str {

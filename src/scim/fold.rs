@@ -4,7 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, SubsecRound, Utc};
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Map, Value};
@@ -46,16 +46,18 @@ pub fn instant(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Nanos, true)
 }
 
-/// Reads an `xsd:dateTime` (RFC 7643 section 2.3.5). Without a zone it is UTC.
+/// Reads an `xsd:dateTime` (RFC 7643 section 2.3.5), to the microsecond that Postgres keeps. Without a zone it is UTC.
 #[must_use]
 pub fn date_time(text: &str) -> Option<DateTime<Utc>> {
     if !text.contains('T') {
         return None;
     }
-    DateTime::parse_from_rfc3339(text)
+    let time = DateTime::parse_from_rfc3339(text)
         .map(|time| time.with_timezone(&Utc))
         .ok()
-        .or_else(|| text.parse::<NaiveDateTime>().ok().map(|time| time.and_utc()))
+        .or_else(|| text.parse::<NaiveDateTime>().ok().map(|time| time.and_utc()))?;
+    // Years of more digits would not sort as text.
+    (0..=9_999).contains(&time.year()).then(|| time.trunc_subsecs(6))
 }
 
 /// One value of an attribute, in canonical form, in comparison form.

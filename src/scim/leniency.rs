@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value};
 
-use super::schema::{Attribute, DISPLAY, Type, VALUE};
-use super::urn;
+use super::schema::{Attribute, DISPLAY, PRIMARY, TYPE, Type, VALUE};
+use super::{json, urn};
 
 /// Entra documentation and captures: the enterprise URN without the colon before `User`.
 #[must_use]
@@ -30,10 +30,17 @@ pub fn boolean_as_text(value: &Value) -> Option<bool> {
     }
 }
 
-/// Okta's samples: a number where text is due (`employeeNumber`, `postalCode`); its decimal text is kept.
+/// Okta's samples: a number where text is due (`employeeNumber`, `postalCode`); its decimal text is kept. Only whole numbers: of others
+/// the text that was sent is not known any more.
 #[must_use]
 pub fn text_as_number(value: &Value) -> Option<String> {
-    value.as_number().map(ToString::to_string)
+    value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string)
+}
+
+/// Several clients: a quoted number in a filter on a number.
+#[must_use]
+pub fn number_as_text(text: &str) -> Option<Number> {
+    serde_json::from_str(text).ok()
 }
 
 /// Entra: a plain string for a complex attribute (`manager`, a role) means its `value`; a string that holds a JSON object
@@ -41,19 +48,19 @@ pub fn text_as_number(value: &Value) -> Option<String> {
 #[must_use]
 pub fn complex_as_text(attribute: &Attribute, text: &str) -> Option<Map<String, Value>> {
     attribute.sub_attribute(VALUE)?;
-    if let Ok(Value::Object(object)) = serde_json::from_str(text) {
+    if let Ok(Value::Object(object)) = json::parse(text.as_bytes()) {
         return Some(object);
     }
     let mut object = Map::new();
-    object.insert(VALUE.into(), json!(text));
+    object.insert(VALUE.into(), Value::String(text.to_owned()));
     Some(object)
 }
 
-/// Entra: `manager` as an array of one.
+/// Entra: `manager` as an array of one, or of none where there is no manager.
 #[must_use]
 pub fn singular_as_array(value: Value) -> Value {
     match value {
-        Value::Array(mut elements) if elements.len() == 1 => elements.swap_remove(0),
+        Value::Array(mut elements) if elements.len() <= 1 => elements.pop().unwrap_or_default(),
         other => other,
     }
 }
@@ -71,6 +78,20 @@ pub fn elements(value: Value) -> Vec<Value> {
 #[must_use]
 pub fn sub_attribute_alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
     if name.eq_ignore_ascii_case("displayName") { attribute.sub_attribute(DISPLAY) } else { None }
+}
+
+/// Okta and Entra: an element of which nothing is left but its label, because its `value` was sent as `""` or `null`. The client means that
+/// there is no such value.
+#[must_use]
+pub fn only_a_label(element: &Map<String, Value>) -> bool {
+    element.keys().all(|name| name == TYPE || name == PRIMARY)
+}
+
+/// Entra: a path below a schema that this server does not know, as mappings of custom attributes send it beside others in one PATCH. It is
+/// left out like an unknown attribute in a body, so that the deactivation beside it is not lost.
+#[must_use]
+pub fn below_an_unknown_schema(path: &str) -> bool {
+    path.contains(':')
 }
 
 /// Okta and Entra: `""` to clear a value. For text the RFC has it a value; no identity provider means it so.

@@ -12,6 +12,12 @@ pub const FILTER_DEPTH: usize = 16;
 pub const FILTER_NODES: usize = 64;
 /// Bytes of one attribute path.
 pub const PATH_BYTES: usize = 512;
+/// Names in `attributes` or `excludedAttributes`.
+pub const PROJECTION_NAMES: usize = 200;
+/// Bytes of the comparison form of a value that has an index of its own: `userName`, `externalId`.
+pub const INDEXED_BYTES: usize = 1_024;
+/// Bytes of a resource as stored.
+pub const RESOURCE_BYTES: usize = 256 * 1_024;
 /// Operations in one PATCH request.
 pub const PATCH_OPERATIONS: usize = 1_000;
 /// Values of one multi-valued attribute.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::error::{ErrorKind, ScimError};
 use super::path::{self, AttributeRef, Target};
 use super::resource_type::ResourceType;
+use super::{limits, search, urn};
 use super::schema::{Attribute, Attributes, Returned, Schema};
 
 /// What the client asked for, as written. Unknown names are ignored when it is applied.
@@ -20,10 +21,19 @@ pub enum Projection {
 }
 
 impl Projection {
+    /// Reads them from URL parameters, whose names are taken in any case.
+    ///
+    /// # Errors
+    /// As [`Projection::parse`].
+    pub fn from_parameters(parameters: &[(String, String)]) -> Result<Self, ScimError> {
+        let find = |name| search::parameter(parameters, name);
+        Self::parse(find("attributes"), find("excludedAttributes"))
+    }
+
     /// Reads the two parameters, each a comma-separated list. Empty ones count as absent.
     ///
     /// # Errors
-    /// `invalidValue` when both are given: they exclude each other.
+    /// `invalidValue` when both are given: they exclude each other; also for too many names.
     pub fn parse(attributes: Option<&str>, excluded: Option<&str>) -> Result<Self, ScimError> {
         let split = |list: Option<&str>| list.map(split).unwrap_or_default();
         Self::from_lists(split(attributes), split(excluded))
@@ -32,8 +42,14 @@ impl Projection {
     /// The same from the lists of a search request (RFC 7644 section 3.4.3).
     ///
     /// # Errors
-    /// `invalidValue` when both have names.
+    /// `invalidValue` when both have names, or one has more than [`limits::PROJECTION_NAMES`].
     pub fn from_lists(attributes: Vec<String>, excluded: Vec<String>) -> Result<Self, ScimError> {
+        if attributes.len().max(excluded.len()) > limits::PROJECTION_NAMES {
+            return Err(ScimError::new(
+                ErrorKind::InvalidValue,
+                format!("more than {} attribute names", limits::PROJECTION_NAMES),
+            ));
+        }
         match (attributes.is_empty(), excluded.is_empty()) {
             (true, true) => Ok(Self::Default),
             (false, true) => Ok(Self::Only(attributes)),
@@ -126,8 +142,17 @@ impl<'s> Selection<'s> {
             Projection::Only(names) => (true, names.as_slice()),
             Projection::Except(names) => (false, names.as_slice()),
         };
-        let named = names.iter().filter_map(|name| path::resolve(name, resource_type).ok()).collect();
+        let named = names.iter().flat_map(|name| Self::targets(name, resource_type)).collect();
         Self { only, named }
+    }
+
+    /// What a name stands for: an attribute, an extension, or with the URI of the base schema all that it defines.
+    fn targets(name: &str, resource_type: &'s ResourceType) -> Vec<Target<'s>> {
+        if urn::same(name, &resource_type.schema.id) {
+            let whole = |attribute| AttributeRef { extension: None, attribute, sub_attribute: None };
+            return resource_type.schema.attributes.iter().map(|known| Target::Attribute(whole(known))).collect();
+        }
+        path::resolve(name, resource_type).into_iter().collect()
     }
 
     fn named(&self, extension: Option<&Schema>, attribute: &Attribute, part: Option<&Attribute>) -> Named {
@@ -243,6 +268,15 @@ mod tests {
     #[test]
     fn a_value_filter_in_the_list_counts_as_the_attribute() {
         assert_eq!(show(Some("emails[type eq \"work\"],id"), None)["emails"][0]["value"], "a@x");
+    }
+
+    #[test]
+    fn the_uri_of_the_base_schema_stands_for_all_that_it_defines() {
+        let shown = show(Some("urn:ietf:params:scim:schemas:core:2.0:USER"), None);
+        assert_eq!(shown["userName"], "a");
+        assert_eq!(shown.get("meta"), None);
+        assert_eq!(shown.get("password"), None);
+        assert_eq!(shown.get("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"), None);
     }
 
     #[test]

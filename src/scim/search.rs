@@ -35,14 +35,12 @@ impl SearchRequest {
     /// # Errors
     /// `invalidValue` for a number that is none, or for both attribute lists at once.
     pub fn from_parameters(parameters: &[(String, String)]) -> Result<Self, ScimError> {
-        let find = |name: &str| {
-            parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-        };
+        let find = |name| parameter(parameters, name);
         Ok(Self {
             filter: find("filter").map(str::to_owned),
-            projection: Projection::parse(find("attributes"), find("excludedAttributes"))?,
-            start_index: start_index(find("startIndex").map(|text| integer("startIndex", text)).transpose()?),
-            count: count(find("count").map(|text| integer("count", text)).transpose()?),
+            projection: Projection::from_parameters(parameters)?,
+            start_index: start_index(number_in(find("startIndex"), "startIndex")?),
+            count: count(number_in(find("count"), "count")?),
         })
     }
 
@@ -67,6 +65,11 @@ impl SearchRequest {
     }
 }
 
+/// The value of a URL parameter, whose name is taken in any case.
+pub(super) fn parameter<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
+    parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
 /// `startIndex` below 1 is 1 (R7644-3.4.2.4-1).
 fn start_index(asked: Option<i64>) -> usize {
     usize::try_from(asked.unwrap_or(1).max(1)).unwrap_or(usize::MAX)
@@ -77,6 +80,11 @@ fn count(asked: Option<i64>) -> usize {
     asked.map_or(limits::DEFAULT_PAGE_SIZE, |asked| {
         usize::try_from(asked.max(0)).unwrap_or(usize::MAX).min(limits::MAX_PAGE_SIZE)
     })
+}
+
+/// A whole number, where the parameter has a value.
+fn number_in(parameter: Option<&str>, name: &str) -> Result<Option<i64>, ScimError> {
+    parameter.filter(|text| !text.is_empty()).map(|text| integer(name, text)).transpose()
 }
 
 /// A whole number; one too large for 64 bits saturates (R7644-3.4.2.4-4).

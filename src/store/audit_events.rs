@@ -59,6 +59,12 @@ pub struct Refused {
     pub at: DateTime<Utc>,
 }
 
+impl From<&Refused> for AuditRow {
+    fn from(refused: &Refused) -> Self {
+        Draft::at(&refused.caller, &refused.event, refused.at).0
+    }
+}
+
 /// An entry about to be written, with what the caller adds to the event.
 pub(super) struct Draft(AuditRow);
 
@@ -103,7 +109,7 @@ impl Draft {
         use diesel::sql_types::Uuid as SqlUuid;
         out.push_sql(
             "INSERT INTO audit_events (tenant_id, id, occurred_at, action, actor_kind, actor_id, actor_name, target_type, \
-             target_id, request_id, address, before, after) SELECT ",
+             target_id, request_id, address, detail, before, after) SELECT ",
         );
         out.push_bind_param::<SqlUuid, _>(&self.0.tenant_id)?;
         out.push_sql(", ");
@@ -123,8 +129,10 @@ impl Draft {
             out.push_sql(", ");
             out.push_bind_param::<Text, _>(text)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.0.address)?;
+        for text in [&self.0.address, &self.0.detail] {
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Text>, _>(text)?;
+        }
         for (sql, value) in [(before, &self.0.before), (after, &self.0.after)] {
             out.push_sql(", ");
             match sql {
@@ -143,14 +151,12 @@ fn without_nul(text: &str) -> String {
 }
 
 impl Gate<'_> {
-    /// Records refusals.
+    /// Records refusals; those that are there already are left as they are.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn record_refusals(&mut self, refusals: &[Refused]) -> Result<(), Error> {
-        let rows: Vec<AuditRow> =
-            refusals.iter().map(|refused| Draft::at(&refused.caller, &refused.event, refused.at).0).collect();
-        diesel::insert_into(audit_events::table).values(&rows).execute(self.pg)?;
+    pub fn record_refusals(&mut self, rows: &[AuditRow]) -> Result<(), Error> {
+        diesel::insert_into(audit_events::table).values(rows).on_conflict_do_nothing().execute(self.pg)?;
         Ok(())
     }
 }

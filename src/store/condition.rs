@@ -80,17 +80,10 @@ impl Compiler<'_> {
     fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
         if let Some(element) = equalities(inner) {
             self.sql.count_test();
-            let held = if attribute.attribute.multi_valued { Value::Array(vec![element]) } else { element };
-            self.sql.sql("comparable @> ").json(nested(attribute, held));
+            self.sql.sql("comparable @> ").json(nested(attribute, Value::Array(vec![element])));
             return;
         }
-        if attribute.attribute.multi_valued {
-            self.elements_of(attribute);
-        } else {
-            self.sql.sql("EXISTS (SELECT 1 FROM (SELECT ");
-            self.json_of(attribute.extension, &attribute.attribute.name);
-            self.sql.sql(" AS held) AS element WHERE held IS NOT NULL AND ");
-        }
+        self.elements_of(attribute);
         self.condition(inner, Scope::Element);
         self.sql.sql(")");
     }

@@ -128,6 +128,15 @@ impl Gate<'_> {
         Ok(())
     }
 
+    /// Whether there is any token, of whatever tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn has_header_tokens(&mut self) -> Result<bool, Error> {
+        let any = header_tokens::table.select(header_tokens::id).first::<String>(self.pg).optional()?;
+        Ok(any.is_some())
+    }
+
     /// The tenant that a token belongs to.
     ///
     /// # Errors
@@ -177,8 +186,8 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one is
-    /// revoked meanwhile.
+    /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one was
+    /// revoked or rotated meanwhile.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -195,7 +204,8 @@ impl TenantConn<'_> {
             let valid = header_tokens::table
                 .filter(header_tokens::tenant_id.eq(tenant))
                 .filter(header_tokens::id.eq(old))
-                .filter(header_tokens::revoked_at.is_null());
+                .filter(header_tokens::revoked_at.is_null())
+                .filter(header_tokens::rotated_to.is_null());
             let changes = (header_tokens::expires_at.eq(end), header_tokens::rotated_to.eq(&new.id));
             if diesel::update(valid).set(changes).execute(pg)? == 0 {
                 return Ok(false);

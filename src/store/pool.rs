@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, PgConnection};
+use url::Url;
 
 use super::error::Error;
 
@@ -115,12 +116,42 @@ impl Pool {
     }
 }
 
+/// The URL with bounds on how long the network may be silent, where it has none of its own: else a database that vanished would hold every
+/// connection for minutes.
+fn bounded(url: &str) -> String {
+    const BOUNDS: [(&str, &str); 3] =
+        [("connect_timeout", "2"), ("keepalives_idle", "30"), ("tcp_user_timeout", "5000")];
+    let Ok(mut bounded) = Url::parse(url) else {
+        return url.to_owned();
+    };
+    for (name, value) in BOUNDS {
+        if bounded.query_pairs().all(|(known, _)| known != name) {
+            bounded.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    bounded.into()
+}
+
 /// Opens one connection and sets its session up.
 ///
 /// # Errors
 /// [`Error::Unavailable`] with libpq's message.
 pub fn connect(url: &str) -> Result<PgConnection, Error> {
-    let mut pg = PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+    let mut pg = PgConnection::establish(&bounded(url)).map_err(|error| Error::Unavailable(error.to_string()))?;
     pg.batch_execute(SESSION)?;
     Ok(pg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_added_where_there_are_none() {
+        assert_eq!(
+            bounded("postgres:///d?host=/a%20b&connect_timeout=9"),
+            "postgres:///d?host=/a%20b&connect_timeout=9&keepalives_idle=30&tcp_user_timeout=5000"
+        );
+        assert!(bounded("postgres://u:p%40ss@h/d").starts_with("postgres://u:p%40ss@h/d?connect_timeout=2&"));
+    }
 }

@@ -98,9 +98,14 @@ fn too_large() -> ScimError {
     ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {BODY_BYTES} bytes"))
 }
 
-/// The URL parameters, decoded; names and values that are no UTF-8 count as absent.
-fn parameters(request: &HttpRequest) -> Vec<(String, String)> {
-    Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default()
+/// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds nobody, and the
+/// client would create the person again.
+fn parameters(request: &HttpRequest) -> Result<Vec<(String, String)>, ScimError> {
+    let refused = || ScimError::new(ErrorKind::InvalidValue, "the query must be percent-encoded UTF-8");
+    let parameters =
+        Query::<Vec<(String, String)>>::from_query(request.query_string()).map_err(|_| refused())?.into_inner();
+    let misread = |(name, value): &(String, String)| name.contains('\u{fffd}') || value.contains('\u{fffd}');
+    if parameters.iter().any(misread) { Err(refused()) } else { Ok(parameters) }
 }
 
 /// A query in the URL.
@@ -111,7 +116,7 @@ impl FromRequest for Parameters {
     type Future = Ready<Result<Self, ScimError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(SearchRequest::from_parameters(&parameters(request)).map(Self))
+        ready(parameters(request).and_then(|parameters| SearchRequest::from_parameters(&parameters)).map(Self))
     }
 }
 
@@ -126,11 +131,7 @@ impl FromRequest for View {
         if request.query_string().is_empty() {
             return ready(Ok(Self(Projection::Default)));
         }
-        let parameters = parameters(request);
-        let find = |name: &str| {
-            parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-        };
-        ready(Projection::parse(find("attributes"), find("excludedAttributes")).map(Self))
+        ready(parameters(request).and_then(|parameters| Projection::from_parameters(&parameters)).map(Self))
     }
 }
 
@@ -142,8 +143,11 @@ impl FromRequest for Conditions {
     type Future = Ready<Result<Self, ScimError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header =
-            |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // Several lines are one list. What is no text names no version, so an If-Match with it does not hold.
+        let header = |name: HeaderName| {
+            let lines = request.headers().get_all(name).map(|value| value.to_str().unwrap_or_default());
+            lines.map(str::to_owned).reduce(|list, line| format!("{list},{line}"))
+        };
         ready(Ok(Self(Preconditions { if_match: header(IF_MATCH), if_none_match: header(IF_NONE_MATCH) })))
     }
 }

@@ -34,18 +34,16 @@ pub(super) async fn query(
     target: Target,
     parameters: Parameters,
 ) -> Answer {
-    list(&app, authorized.caller, &target.0, parameters.0).await
+    let work = move |context: &Context<'_>| provider::query(context, &parameters.0);
+    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target.0, work).await?))
 }
 
 /// `POST /Users/.search`
 pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
-    let request = SearchRequest::from_json(&json::parse(&body.0)?)?;
-    list(&app, authorized.caller, &target.0, request).await
-}
-
-async fn list(app: &Data<AppState>, caller: Caller, endpoint: &Endpoint, request: SearchRequest) -> Answer {
-    let body = provide(app, caller, endpoint, move |context| provider::query(context, &request)).await?;
-    Ok(response::text(StatusCode::OK, body))
+    let work = move |context: &Context<'_>| {
+        provider::query(context, &SearchRequest::from_json(&json::parse(&body.0)?)?)
+    };
+    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target.0, work).await?))
 }
 
 /// `POST /Users`

@@ -75,16 +75,6 @@ impl ResponseError for ScimError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if matches!(self.kind(), ErrorKind::Internal | ErrorKind::Unavailable) {
-            let mut causes = String::new();
-            let mut cause = std::error::Error::source(self);
-            while let Some(error) = cause {
-                causes.push_str(": ");
-                causes.push_str(&error.to_string());
-                cause = error.source();
-            }
-            log::error!("{}{causes}", self.detail());
-        }
         let mut builder = builder(self.status_code());
         match self.kind() {
             ErrorKind::Unauthorized => {

@@ -26,7 +26,8 @@ pub fn parse(text: &str) -> Result<Filter, ScimError> {
 /// `invalidPath` for the path, `invalidFilter` for what stands between its brackets.
 pub fn parse_path(text: &str) -> Result<PatchPath, ScimError> {
     let malformed = || ScimError::invalid_path(text, "is not attrPath or attrPath[filter].subAttribute");
-    let mut parser = Parser::new(text).map_err(|error| error.into_kind(ErrorKind::InvalidPath))?;
+    let kind = if text.contains('[') { ErrorKind::InvalidFilter } else { ErrorKind::InvalidPath };
+    let mut parser = Parser::new(text).map_err(|error| error.into_kind(kind))?;
     let Some(Token::Word(attribute)) = parser.next() else {
         return Err(malformed());
     };
@@ -200,13 +201,15 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// An unquoted value: a JSON literal, or else text that somebody forgot to quote.
+/// An unquoted value: a JSON literal, or else text that somebody forgot to quote. A number that would be written otherwise stays text, because
+/// it may be the `externalId` 12e45.
 fn literal(word: &str) -> Value {
     if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") {
         return Value::Bool(word.eq_ignore_ascii_case("true"));
     }
     match serde_json::from_str(word) {
-        Ok(value @ (Value::Null | Value::Number(_))) => value,
+        Ok(Value::Null) => Value::Null,
+        Ok(Value::Number(number)) if number.to_string() == word => Value::Number(number),
         _ => Value::String(word.to_owned()),
     }
 }

@@ -79,10 +79,16 @@ fn condition<'s>(filter: &Filter, scope: Scope<'s>) -> Result<Condition<'s>, Sci
                 return Err(ScimError::invalid_filter(format!("'{}' cannot have brackets here", excerpt(path))));
             };
             readable(attribute)?;
-            if attribute.sub_attribute.is_some() {
+            let simple = !attribute.attribute.is_complex() && !attribute.attribute.multi_valued;
+            if simple || attribute.sub_attribute.is_some() {
                 return Err(ScimError::invalid_filter(format!("'{attribute}' has no elements to select from")));
             }
-            Ok(Condition::Element(attribute, Box::new(condition(inner, Scope::Element(attribute))?)))
+            let inner = condition(inner, Scope::Element(attribute))?;
+            if attribute.attribute.multi_valued {
+                return Ok(Condition::Element(attribute, Box::new(inner)));
+            }
+            // A singular attribute has one element: what is asked of its parts can be asked of the resource.
+            Ok(Condition::And(vec![test(attribute, Comparison::Present), inner]))
         }
     }
 }
@@ -180,6 +186,7 @@ fn literal(attribute: &Attribute, value: &Value) -> Option<Literal> {
         (Type::Boolean, Value::Bool(flag)) => Some(Literal::Boolean(*flag)),
         (Type::Boolean, other) => leniency::boolean_as_text(other).map(Literal::Boolean),
         (Type::Integer | Type::Decimal, Value::Number(number)) => Some(Literal::Number(number.clone())),
+        (Type::Integer | Type::Decimal, Value::String(text)) => leniency::number_as_text(text).map(Literal::Number),
         (Type::Integer | Type::Decimal | Type::Complex, _) => None,
         (Type::DateTime, Value::String(text)) => fold::date_time(text).map(|time| Literal::Text(fold::instant(time))),
         (Type::DateTime, _) => None,

@@ -69,7 +69,8 @@ fn literals_are_json_and_escapes_are_decoded() {
         compare("a", json!("q\"\\/\u{8}\u{c}\n\r\t\u{e9}"))
     );
     assert_eq!(parse("a eq null").unwrap(), compare("a", Value::Null));
-    assert_eq!(parse("a eq -1.5e3").unwrap(), compare("a", json!(-1500.0)));
+    assert_eq!(parse("a eq -1500.5").unwrap(), compare("a", json!(-1500.5)));
+    assert_eq!(parse("a eq 12e45").unwrap(), compare("a", json!("12e45")), "as an identifier may look");
     assert_eq!(parse(r#"a eq"x""#).unwrap(), compare("a", json!("x")), "no space before the quote");
     assert_eq!(parse("a eq 'it\\'s \"x\"'").unwrap(), compare("a", json!("it's \"x\"")), "single quotes");
     assert_eq!(parse("a eq jyoung").unwrap(), compare("a", json!("jyoung")), "a bare word");

@@ -10,7 +10,7 @@ use crate::scim::filter::matches_element;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource::Resource;
 use crate::scim::schema::{Attribute, Mutability, PRIMARY, TYPE, Type, VALUE};
-use crate::scim::{fold, leniency, validate};
+use crate::scim::{fold, leniency, limits, validate};
 
 /// Applies the edit. After an error the resource is in no defined state.
 pub(super) fn apply(edit: &Edit<'_>, resource: &mut Resource) -> Result<(), ScimError> {
@@ -90,10 +90,7 @@ fn singular(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Value>, Sc
             Some(given) => merge(attribute, &mut object, given)?,
             None => return Ok(None),
         },
-        (Some(part), None) => {
-            object.remove(&part.name);
-        }
-        (Some(part), Some(given)) => merge(attribute, &mut object, single(part, given))?,
+        (Some(part), given) => merge(attribute, &mut object, single(part, given.unwrap_or_default()))?,
     }
     Ok((!object.is_empty()).then_some(Value::Object(object)))
 }
@@ -117,13 +114,16 @@ fn object_of(attribute: &Attribute, given: Value) -> Result<Option<Map<String, V
 }
 
 /// Sets in a complex value the sub-attributes that were sent; those sent as unassigned are removed, others stay. What describes the
-/// old `value` (a display name, a reference) goes when the value changes and no new one was sent.
+/// old `value` (a display name, a reference) goes with it when it changes or ends and no new one was sent, and an element that loses
+/// its `value` keeps no mere label.
 fn merge(attribute: &Attribute, object: &mut Map<String, Value>, given: Map<String, Value>) -> Result<(), ScimError> {
     let named: Vec<&Attribute> = given.keys().filter_map(|name| attribute.sub_attribute(name)).collect();
     let set = match validate::element(attribute, Value::Object(given))? {
         Some(Value::Object(set)) => set,
         _ => Map::new(),
     };
+    let unassigned = |part: &Attribute| !set.contains_key(&part.name) && named.contains(&part);
+    let mut loses_value = false;
     for part in &attribute.sub_attributes {
         let old = object.get(&part.name);
         let changes = set.get(&part.name).is_some_and(|new| old.is_some_and(|old| old != new));
@@ -133,16 +133,22 @@ fn merge(attribute: &Attribute, object: &mut Map<String, Value>, given: Map<Stri
                 "is immutable and already has a value",
             ));
         }
-        if part.name == VALUE && changes {
-            for described in attribute.sub_attributes.iter().filter(|part| describes_value(part)) {
-                object.remove(&described.name);
+        if part.name == VALUE {
+            loses_value = unassigned(part) && old.is_some();
+            if changes || loses_value {
+                for described in attribute.sub_attributes.iter().filter(|part| describes_value(part)) {
+                    object.remove(&described.name);
+                }
             }
         }
     }
-    for part in named.iter().filter(|part| !set.contains_key(&part.name)) {
+    for part in attribute.sub_attributes.iter().filter(|part| unassigned(part)) {
         object.remove(&part.name);
     }
     object.extend(set);
+    if loses_value && leniency::only_a_label(object) {
+        object.clear();
+    }
     Ok(())
 }
 
@@ -163,14 +169,14 @@ impl List<'_> {
             (None, Op::Remove, Some(listed)) if self.part.is_none() => self.without(elements, listed)?,
             (None, Op::Replace, Some(given)) if self.part.is_none() => self.canonical(given)?,
             (None, Op::Add, Some(given)) if self.part.is_none() => self.with(elements, given)?,
-            (None, Op::Remove, _) => self.unassign(elements, |_| true),
+            (None, Op::Remove, _) => self.unassign(elements, |_| true)?,
             (None, _, Some(given)) => {
                 if elements.is_empty() {
                     return Err(ScimError::no_target(format!("'{}' has no elements", self.attribute.name)));
                 }
                 self.set(edit.op, elements, |_| true, &Map::new(), given)?
             }
-            (Some(selection), Op::Remove, _) => self.unassign(elements, |element| self.selects(selection, element)),
+            (Some(selection), Op::Remove, _) => self.unassign(elements, |element| self.selects(selection, element))?,
             (Some(selection), op, Some(given)) => {
                 let selected = |element: &Value| self.selects(selection, element);
                 if elements.iter().any(selected) {
@@ -229,41 +235,58 @@ impl List<'_> {
     /// Removes the listed elements only, as Entra asks for it. An empty list removes nothing.
     fn without(&self, elements: Vec<Value>, listed: &Value) -> Result<Vec<Value>, ScimError> {
         let mut gone = Vec::new();
-        for listed in leniency::elements(listed.clone()) {
+        let listed = leniency::elements(listed.clone());
+        if listed.len() > limits::VALUES_PER_ATTRIBUTE && !self.attribute.is_keyed_by_value() {
+            return Err(ScimError::invalid_value(&self.attribute.name, "lists more values than it can have"));
+        }
+        for listed in listed {
             if let Some(element) = validate::element(self.attribute, listed)? {
                 gone.push(fold::value(self.attribute, &element));
             }
         }
         let is_listed = |element: &Value| {
             let element = fold::value(self.attribute, element);
-            gone.iter().any(|gone| match (gone, &element) {
-                (Value::Object(gone), Value::Object(element)) if self.attribute.is_keyed_by_value() => {
-                    gone.get(VALUE) == element.get(VALUE)
-                }
-                (Value::Object(gone), Value::Object(element)) => {
-                    gone.iter().all(|(name, value)| element.get(name) == Some(value))
-                }
-                (gone, element) => gone == element,
-            })
+            gone.iter().any(|gone| self.is_listed(gone, &element))
         };
         Ok(elements.into_iter().filter(|element| !is_listed(element)).collect())
     }
 
-    /// Removes the selected elements, or a part of each. A member without its `value` is no member.
-    fn unassign(&self, elements: Vec<Value>, selected: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let keep = |mut element: Value| -> Option<Value> {
-            if !selected(&element) {
-                return Some(element);
-            }
-            let part = self.part?;
-            if part.name == VALUE && self.attribute.is_keyed_by_value() {
-                return None;
-            }
-            let object = element.as_object_mut()?;
-            object.remove(&part.name);
-            (!object.is_empty()).then_some(element)
+    /// Whether `listed` means `element`, both in comparison form. A `value` says which; `type` only tells apart those that have one. Without a
+    /// `value` everything that is listed must be there.
+    fn is_listed(&self, listed: &Value, element: &Value) -> bool {
+        let (Value::Object(listed), Value::Object(element)) = (listed, element) else {
+            return listed == element;
         };
-        elements.into_iter().filter_map(keep).collect()
+        let same_type = || match (listed.get(TYPE), element.get(TYPE)) {
+            (Some(listed), Some(held)) => listed == held,
+            _ => true,
+        };
+        match listed.get(VALUE) {
+            Some(value) => {
+                element.get(VALUE) == Some(value) && (self.attribute.is_keyed_by_value() || same_type())
+            }
+            None => listed.iter().all(|(name, value)| element.get(name) == Some(value)),
+        }
+    }
+
+    /// Removes the selected elements, or a part of each. A member without its `value` is no member.
+    fn unassign(&self, elements: Vec<Value>, selected: impl Fn(&Value) -> bool) -> Result<Vec<Value>, ScimError> {
+        let keyed = |part: &&Attribute| part.name == VALUE && self.attribute.is_keyed_by_value();
+        let part = self.part.filter(|part| !keyed(part));
+        let mut kept = Vec::new();
+        for mut element in elements {
+            if selected(&element) {
+                let (Some(part), Value::Object(object)) = (part, &mut element) else {
+                    continue;
+                };
+                merge(self.attribute, object, single(part, Value::Null))?;
+                if object.is_empty() {
+                    continue;
+                }
+            }
+            kept.push(element);
+        }
+        Ok(kept)
     }
 
     /// Sets the selected elements, or a part of each.
@@ -305,21 +328,16 @@ impl List<'_> {
                 None => return Ok(Value::Null),
                 Some(given) if op == Op::Add => merge(self.attribute, &mut object, given)?,
                 Some(given) => {
-                    let mut fresh = self.immutable_parts(&object);
-                    fresh.extend(equalities.clone());
-                    merge(self.attribute, &mut fresh, given)?;
-                    object = fresh;
+                    object.retain(|name, _| equalities.contains_key(name) || self.is_immutable(name));
+                    merge(self.attribute, &mut object, given)?;
                 }
             },
         }
         Ok(if object.is_empty() { Value::Null } else { Value::Object(object) })
     }
 
-    fn immutable_parts(&self, object: &Map<String, Value>) -> Map<String, Value> {
-        let immutable = |name: &str| {
-            self.attribute.sub_attribute(name).is_some_and(|part| part.mutability == Mutability::Immutable)
-        };
-        object.iter().filter(|(name, _)| immutable(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    fn is_immutable(&self, name: &str) -> bool {
+        self.attribute.sub_attribute(name).is_some_and(|part| part.mutability == Mutability::Immutable)
     }
 
     /// Makes the element that the filter describes, where none matches.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Op, Operation};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::filter::{self, Condition, Filter, Operator, PatchPath};
-use crate::scim::path::{self, AttributeRef, Target};
+use crate::scim::path::{self, AttributeRef, Target, Unresolved};
 use crate::scim::resource_type::ResourceType;
 use crate::scim::schema::{Attribute, Schema, Type};
 use crate::scim::{leniency, urn, validate};
@@ -60,8 +60,11 @@ struct Compiler<'s> {
 impl<'s> Compiler<'s> {
     /// An operation with a path. What it names must be there and writable.
     fn path(&self, path: &PatchPath, value: Option<Value>) -> Result<Vec<Edit<'s>>, ScimError> {
-        let target = path::resolve(&path.attribute, self.resource_type)
-            .map_err(|reason| ScimError::invalid_path(&path.attribute, reason))?;
+        let target = match path::resolve(&path.attribute, self.resource_type) {
+            Ok(target) => target,
+            Err(Unresolved::Unknown) if is_ignored(self.op, path) => return Ok(Vec::new()),
+            Err(reason) => return Err(ScimError::invalid_path(&path.attribute, reason)),
+        };
         match target {
             Target::Extension(schema) => self.extension(path, schema, value),
             // `schemas` follows from the content (R7643-3-1).
@@ -161,6 +164,18 @@ fn remove_all(schema: &Schema) -> Vec<Edit<'_>> {
             value: None,
         })
         .collect()
+}
+
+/// Whether a path that names nothing known is left out.
+fn is_ignored(op: Op, path: &PatchPath) -> bool {
+    op != Op::Remove && leniency::below_an_unknown_schema(&path.attribute)
+}
+
+/// The path of an operation that has no effect because no schema knows it.
+pub(super) fn ignored_path<'o>(operation: &'o Operation, resource_type: &ResourceType) -> Option<&'o str> {
+    let path = operation.path.as_ref().filter(|path| is_ignored(operation.op, path))?;
+    let unknown = path::resolve(&path.attribute, resource_type) == Err(Unresolved::Unknown);
+    unknown.then_some(path.attribute.as_str())
 }
 
 /// The attribute with the sub-attribute behind the bracket, and what the bracket selects.

@@ -60,6 +60,12 @@ impl PatchRequest {
         Ok(Self { operations })
     }
 
+    /// The paths of operations that are left out because they name attributes of schemas that are not served; for the audit log.
+    #[must_use]
+    pub fn ignored_paths(&self, resource_type: &ResourceType) -> Vec<&str> {
+        self.operations.iter().filter_map(|operation| compile::ignored_path(operation, resource_type)).collect()
+    }
+
     /// Applies the operations in order to a copy of the resource.
     ///
     /// # Errors

@@ -302,14 +302,63 @@ fn what_clients_may_not_write_is_refused_by_path_and_ignored_in_a_value() {
 
 #[test]
 fn paths_that_name_nothing_are_refused() {
-    for path in ["unknown", "name.unknown", "emails[type eq \"work\"].unknown", "urn:x:y:attr", "a b", "name[x", "1a"] {
+    for path in ["unknown", "name.unknown", "emails[type eq \"work\"].unknown", "urn:x:y:1", "a b", "name[x", "1a"] {
         let error = patched(&json!([{"op": "replace", "path": path, "value": "x"}])).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidPath | ErrorKind::InvalidFilter), "{path}: {error:?}");
     }
     refused(json!({"op": "add", "path": "unknown", "value": 1}), ErrorKind::InvalidPath);
+    refused(json!({"op": "remove", "path": "urn:x:y:attr"}), ErrorKind::InvalidPath);
     refused(json!({"op": "add", "path": "emails[", "value": "x"}), ErrorKind::InvalidFilter);
+    refused(json!({"op": "add", "path": "emails[type eq \"work].value", "value": "x"}), ErrorKind::InvalidFilter);
     refused(json!({"op": "add", "path": "emails[unknown eq \"x\"].value", "value": "x"}), ErrorKind::InvalidFilter);
     refused(json!({"op": "add", "path": "name[givenName eq \"x\"].familyName", "value": "x"}), ErrorKind::InvalidPath);
+}
+
+#[test]
+fn a_path_below_an_unknown_schema_is_left_out_and_the_rest_carried_out() {
+    let operations = json!([
+        {"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:Example:2.0:User:tag", "value": "x"},
+        {"op": "Replace", "path": "active", "value": "False"}
+    ]);
+    assert_eq!(patched(&operations).unwrap()["active"], false);
+    let request = PatchRequest::from_json(json!({"Operations": operations})).unwrap();
+    let ignored = request.ignored_paths(&registry::user().unwrap());
+    assert_eq!(ignored, ["urn:ietf:params:scim:schemas:extension:Example:2.0:User:tag"]);
+}
+
+#[test]
+fn a_listed_element_is_told_by_its_value() {
+    let listed = json!([{"primary": false, "type": "WindowsAzureActiveDirectoryRole", "display": "Reader", "value": "READER"}]);
+    becomes(json!({"op": "Remove", "path": "roles", "value": listed}), "roles", &Value::Null);
+    unchanged(json!({"op": "remove", "path": "emails", "value": [{"value": "ada@home.example", "type": "work"}]}));
+}
+
+#[test]
+fn what_loses_its_value_leaves_no_remnant() {
+    for operation in [
+        json!({"op": "replace", "path": "manager", "value": {"value": ""}}),
+        json!({"op": "replace", "path": "manager.value", "value": ""}),
+        json!({"op": "remove", "path": "manager.value"}),
+        json!({"op": "replace", "path": "manager", "value": []}),
+    ] {
+        becomes(operation, ENTERPRISE, &json!({"department": "Engines"}));
+    }
+    for operation in [
+        json!({"op": "remove", "path": "emails[type eq \"home\"].value"}),
+        json!({"op": "replace", "path": "emails[type eq \"home\"].value", "value": ""}),
+        json!({"op": "replace", "path": "emails", "value": [work(), {"value": "", "type": "home"}]}),
+    ] {
+        becomes(operation, "emails", &json!([work()]));
+    }
+}
+
+#[test]
+fn a_replaced_element_keeps_what_the_filter_fixes_as_it_was_stored() {
+    becomes(
+        json!({"op": "replace", "path": "emails[value eq \"ADA@HOME.EXAMPLE\"]", "value": {"display": "Ada"}}),
+        "emails",
+        &json!([work(), {"value": "ada@home.example", "display": "Ada"}]),
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
-use crate::scim::schema::{Attribute, Mutability, PRIMARY, Type};
+use crate::scim::schema::{Attribute, Mutability, PRIMARY, Type, VALUE};
 use crate::scim::{fold, leniency, limits};
 
 /// The canonical value of an attribute: an array for a multi-valued one. `None` when the input means "unassigned"
@@ -105,6 +105,7 @@ pub fn element(attribute: &Attribute, input: Value) -> Result<Option<Value>, Sci
 /// (`manager.displayName`, a member's `display`) are kept as the client last sent them (R7643-4.3-1).
 fn complex(attribute: &Attribute, input: Map<String, Value>) -> Result<Option<Value>, ScimError> {
     let mut object = Map::new();
+    let mut without_value = false;
     for (name, input) in input {
         let known = attribute.sub_attribute(&name);
         let Some(sub_attribute) = known.or_else(|| leniency::sub_attribute_alias(attribute, &name)) else {
@@ -113,13 +114,16 @@ fn complex(attribute: &Attribute, input: Map<String, Value>) -> Result<Option<Va
         let value = value(sub_attribute, input).map_err(|error| {
             ScimError::new(ErrorKind::InvalidValue, format!("in '{}': {}", attribute.name, error.detail()))
         })?;
-        if let Some(value) = value
-            && (known.is_some() || !object.contains_key(&sub_attribute.name))
-        {
-            object.insert(sub_attribute.name.clone(), value);
+        match value {
+            None => without_value |= sub_attribute.name == VALUE,
+            Some(value) if known.is_some() || !object.contains_key(&sub_attribute.name) => {
+                object.insert(sub_attribute.name.clone(), value);
+            }
+            Some(_) => {}
         }
     }
-    Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
+    let nothing = object.is_empty() || (without_value && leniency::only_a_label(&object));
+    Ok(if nothing { None } else { Some(Value::Object(object)) })
 }
 
 /// Whether clients may write the attribute.
