@@ -22,4 +22,5 @@ pub mod private_postgres;
 pub mod provider;
 pub mod scim;
 pub mod server;
+pub mod shutdown;
 pub mod store;

@@ -17,6 +17,7 @@ use crate::config::{SettingError, Settings};
 use crate::http::{self, AppState, AssetsError, Parts, Refusals};
 use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
+use crate::shutdown::Shutdown;
 use crate::store::{self, MigrationError, Store};
 
 /// Seconds that requests under way may take when the server stops.
@@ -217,20 +218,15 @@ impl Application {
         self.backend.postgres_pid()
     }
 
-    /// Serves until the process is told to end: requests under way are finished, refusals written, the private Postgres stopped. A
-    /// second signal ends at once.
+    /// Serves until the end is asked for: requests under way are finished, refusals written, the private Postgres stopped.
     ///
     /// # Errors
     /// [`StartError::System`] when the server breaks, [`StartError::PrivatePostgres`] when Postgres does not stop.
-    pub async fn run(self) -> Result<(), StartError> {
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), StartError> {
         let handle = self.server.handle();
         actix_web::rt::spawn(async move {
-            signal().await;
-            log::info!("stopping");
-            let gracefully = handle.stop(true);
-            actix_web::rt::spawn(gracefully);
-            signal().await;
-            handle.stop(false).await;
+            shutdown.requested().await;
+            handle.stop(true).await;
         });
         self.server.await?;
         self.refusals.close();
@@ -240,15 +236,4 @@ impl Application {
         self.backend.close()?;
         Ok(())
     }
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        log::error!("signals cannot be received; end the process by kill -9");
-        return std::future::pending().await;
-    };
-    futures_util::future::select(Box::pin(interrupt.recv()), Box::pin(terminate.recv())).await;
 }

@@ -81,7 +81,8 @@ impl MasterKey {
             out.sync_all()?;
             fs::hard_link(&partial, path)?;
             // The name must outlive a power cut as well as the content.
-            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+                .sync_all()
         })();
         let _ = fs::remove_file(&partial);
         written.map_err(file)?;

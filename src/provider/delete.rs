@@ -15,9 +15,7 @@ pub fn delete(context: &Context<'_>, id: &str, preconditions: &Preconditions) ->
     let name = endpoint.resource_type.name.as_str();
     let event = AuditEvent::new(Action::Delete, Target::new(name, found));
     if preconditions.is_empty() {
-        let gone = context
-            .store
-            .run(context.caller, |tenant| tenant.delete_resource(name, found, None, &event))?;
+        let gone = context.store.run(context.caller, |tenant| tenant.delete_resource(name, found, None, &event))?;
         return if gone { Ok(()) } else { Err(endpoint.not_found(id)) };
     }
     context.store.run(context.caller, |tenant| {

@@ -1,6 +1,6 @@
 //! PUT (RFC 7644 section 3.5.1).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Context;
 use super::update::{Change, update};
@@ -45,7 +45,9 @@ impl Mentioned {
     fn read(body: &Value) -> Self {
         let members = body.as_object();
         let listed = members.and_then(|members| json::member(members, "schemas")).and_then(Value::as_array);
-        let names = members.into_iter().flat_map(Map::keys).map(String::as_str);
+        // `"active": null` says nothing of whether the person may come in, so it must not change that either.
+        let says = |(name, value): &(&String, &Value)| !value.is_null() || !name.eq_ignore_ascii_case("active");
+        let names = members.into_iter().flatten().filter(says).map(|(name, _)| name.as_str());
         let names = names.chain(listed.into_iter().flatten().filter_map(Value::as_str));
         Self(names.map(|name| leniency::schema_uri_misspelt(name).into_owned()).collect())
     }

@@ -7,8 +7,8 @@ use super::Context;
 use crate::auth::password;
 use crate::id::ResourceId;
 use crate::scim::error::{ErrorKind, ScimError};
-use crate::scim::{fold, limits};
 use crate::scim::resource::Resource;
+use crate::scim::{fold, limits};
 use crate::store::ResourceRow;
 
 /// The attribute whose value is kept as a hash at most.

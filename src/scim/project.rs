@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::error::{ErrorKind, ScimError};
 use super::path::{self, AttributeRef, Target};
 use super::resource_type::ResourceType;
-use super::{limits, search, urn};
 use super::schema::{Attribute, Attributes, Returned, Schema};
+use super::{limits, search, urn};
 
 /// What the client asked for, as written. Unknown names are ignored when it is applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

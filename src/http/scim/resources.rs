@@ -40,9 +40,8 @@ pub(super) async fn query(
 
 /// `POST /Users/.search`
 pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
-    let work = move |context: &Context<'_>| {
-        provider::query(context, &SearchRequest::from_json(&json::parse(&body.0)?)?)
-    };
+    let work =
+        move |context: &Context<'_>| provider::query(context, &SearchRequest::from_json(&json::parse(&body.0)?)?);
     Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target.0, work).await?))
 }
 

@@ -262,9 +262,7 @@ impl List<'_> {
             _ => true,
         };
         match listed.get(VALUE) {
-            Some(value) => {
-                element.get(VALUE) == Some(value) && (self.attribute.is_keyed_by_value() || same_type())
-            }
+            Some(value) => element.get(VALUE) == Some(value) && (self.attribute.is_keyed_by_value() || same_type()),
             None => listed.iter().all(|(name, value)| element.get(name) == Some(value)),
         }
     }

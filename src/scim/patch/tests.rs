@@ -328,7 +328,8 @@ fn a_path_below_an_unknown_schema_is_left_out_and_the_rest_carried_out() {
 
 #[test]
 fn a_listed_element_is_told_by_its_value() {
-    let listed = json!([{"primary": false, "type": "WindowsAzureActiveDirectoryRole", "display": "Reader", "value": "READER"}]);
+    let listed =
+        json!([{"primary": false, "type": "WindowsAzureActiveDirectoryRole", "display": "Reader", "value": "READER"}]);
     becomes(json!({"op": "Remove", "path": "roles", "value": listed}), "roles", &Value::Null);
     unchanged(json!({"op": "remove", "path": "emails", "value": [{"value": "ada@home.example", "type": "work"}]}));
 }

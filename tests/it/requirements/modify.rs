@@ -188,15 +188,26 @@ fn r7644_3_5_2_5_paths_follow_the_grammar() {
     }
 }
 
-/// A path must name something; what an object without a path holds beyond that is ignored, as in POST.
+/// A path must name something; what an object without a path holds beyond that is ignored, as in POST, and so is a path below the URN of a
+/// schema that is not served: the deactivation beside it must not be lost.
 #[test]
-fn r7644_3_5_2_6_unknown_attributes_are_refused_in_paths_and_ignored_in_values() {
+fn r7644_3_5_2_6_unknown_attributes_are_refused_in_paths_and_ignored_in_values_and_below_unknown_urns() {
     let ada = Subject::new();
-    for path in ["unknown", "name.unknown", "emails[type eq \"work\"].unknown", "urn:example:custom:attribute"] {
+    for path in ["unknown", "name.unknown", "emails[type eq \"work\"].unknown"] {
         for op in ["add", "replace", "remove"] {
             ada.refused(&json!([{"op": op, "path": path, "value": "x"}]), "invalidPath");
         }
     }
+    ada.refused(&json!([{"op": "remove", "path": "urn:example:custom:attribute"}]), "invalidPath");
+    for op in ["Add", "Replace"] {
+        let unknown = json!({"op": op, "path": "urn:example:custom:attribute", "value": "x"});
+        let before = ada.read();
+        assert_eq!(ada.modified(&json!([unknown])), before);
+        let title = json!(format!("after {op}"));
+        let after = ada.modified(&json!([unknown, {"op": "replace", "path": "title", "value": title}]));
+        assert_eq!(after["title"], title);
+    }
+    ada.modified(&json!([{"op": "remove", "path": "title"}]));
     let value = json!({
         "unknown": 1, "name": {"unknown": "x", "middleName": "Augusta"}, "urn:example:custom": {"a": 1},
         "urn:example:custom:attribute": "x", ENTERPRISE: {"unknown": 1, "division": "North"}

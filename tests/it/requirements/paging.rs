@@ -114,7 +114,7 @@ fn r7644_3_4_2_4_3_a_page_beyond_the_end_is_empty() {
 #[test]
 fn r7644_3_4_2_4_4_numbers_must_be_whole_and_may_be_huge() {
     let tenant = five();
-    for wrong in ["abc", "1.5", "1e3", "0x10", "--1", "1 2", "", "\u{661}", "true"] {
+    for wrong in ["abc", "1.5", "1e3", "0x10", "--1", "1 2", "\u{661}", "true"] {
         for name in ["startIndex", "count"] {
             let answer = tenant.client.query("/Users", &[(name, wrong)]);
             assert_eq!(answer.status, 400, "{name}={wrong}: {}", answer.text);
