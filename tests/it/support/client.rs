@@ -41,6 +41,15 @@ impl Client {
         Self { http: reqwest::blocking::Client::new(), base: format!("{url}/scim/v2"), authorization: None }
     }
 
+    /// The same client, which sends these headers with every request that does not name others.
+    #[must_use]
+    pub fn sending(self, headers: &[(&'static str, &'static str)]) -> Self {
+        let headers = headers.iter().map(|(name, value)| {
+            (reqwest::header::HeaderName::from_static(name), reqwest::header::HeaderValue::from_static(value))
+        });
+        Self { http: reqwest::blocking::Client::builder().default_headers(headers.collect()).build().unwrap(), ..self }
+    }
+
     /// The base URL of the SCIM endpoints.
     pub fn base(&self) -> &str {
         &self.base

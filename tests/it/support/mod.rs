@@ -9,6 +9,7 @@ pub mod process;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use provisor::audit::{Action, AuditEvent, Target};
@@ -114,6 +115,18 @@ impl Tenant {
     /// Creates a user from a body and returns its path.
     pub fn create_path(&self, body: &Value) -> String {
         path_of(&self.create(body))
+    }
+}
+
+/// Looks until there is something to see, for up to ten seconds.
+pub fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -13,7 +13,7 @@ use provisor::config::Settings;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_provisor");
 
-/// A directory of its own, which PostgreSQL's user can enter. The name is short because a socket will lie in it.
+/// A directory of its own, which `PostgreSQL`'s user can enter. The name is short because a socket will lie in it.
 pub fn temporary_directory(purpose: &str) -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
