@@ -32,7 +32,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn unknown(reason: &'static str) -> Self {
+    /// The refusal of a credential that is none of ours.
+    #[must_use]
+    pub fn unknown(reason: &'static str) -> Self {
         Self { tenant: TenantId::NONE, id: String::new(), reason }
     }
 }

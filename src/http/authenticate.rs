@@ -84,6 +84,9 @@ async fn identify(
         app.refusals.record(caller(Arc::new(Principal::anonymous(refusal.tenant, refusal.id))), event);
         ScimError::new(ErrorKind::Unauthorized, "a valid token is required in the Authorization header")
     };
+    if request.headers().get_all(AUTHORIZATION).count() > 1 {
+        return Err(refuse(Refusal::unknown("several credentials")));
+    }
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
     let credential = app.authenticator.credential(header).map_err(refuse)?;
