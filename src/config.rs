@@ -1,5 +1,6 @@
 //! Settings: each is a flag and an environment variable, checked before anything starts.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,12 @@ pub enum SettingError {
          'provisor master-key create --master-key-file FILE' makes one"
     )]
     NoMasterKey,
+    /// A database URL that is none. It may hold a password all the same, so it is not repeated.
+    #[error(
+        "--database-url (DATABASE_URL) wants postgres://USER:PASSWORD@HOST/DATABASE; \
+         leave it unset to use a private Postgres"
+    )]
+    NoDatabaseUrl,
     /// A password or resource would cross the network in the clear.
     #[error(
         "--database-url (DATABASE_URL): this build cannot encrypt the connection to {0}; build with \
@@ -123,13 +130,19 @@ impl Settings {
         }
     }
 
-    /// Checks that the database can be reached without showing its traffic to the network.
+    /// Checks that the database URL is one, and that the database can be reached without showing its traffic to the network.
     ///
     /// # Errors
-    /// [`SettingError::Plaintext`] when this build has no TLS and the database is on another host.
-    pub fn check_database_transport(&self) -> Result<(), SettingError> {
-        let remote = self.database_url.as_ref().and_then(DatabaseUrl::remote_host);
-        match remote {
+    /// [`SettingError::NoDatabaseUrl`] for another text, [`SettingError::Plaintext`] when this build has no TLS and the database
+    /// is on another host.
+    pub fn check_database_url(&self) -> Result<(), SettingError> {
+        let Some(url) = &self.database_url else {
+            return Ok(());
+        };
+        if !url.is_one() {
+            return Err(SettingError::NoDatabaseUrl);
+        }
+        match url.remote_host() {
             Some(host) if !DATABASE_TLS && !self.allow_plaintext_database => Err(SettingError::Plaintext(host)),
             _ => Ok(()),
         }
@@ -166,7 +179,8 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// A Postgres URL. It may hold a password, so it is not shown.
+/// A Postgres URL. It may hold a password, so it is not shown. Any text is taken at first, because clap shows what it refuses;
+/// [`Settings::check_database_url`] decides.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
 
@@ -175,6 +189,10 @@ impl DatabaseUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    fn is_one(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
     }
 
     /// The first host that is neither this machine nor a socket.
@@ -195,13 +213,10 @@ impl DatabaseUrl {
 }
 
 impl FromStr for DatabaseUrl {
-    type Err = &'static str;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WANTED: &str = "--database-url (DATABASE_URL) wants postgres://USER:PASSWORD@HOST/DATABASE; \
-                              leave it unset to use a private Postgres";
-        let url = Url::parse(text).map_err(|_| WANTED)?;
-        if matches!(url.scheme(), "postgres" | "postgresql") { Ok(Self(text.to_owned())) } else { Err(WANTED) }
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -238,8 +253,9 @@ mod tests {
         }
         assert_eq!(remote("postgres://u@db.example.com/d").as_deref(), Some("db.example.com"));
         assert_eq!(remote("postgres://localhost/d?host=10.0.0.1").as_deref(), Some("10.0.0.1"));
-        assert!(DatabaseUrl::from_str("").is_err());
-        assert!(DatabaseUrl::from_str("mysql://u@h/d").is_err());
+        for wrong in ["", "mysql://u@h/d", "postgres//u:p@h/d", "h"] {
+            assert!(!DatabaseUrl::from_str(wrong).unwrap().is_one(), "{wrong}");
+        }
     }
 
     #[test]

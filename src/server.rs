@@ -84,7 +84,7 @@ impl Backend {
     /// # Errors
     /// [`StartError`] that names what is missing.
     pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
-        settings.check_database_transport()?;
+        settings.check_database_url()?;
         let key_file = settings.master_key_file()?;
         let private_postgres = match settings.database_url {
             Some(_) => None,
