@@ -69,3 +69,24 @@ fn an_import_sees_everyone_once_while_users_change_between_pages() {
     let page = okta.client.get("/Users?startIndex=251&count=100").json();
     assert_eq!((&page["totalResults"], &page["Resources"]), (&json!(USERS), &json!([])));
 }
+
+/// A user missing from an import is deprovisioned in Okta, so one who leaves must not hide another.
+#[test]
+fn an_import_skips_nobody_when_users_leave_and_come_between_pages() {
+    let okta = okta("Bearer ", false);
+    let created: Vec<Value> = (0..USERS).map(|n| okta.create(&okta_user(&format!("{n}@okta.local")))).collect();
+    let read = |start: usize| okta.client.get(&format!("/Users?startIndex={start}&count=100")).json();
+    let mut seen = read(1)["Resources"].as_array().unwrap().clone();
+    for user in [&created[0], &created[50], &created[99]] {
+        assert_eq!(okta.client.delete(&path_of(user)).status, 204);
+    }
+    let page = read(101);
+    assert_eq!(page["totalResults"], USERS - 3);
+    seen.extend(page["Resources"].as_array().unwrap().iter().cloned());
+    let late = okta.create(&okta_user("late@okta.local"));
+    let page = read(201);
+    assert_eq!(page["totalResults"], USERS - 2);
+    seen.extend(page["Resources"].as_array().unwrap().iter().cloned());
+    let expected = [&created[..], &[late]].concat();
+    assert_eq!(ids(&seen), ids(&expected));
+}

@@ -1,0 +1,67 @@
+//! With a database of one's own: commands and servers that share it by `DATABASE_URL`.
+
+use super::*;
+use crate::support::{ServerProcess, database, minimal, temporary_directory};
+
+/// Runs a command on the database of the shared server, told by the environment and by flags in turn.
+fn run_by_url(by_flag: bool, key: &Path, arguments: &[&str]) -> Output {
+    let url = database::url(&shared().data_dir);
+    let mut command = program();
+    command.args(arguments);
+    if by_flag {
+        command.args(["--database-url", &url, "--master-key-file"]).arg(key).output().unwrap()
+    } else {
+        command.env("DATABASE_URL", &url).env("PROVISOR_MASTER_KEY_FILE", key).output().unwrap()
+    }
+}
+
+#[test]
+fn a_command_finds_the_database_by_its_url() {
+    let key = shared().data_dir.join("master.key");
+    for by_flag in [true, false] {
+        let tenant = fresh("by-url");
+        let made = run_by_url(by_flag, &key, &["tenant", "create", &tenant, "--json"]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let listed = run_json(&shared().data_dir, &["tenant", "list"]);
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        assert!(listed.as_array().unwrap().iter().any(|row| row["id"] == made["id"]), "{listed}");
+        let made = run_by_url(by_flag, &key, &["token", "create", "okta", "--tenant", &tenant, "--json"]);
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        assert_eq!(status(&shared().url, string(&made["token"])), 200);
+    }
+}
+
+#[test]
+fn a_token_made_under_another_master_key_is_none() {
+    let key = temporary_directory("key");
+    let made = program().args(["master-key", "create", "--master-key-file"]).arg(&key).output().unwrap();
+    assert!(made.status.success(), "{}", stderr(&made));
+    let made = run_by_url(true, &key, &["token", "create", "okta", "--json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(status(&shared().url, string(&made["token"])), 401);
+    std::fs::remove_file(key).unwrap();
+}
+
+#[test]
+fn servers_on_one_database_serve_the_same() {
+    let url = database::url(&shared().data_dir);
+    let key = shared().data_dir.join("master.key");
+    let unused = temporary_directory("second");
+    let arguments = ["--database-url", &url, "--master-key-file", key.to_str().unwrap(), "--database-connections", "2"];
+    let second = ServerProcess::start_with(&unused, &arguments);
+    assert!(!unused.exists());
+    let tenant = crate::support::tenant();
+    let made = run_json(&shared().data_dir, &["token", "create", "okta", "--tenant", &tenant.name]);
+    let (id, token) = (string(&made["id"]), string(&made["token"]));
+    let [here, there] = [&shared().url, &second.url].map(|url| Client::new(url, token));
+
+    assert_eq!(here.post("/Users", &minimal("ada@example.com")).status, 201);
+    assert_eq!(there.found("userName eq \"ada@example.com\""), ["ada@example.com"]);
+    assert_eq!(there.post("/Users", &minimal("Ada@example.com")).status, 409);
+    run_json(&shared().data_dir, &["token", "revoke", id]);
+    for client in [&here, &there] {
+        eventually("the refusal of a token", || (client.get("/Users").status == 401).then_some(()));
+    }
+    assert!(second.stop());
+    std::fs::remove_file(unused.with_extension("log")).unwrap();
+}
