@@ -138,16 +138,18 @@ fn open(
         (Some(postgres), _) => postgres.url(),
         (None, url) => url.as_ref().map_or("", |url| url.as_str()),
     };
+    let may_be_made = private_postgres.is_some() && !key_file.exists();
+    let known = if may_be_made { None } else { Some(MasterKey::read(key_file)?) };
     for migration in store::migrate(url)? {
         log::info!("applied migration {migration}");
     }
     let store = Store::open(url, connections)?;
-    let master = if private_postgres.is_none() || key_file.exists() {
-        MasterKey::read(key_file)?
-    } else if store.gate(|gate| gate.has_header_tokens())? {
-        return Err(StartError::MasterKeyLost(key_file.to_owned()));
-    } else {
-        MasterKey::read_or_create(key_file)?
+    let master = match known {
+        Some(master) => master,
+        None if store.gate(|gate| gate.has_header_tokens())? => {
+            return Err(StartError::MasterKeyLost(key_file.to_owned()));
+        }
+        None => MasterKey::read_or_create(key_file)?,
     };
     Ok((store, TokenKey::derive(&master)))
 }

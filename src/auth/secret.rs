@@ -95,6 +95,26 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Text from a client with whatever looks like one of our credentials cut down to its public id, for logs.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut rest = text;
+    let mut shown = String::with_capacity(text.len());
+    while let Some(start) = rest.find(Kind::HeaderToken.prefix()) {
+        let id = start + Kind::HeaderToken.prefix().len();
+        let (head, tail) = rest.split_at(id);
+        let length = tail.find(|end: char| !end.is_ascii_alphanumeric()).unwrap_or(tail.len());
+        shown.push_str(head);
+        shown.push_str(&tail[..length.min(ID_LENGTH)]);
+        if length > ID_LENGTH {
+            shown.push('…');
+        }
+        rest = &tail[length..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// The key that hashes token secrets.
 #[derive(Clone)]
 pub struct TokenKey(Hmac<Sha256>);
@@ -188,6 +208,14 @@ mod tests {
             assert!(Secret::parse(Kind::HeaderToken, std::str::from_utf8(&typo).unwrap()).is_none());
         }
         assert!(!format!("{secret:?}").contains(&secret.reveal()[18..]));
+    }
+
+    #[test]
+    fn a_token_in_other_text_is_masked() {
+        let secret = Secret::generate(Kind::HeaderToken).unwrap();
+        let shown = masked(&format!("/Users/{}?x", secret.reveal()));
+        assert_eq!(shown, format!("/Users/pvr_t_{}…?x", secret.id()));
+        assert_eq!(masked("pvr_t_ and ada@example.com"), "pvr_t_ and ada@example.com");
     }
 
     #[test]

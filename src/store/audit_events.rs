@@ -12,7 +12,7 @@ use super::error::Error;
 use super::schema::audit_events;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
-use crate::auth::Caller;
+use crate::auth::{Caller, secret};
 
 /// An entry as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -84,10 +84,10 @@ impl Draft {
             actor_id: actor.id.clone(),
             actor_name: actor.name.clone(),
             target_type: event.target.kind.clone(),
-            target_id: without_nul(&event.target.id),
+            target_id: recordable(&event.target.id),
             before: event.before.clone(),
             after: event.after.clone(),
-            detail: event.detail.as_deref().map(without_nul),
+            detail: event.detail.as_deref().map(recordable),
             request_id: caller.request_id.to_string(),
             address: caller.address.as_deref().map(str::to_owned),
         })
@@ -145,9 +145,9 @@ impl Draft {
     }
 }
 
-/// Postgres text cannot hold U+0000, and what was refused may contain it.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+/// What was refused may contain a token that somebody put in the wrong place, and U+0000, which Postgres text cannot hold.
+fn recordable(text: &str) -> String {
+    secret::masked(text).replace('\0', "\u{fffd}")
 }
 
 impl Gate<'_> {
