@@ -98,3 +98,16 @@ pub fn attributes(resource_type: &ResourceType, attributes: &Map<String, Value>)
     }
     folded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_whose_year_in_utc_has_no_four_digits_is_none() {
+        for text in ["+12345-01-01T00:00:00", "9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"] {
+            assert_eq!(date_time(text), None, "{text}");
+        }
+        assert!(date_time("9999-12-31T23:59:59+01:00").is_some());
+    }
+}
