@@ -82,8 +82,9 @@ fn compare(value: &Value, literal: &Literal) -> Option<Ordering> {
     }
 }
 
+/// Whole numbers exactly, also those that need all 64 bits.
 fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
-    match (left.as_i64(), right.as_i64()) {
+    match (left.as_i128(), right.as_i128()) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
     }
