@@ -5,6 +5,7 @@
 pub mod client;
 pub mod database;
 pub mod process;
+pub mod random;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 
 pub use client::{Answer, Client};
 pub use process::{ServerProcess, settings, temporary_directory};
+pub use random::Random;
 
 /// The server that all tests share.
 pub struct Shared {
