@@ -187,8 +187,23 @@ impl List<'_> {
             }
             (_, _, None) => elements,
         };
+        let next = self.without_repeats(next);
         validate::check_list(self.attribute, &next)?;
         Ok(next)
+    }
+
+    /// Each element once (R7643-2.4-3): an edit may have made two the same.
+    fn without_repeats(&self, elements: Vec<Value>) -> Vec<Value> {
+        if self.attribute.is_keyed_by_value() {
+            return elements;
+        }
+        let mut different: Vec<Value> = Vec::with_capacity(elements.len());
+        for element in elements {
+            if !different.contains(&element) {
+                different.push(element);
+            }
+        }
+        different
     }
 
     fn selects(&self, selection: &Selection<'_>, element: &Value) -> bool {
