@@ -6,6 +6,7 @@ use super::lexer::{Spanned, Token, problem, tokens};
 use super::{Filter, Operator, PatchPath};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::limits;
+use crate::scim::path::is_name;
 
 /// Reads a filter.
 ///
@@ -169,6 +170,10 @@ impl<'t> Parser<'t> {
         };
         let inner = match tail {
             None => inner,
+            // Only what can also stand first in an expression, or the filter could not be written down.
+            Some(sub_attribute) if !is_name(sub_attribute) || sub_attribute.eq_ignore_ascii_case("not") => {
+                return Err(self.unexpected("a sub-attribute"));
+            }
             Some(sub_attribute) => {
                 self.position += 1;
                 self.count_node()?;
