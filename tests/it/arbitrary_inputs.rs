@@ -1,1 +1,535 @@
-//! arbitrary_inputs
+//! Whatever bytes arrive, nothing panics and no stack overflows, and what is understood can be written down and read again. The
+//! inputs are part noise, part pieces of the grammar in any order, part good messages with a few errors, so that many get deep.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use provisor::auth::secret::{Kind, Secret};
+use provisor::scim::error::ScimError;
+use provisor::scim::filter::{self, Filter};
+use provisor::scim::patch::PatchRequest;
+use provisor::scim::path::{self, Target};
+use provisor::scim::precondition::Preconditions;
+use provisor::scim::registry;
+use provisor::scim::resource::{Resource, entity_tag};
+use provisor::scim::search::SearchRequest;
+use provisor::scim::{json, limits, validate};
+use serde_json::{Value, json};
+
+use crate::support::{ENTERPRISE, Random, USER, okta_user};
+
+const THREADS: usize = 2;
+/// Inputs for the filter parser, half of them paths, and for PATCH.
+const MANY: usize = 1_000_000;
+/// Inputs for what is simpler.
+const SOME: usize = 100_000;
+
+/// What stands in filters and paths, whole and broken.
+const FILTER_PIECES: &[&str] = &[
+    "userName",
+    "emails",
+    "name.givenName",
+    "EMAILS.value",
+    "active",
+    "meta.created",
+    "$ref",
+    "value",
+    "type",
+    "not",
+    "NOT",
+    "and",
+    "or",
+    "And",
+    " ",
+    " ",
+    " ",
+    "  ",
+    "\t",
+    "eq",
+    "ne",
+    "co",
+    "sw",
+    "ew",
+    "gt",
+    "ge",
+    "lt",
+    "le",
+    "pr",
+    "EQ",
+    "(",
+    "(",
+    ")",
+    ")",
+    "[",
+    "]",
+    "].",
+    ".",
+    "\"work\"",
+    "\"a b\"",
+    "\"\\u00df\"",
+    "\"\\ud800\"",
+    "\"\\\\\"",
+    "\"",
+    "'",
+    "'x'",
+    "'it\\'s'",
+    "true",
+    "FALSE",
+    "null",
+    "0",
+    "-0",
+    "1e5",
+    "1e999",
+    "-1.50",
+    "18446744073709551616",
+    "bare",
+    "\u{df}",
+    "\u{130}",
+    "e\u{301}",
+    "\u{10ffff}",
+    "\u{2028}",
+    "\0",
+    "%",
+    "\\",
+    ":",
+    USER,
+    ENTERPRISE,
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:",
+    "userName eq \"ada\"",
+    "emails[type eq \"work\"]",
+    "emails[type eq \"work\"].value",
+    " and ",
+    " or ",
+    "not (",
+    "manager.value pr",
+];
+const FILTERS: &[&str] = &[
+    "userName eq \"bjensen@example.com\"",
+    "name.familyName co \"O'Malley\"",
+    "meta.lastModified gt \"2011-05-13T04:42:34Z\"",
+    "title pr and userType eq \"Employee\" or active eq true",
+    "userType ne \"Employee\" and not (emails co \"example.com\" or emails.value co \"example.org\")",
+    "emails[type eq \"work\" and value co \"@example.com\"] or ims[type eq \"xmpp\" and not (value sw \"x\")]",
+    "emails[type eq \"work\"].value eq \"a@example.com\"",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq 701984",
+];
+const PATHS: &[&str] = &[
+    "userName",
+    "name",
+    "name.givenName",
+    "NAME.familyname",
+    "emails",
+    "emails.value",
+    "emails[type eq \"work\"]",
+    "emails[type eq \"work\"].value",
+    "emails[primary eq true].display",
+    "emails[not (type eq \"home\")]",
+    "addresses[type eq \"work\"]",
+    "addresses",
+    "roles[primary eq \"True\"].value",
+    "roles",
+    "active",
+    "manager",
+    "manager.value",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+    ENTERPRISE,
+    USER,
+    "externalId",
+    "id",
+    "meta.created",
+    "groups",
+    "schemas",
+    "password",
+    "x509Certificates",
+    "photos.value",
+    "nothing",
+    "emails[",
+    "emails[]",
+    "emails[type eq]",
+    "name[givenName pr]",
+    "",
+    " ",
+    ".",
+    "a.b.c",
+    "emails[type eq \"work\"].nothing",
+];
+const VALUES: &[&str] = &[
+    "\"text\"",
+    "\"\"",
+    "null",
+    "true",
+    "\"True\"",
+    "17",
+    "-1.5e3",
+    "[]",
+    "{}",
+    "[null]",
+    "{\"value\":\"a@example.com\"}",
+    "[{\"value\":\"a@example.com\",\"type\":\"work\",\"primary\":true}]",
+    "[{\"value\":\"b\",\"primary\":true},{\"value\":\"c\",\"primary\":true}]",
+    "{\"givenName\":\"\u{df}\",\"familyName\":null}",
+    "[\"a\",\"b\"]",
+    "\"{\\\"value\\\":\\\"x\\\"}\"",
+    "{\"emails[type eq \\\"work\\\"].value\":\"z\"}",
+    "{\"userName\":\"eve\",\"active\":\"False\",\"nothing\":{}}",
+    "{\"name.givenName\":\"Eve\",\"manager\":\"26118915\"}",
+    "[[[]]]",
+    "\"\\u0000\"",
+    "{\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\":{\"department\":\"x\",\"manager.value\":\"1\"}}",
+    "{\"value\":null}",
+    "{\"type\":\"work\"}",
+    "[{\"type\":\"home\",\"displayName\":\"h\"},{}]",
+    "\"AQID\"",
+    "{\"$ref\":\"../Users/1\",\"value\":\"1\"}",
+];
+const JSON_PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\"op\"",
+    "\"OP\"",
+    "\"path\"",
+    "\"value\"",
+    "\"Operations\"",
+    "\"add\"",
+    "\"Remove\"",
+    "null",
+    "1",
+    "1e999",
+    "\\u0000",
+    "\\ud800",
+    "{\"op\":\"add\",",
+    "\u{10ffff}",
+    " ",
+];
+
+struct Inputs {
+    random: Random,
+    text: String,
+}
+
+impl Inputs {
+    /// Noise: bytes, or characters from everywhere.
+    fn noise(&mut self) {
+        let length = self.random.below(40);
+        if self.random.chance(50) {
+            let bytes: Vec<u8> = (0..length).map(|_| self.random.next().to_le_bytes()[0]).collect();
+            self.text.push_str(&String::from_utf8_lossy(&bytes));
+        } else {
+            let character =
+                |_| char::from_u32(u32::try_from(self.random.below(0x11_0000)).unwrap()).unwrap_or('\u{fffd}');
+            self.text.extend((0..length).map(character));
+        }
+    }
+
+    fn pieces(&mut self, pieces: &[&str]) {
+        for _ in 0..=self.random.below(14) {
+            self.text.push_str(*self.random.pick(pieces));
+        }
+    }
+
+    /// A few errors in the text so far: something left out, doubled, or put in.
+    fn damage(&mut self, pieces: &[&str]) {
+        for _ in 0..self.random.below(3) {
+            let (start, end) = (self.place(), self.place());
+            let range = start.min(end)..start.max(end).min(start.min(end) + 12);
+            let range = if self.text.is_char_boundary(range.end) { range } else { range.start..range.start };
+            match self.random.below(3) {
+                0 => self.text.replace_range(range, ""),
+                1 => {
+                    let doubled = self.text[range.clone()].to_owned();
+                    self.text.insert_str(range.end, &doubled);
+                }
+                _ => self.text.insert_str(range.start, *self.random.pick(pieces)),
+            }
+        }
+    }
+
+    fn place(&mut self) -> usize {
+        let place = self.random.below(self.text.len() + 1);
+        if self.text.is_char_boundary(place) { place } else { 0 }
+    }
+
+    fn filter(&mut self) {
+        self.text.clear();
+        match self.random.below(1_000) {
+            0..150 => self.noise(),
+            150..550 => self.pieces(FILTER_PIECES),
+            550..995 => {
+                self.text.push_str(*self.random.pick(FILTERS));
+                self.damage(FILTER_PIECES);
+            }
+            _ => {
+                let piece = self.random.pick(&["(", "not (", "a[", "a pr and ", "\"", "((a pr) or ", "a eq \u{1}"]);
+                for _ in 0..self.random.below(limits::FILTER_BYTES / piece.len() + 10) {
+                    self.text.push_str(piece);
+                }
+            }
+        }
+    }
+
+    fn path(&mut self) {
+        self.text.clear();
+        match self.random.below(10) {
+            0 => self.noise(),
+            1..3 => self.pieces(FILTER_PIECES),
+            _ => {
+                self.text.push_str(*self.random.pick(PATHS));
+                self.damage(FILTER_PIECES);
+            }
+        }
+    }
+
+    fn patch(&mut self) {
+        self.text.clear();
+        match self.random.below(1_000) {
+            0..80 => self.noise(),
+            80..200 => self.pieces(JSON_PIECES),
+            200..998 => {
+                self.text.push_str("{\"Operations\":[");
+                for position in 0..=self.random.below(2) {
+                    self.text.push_str(if position > 0 { "," } else { "" });
+                    self.operation();
+                }
+                self.text.push_str("]}");
+                if self.random.chance(20) {
+                    self.damage(JSON_PIECES);
+                }
+            }
+            _ => {
+                let piece = self.random.pick(&["[", "{\"a\":", "{\"Operations\":["]);
+                for _ in 0..self.random.below(20_000) {
+                    self.text.push_str(piece);
+                }
+            }
+        }
+    }
+
+    fn operation(&mut self) {
+        let op = *self.random.pick(&["add", "replace", "remove", "Add", "REPLACE", "move"]);
+        self.text.push_str("{\"op\":\"");
+        self.text.push_str(op);
+        self.text.push('"');
+        if self.random.chance(80) {
+            self.text.push_str(",\"path\":\"");
+            self.text.push_str(&self.random.pick(PATHS).replace('"', "\\\""));
+            self.text.push('"');
+        }
+        if self.random.chance(85) {
+            self.text.push_str(",\"value\":");
+            self.text.push_str(*self.random.pick(VALUES));
+        }
+        self.text.push('}');
+    }
+
+    /// The body of a POST.
+    fn body(&mut self) {
+        self.text.clear();
+        self.text.push_str("{\"userName\":\"ada\"");
+        for _ in 0..self.random.below(5) {
+            let name = self.random.pick(PATHS).replace('"', "\\\"");
+            let value = self.random.pick(VALUES);
+            self.text.push_str(&format!(",\"{name}\":{value}"));
+        }
+        self.text.push('}');
+        if self.random.chance(20) {
+            self.damage(JSON_PIECES);
+        }
+    }
+}
+
+/// Tries `work` on so many inputs, on all threads. `work` says whether the input was understood; a fair share must be.
+fn survives(
+    count: usize,
+    understood_percent: usize,
+    generate: impl Fn(&mut Inputs) + Sync,
+    work: impl Fn(&str, &mut Random) -> bool + Sync,
+) {
+    let seed = Random::seed(0x5c1b);
+    let understood = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (generate, work, understood) = (&generate, &work, &understood);
+            scope.spawn(move || {
+                let random = Random::new(seed + ((thread as u64) << 32));
+                let mut inputs = Inputs { random, text: String::new() };
+                for number in 0..count / THREADS {
+                    generate(&mut inputs);
+                    let (text, random) = (&inputs.text, &mut inputs.random);
+                    match catch_unwind(AssertUnwindSafe(|| work(text, random))) {
+                        Ok(good) => understood.fetch_add(usize::from(good), Ordering::Relaxed),
+                        Err(_) => panic!("seed {seed}, input {number} of thread {thread}: {text:?}"),
+                    };
+                }
+            });
+        }
+    });
+    let understood = understood.into_inner();
+    assert!(understood * 100 >= count * understood_percent, "only {understood} of {count} were understood");
+}
+
+/// Printing adds parentheses and escapes, so what is at a limit may come out beyond it.
+fn is_beyond_a_limit(error: &ScimError) -> bool {
+    ["longer than", "nested deeper", "more than"].iter().any(|limit| error.detail().contains(limit))
+}
+
+fn reads_back(filter: &Filter) {
+    let printed = filter.to_string();
+    match filter::parse(&printed) {
+        Ok(again) => assert_eq!(&again, filter, "{printed}"),
+        Err(error) => assert!(is_beyond_a_limit(&error), "{error}: {printed}"),
+    }
+}
+
+#[test]
+fn filters_are_refused_or_read_back_as_they_print() {
+    survives(MANY / 2, 15, Inputs::filter, |text, _| filter::parse(text).inspect(reads_back).is_ok());
+}
+
+#[test]
+fn patch_paths_are_refused_or_read_back_as_they_print() {
+    survives(MANY / 2, 15, Inputs::path, |text, _| {
+        let Ok(read) = filter::parse_path(text) else {
+            return false;
+        };
+        let brackets = read.filter.as_ref().map_or_else(String::new, |filter| format!("[{filter}]"));
+        let part = read.sub_attribute.as_ref().map_or_else(String::new, |part| format!(".{part}"));
+        let printed = format!("{}{brackets}{part}", read.attribute);
+        match filter::parse_path(&printed) {
+            Ok(again) => assert_eq!(again, read, "{printed}"),
+            Err(error) => assert!(is_beyond_a_limit(&error), "{error}: {printed}"),
+        }
+        true
+    });
+}
+
+/// A user with a value nearly everywhere.
+fn rich_user() -> Resource {
+    let mut user = okta_user("ada@example.com");
+    user["addresses"] =
+        json!([{"type": "work", "locality": "Ulm"}, {"type": "home", "country": "DE", "primary": true}]);
+    user["roles"] = json!([{"value": "r1", "primary": true}, {"value": "r2", "type": "x"}]);
+    user["photos"] = json!([{"value": "https://example.com/p"}]);
+    user["x509Certificates"] = json!([{"value": "AQID"}]);
+    user[ENTERPRISE] = json!({"employeeNumber": "7", "manager": {"value": "26118915", "displayName": "Boss"}});
+    validate::resource(&registry::user().unwrap(), user).unwrap()
+}
+
+#[test]
+fn patches_are_refused_or_leave_a_user_that_could_be_created_so() {
+    let (resource_type, user) = (registry::user().unwrap(), rich_user());
+    survives(MANY, 10, Inputs::patch, |text, random| {
+        let Ok(body) = json::parse(text.as_bytes()) else {
+            return false;
+        };
+        if random.chance(10) {
+            assert_eq!(json::parse(body.to_string().as_bytes()).unwrap(), body);
+        }
+        let Ok(patched) = PatchRequest::from_json(body).and_then(|patch| patch.apply(&resource_type, &user)) else {
+            return false;
+        };
+        if patched != user && random.chance(20) {
+            let as_body = Value::Object(patched.attributes.clone());
+            assert_eq!(validate::resource(&resource_type, as_body).unwrap(), patched);
+            let document = patched.document(&resource_type, "1");
+            assert_eq!(Resource::from_document(&document).unwrap(), patched);
+        }
+        true
+    });
+}
+
+#[test]
+fn bodies_are_refused_or_become_users_that_stay_as_they_are() {
+    let resource_type = registry::user().unwrap();
+    survives(SOME, 15, Inputs::body, |text, _| {
+        let Ok(user) = json::parse(text.as_bytes()).and_then(|body| validate::resource(&resource_type, body)) else {
+            return false;
+        };
+        let as_body = Value::Object(user.attributes.clone());
+        assert_eq!(validate::resource(&resource_type, as_body).unwrap(), user);
+        true
+    });
+}
+
+#[test]
+fn attribute_paths_are_unknown_or_resolve_again_as_they_print() {
+    let resource_type = registry::user().unwrap();
+    survives(SOME, 10, Inputs::path, |text, _| match path::resolve(text, &resource_type) {
+        Ok(Target::Attribute(found)) => {
+            assert_eq!(path::resolve(&found.to_string(), &resource_type), Ok(Target::Attribute(found)));
+            true
+        }
+        Ok(Target::Extension(schema)) => {
+            assert_eq!(path::resolve(&schema.id, &resource_type), Ok(Target::Extension(schema)));
+            true
+        }
+        Err(_) => false,
+    });
+}
+
+#[test]
+fn tokens_are_ours_or_refused() {
+    let secret = Secret::generate(Kind::HeaderToken).unwrap();
+    let ours = secret.reveal();
+    let generate = |inputs: &mut Inputs| {
+        inputs.text.clear();
+        match inputs.random.below(10) {
+            0..2 => inputs.noise(),
+            2 => inputs.text.push_str(ours),
+            _ => {
+                inputs.text.push_str(ours);
+                inputs.damage(&["pvr_t_", "A", "0", "_", "\u{df}", " ", "\0"]);
+            }
+        }
+    };
+    survives(SOME, 10, generate, |text, _| {
+        let read = Secret::parse(Kind::HeaderToken, text);
+        assert_eq!(read.is_some(), text == ours);
+        read.is_some()
+    });
+}
+
+#[test]
+fn preconditions_hold_only_by_a_tag_that_is_written_in_them() {
+    let pieces = ["W/", "\"3\"", "\"", "3", ",", " ", "*", "\"33\"", "\u{df}", "\\"];
+    survives(
+        SOME,
+        5,
+        |inputs| {
+            inputs.text.clear();
+            inputs.pieces(&pieces)
+        },
+        |text, _| {
+            let named = Preconditions { if_match: Some(text.into()), if_none_match: None };
+            let holds = named.check(3).is_ok();
+            let tag = entity_tag(3);
+            assert!(!holds || text.contains('*') || text.contains(tag.trim_start_matches("W/")));
+            let other = Preconditions { if_match: None, if_none_match: Some(text.into()) };
+            assert_eq!(other.not_modified(3), holds);
+            assert_eq!(other.check(3).is_ok(), !holds);
+            holds
+        },
+    );
+}
+
+#[test]
+fn query_parameters_are_refused_or_in_range() {
+    const NAMES: [&str; 6] = ["startIndex", "COUNT", "filter", "attributes", "excludedAttributes", "other"];
+    const NUMBERS: [&str; 8] = ["1", "-1", "+7", "0", " 12 ", "99999999999999999999", "1.5", ""];
+    survives(SOME, 15, Inputs::path, |text, random| {
+        let mut parameters = Vec::new();
+        for _ in 0..random.below(4) {
+            let value = if random.chance(50) { *random.pick(&NUMBERS) } else { text };
+            parameters.push(((*random.pick(&NAMES)).to_owned(), value.to_owned()));
+        }
+        let Ok(request) = SearchRequest::from_parameters(&parameters) else {
+            return false;
+        };
+        assert!(request.start_index >= 1 && request.count <= limits::MAX_PAGE_SIZE);
+        true
+    });
+}
