@@ -1,12 +1,14 @@
 //! A Postgres of our own, for trying out and for small installations: no `DATABASE_URL`, no set-up. It is a real one with fsync
 //! on, reached by a socket that only its owner may open, and runs as a child of the process that holds the data directory.
 //!
-//! After a `kill -9` of that process Postgres lives on; whoever comes next finds it by its socket and takes it over.
+//! After a `kill -9` of that process Postgres lives on; whoever comes next finds it by its socket and takes it over. When it is
+//! Postgres that dies, its owner starts it again.
 
 mod binaries;
 mod directory;
 mod owner;
 mod process;
+mod supervisor;
 
 use std::fs;
 use std::io;
@@ -20,6 +22,7 @@ use directory::DataDirectory;
 pub use owner::Role;
 use owner::{Attempt, Owner};
 use process::Running;
+use supervisor::Supervisor;
 
 use crate::store::cluster;
 
@@ -114,7 +117,7 @@ impl Error {
 #[derive(Debug)]
 pub struct PrivatePostgres {
     url: String,
-    owned: Option<(Running, Owner)>,
+    owned: Option<(Supervisor, Owner)>,
 }
 
 impl PrivatePostgres {
@@ -132,7 +135,9 @@ impl PrivatePostgres {
                 Attempt::Owned(owner) => {
                     let running = run(&directory, bin_dir)?;
                     cluster::create_database(&directory.url("postgres"))?;
-                    return Ok(Self { url, owned: Some((running, owner)) });
+                    let supervisor = Supervisor::start(running, directory, bin_dir.map(Path::to_owned))
+                        .map_err(|source| Error::file(root, source))?;
+                    return Ok(Self { url, owned: Some((supervisor, owner)) });
                 }
                 Attempt::Held { by: Role::Server, pid } if role == Role::Server => {
                     return Err(Error::InUse { pid, root: root.to_owned() });
@@ -160,7 +165,7 @@ impl PrivatePostgres {
     /// The process id of Postgres, where this process owns it.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.owned.as_ref().map(|(running, _)| running.pid())
+        self.owned.as_ref().map(|(supervisor, _)| supervisor.pid())
     }
 
     /// Stops Postgres, where this process owns it.
@@ -169,7 +174,7 @@ impl PrivatePostgres {
     /// [`Error`] when it cannot be told to.
     pub fn stop(self) -> Result<(), Error> {
         match self.owned {
-            Some((running, _owner)) => running.stop(),
+            Some((supervisor, _owner)) => supervisor.stop(),
             None => Ok(()),
         }
     }
@@ -191,8 +196,9 @@ fn run(directory: &DataDirectory, bin_dir: Option<&Path>) -> Result<Running, Err
             return Ok(running);
         }
         if !running.lives() {
-            // An orphan that was just ending, or the lock file of a process that is not quite gone.
-            if Instant::now() > deadline || !process::log_tail(directory).contains("postmaster.pid") {
+            // An orphan that was just ending, or what is left of one that is not quite gone: its lock file, its shared memory.
+            let left_over = |log: &str| log.contains("postmaster.pid") || log.contains("is still in use");
+            if Instant::now() > deadline || !left_over(&process::log_tail(directory)) {
                 return Err(Error::Failed { program: "postgres", output: process::log_tail(directory) });
             }
             sleep(POLL * 10);

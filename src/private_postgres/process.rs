@@ -95,6 +95,10 @@ impl Running {
 
     /// Stops Postgres: open transactions are rolled back, everything committed is written.
     pub(super) fn stop(mut self) -> Result<(), Error> {
+        // Its number may belong to another program by now.
+        if !self.lives() {
+            return Ok(());
+        }
         for (signal, patience) in [(Signal::SIGINT, STOP_TIMEOUT), (Signal::SIGQUIT, STOP_TIMEOUT)] {
             let pid = Pid::from_raw(self.pid().cast_signed());
             match kill(pid, signal) {
