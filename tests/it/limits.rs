@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use provisor::http::scim::{BODY_BYTES, BODY_TIMEOUT};
 use provisor::scim::limits;
 use reqwest::Method;
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use crate::support::process::run_json;
 use crate::support::{
-    Client, PATCH_OP, ServerProcess, assert_error, minimal, path_of, shared, temporary_directory, tenant,
+    Client, PATCH_OP, ServerProcess, assert_error, database, minimal, path_of, shared, temporary_directory, tenant,
 };
 
 #[test]
@@ -126,10 +125,8 @@ fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait()
     let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
     assert_eq!(client.post("/Users", &minimal("ada@example.com")).status, 201);
 
-    let run = data_dir.join("run");
-    let url = format!("postgres:///provisor?user=provisor&host={}", run.display());
-    let mut other = provisor::store::connect(&url).unwrap();
-    other.batch_execute("BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE").unwrap();
+    let mut other = database::connect(&data_dir, "provisor");
+    database::execute(&mut other, "BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE");
     let answers = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| client.get("/Users?count=1"))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
@@ -139,7 +136,7 @@ fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait()
         let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=5).contains(&seconds));
     }
-    other.batch_execute("ROLLBACK").unwrap();
+    database::execute(&mut other, "ROLLBACK");
     assert_eq!(client.get("/Users?count=1").status, 200);
     assert!(server.stop());
     std::fs::remove_dir_all(&data_dir).unwrap();

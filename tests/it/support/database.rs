@@ -1,17 +1,25 @@
-//! What only the database can show.
+//! A look into the private database, for tests whose matter is the database.
 
 use std::path::Path;
 
+use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{PgConnection, QueryableByName, RunQueryDsl};
+use provisor::store;
 
-/// The URL of the private database in a data directory whose server runs.
-pub fn url(data_dir: &Path) -> String {
-    format!("postgres:///provisor?user=provisor&host={}&port=5432", data_dir.join("run").display())
+/// A connection to one of the databases of a private Postgres.
+pub fn connect(data_dir: &Path, database: &str) -> PgConnection {
+    store::connect(&url(data_dir, database)).unwrap()
 }
 
-fn connect() -> PgConnection {
-    provisor::store::connect(&url(&super::shared().data_dir)).unwrap()
+/// The URL of a database of a private Postgres.
+pub fn url(data_dir: &Path, database: &str) -> String {
+    let sockets = data_dir.join("run").to_str().unwrap().replace(' ', "%20");
+    format!("postgres:///{database}?user=provisor&host={sockets}&port=5432")
+}
+
+fn shared() -> PgConnection {
+    connect(&super::shared().data_dir, "provisor")
 }
 
 /// The number that a query on the shared database selects as `number`.
@@ -21,7 +29,7 @@ pub fn number(query: &str) -> i64 {
         #[diesel(sql_type = BigInt)]
         number: i64,
     }
-    diesel::sql_query(query).get_result::<Row>(&mut connect()).unwrap().number
+    diesel::sql_query(query).get_result::<Row>(&mut shared()).unwrap().number
 }
 
 /// The stored hash of a user's password.
@@ -32,5 +40,21 @@ pub fn password_hash(id: &str) -> Option<String> {
         password_hash: Option<String>,
     }
     let query = diesel::sql_query("SELECT password_hash FROM resources WHERE id = $1::uuid").bind::<Text, _>(id);
-    query.get_result::<Row>(&mut connect()).unwrap().password_hash
+    query.get_result::<Row>(&mut shared()).unwrap().password_hash
+}
+
+/// The texts that a query returns in its column `value`.
+pub fn texts(pg: &mut PgConnection, query: &str) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<Text>)]
+        value: Option<String>,
+    }
+    let rows: Vec<Row> = diesel::sql_query(query).load(pg).unwrap();
+    rows.into_iter().map(|row| row.value.unwrap_or_default()).collect()
+}
+
+/// Runs statements.
+pub fn execute(pg: &mut PgConnection, statements: &str) {
+    pg.batch_execute(statements).unwrap();
 }

@@ -22,7 +22,7 @@ use provisor::store::AuditRow;
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client};
-pub use process::{ServerProcess, settings, temporary_directory};
+pub use process::{ServerProcess, TemporaryDirectory, settings, temporary_directory};
 pub use random::Random;
 
 /// The server that all tests share.

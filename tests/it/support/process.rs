@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +14,37 @@ use provisor::config::Settings;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_provisor");
 
-/// A directory of its own, which `PostgreSQL`'s user can enter. The name is short because a socket will lie in it.
+/// A directory of its own, which the user of Postgres can enter. The name is short because a socket will lie in it.
 pub fn temporary_directory(purpose: &str) -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("pvr-{}-{number}-{purpose}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     path
+}
+
+/// A temporary directory that is removed when its test ends, with the log that a [`ServerProcess`] on it wrote beside it.
+pub struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    pub fn new(purpose: &str) -> Self {
+        Self(temporary_directory(purpose))
+    }
+}
+
+impl Deref for TemporaryDirectory {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_file(self.0.with_extension("log"));
+    }
 }
 
 /// The settings of a server with this data directory on any free port.
@@ -106,9 +131,15 @@ impl ServerProcess {
 
     /// The same with more arguments.
     pub fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
-        let log = File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
         let mut command = program();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
+        command.args(arguments);
+        Self::spawn(command, data_dir)
+    }
+
+    /// Starts a server by a command that is complete but for `serve` and its data directory.
+    pub fn spawn(mut command: Command, data_dir: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
         let mut child = command.env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let url = read_url(child.stdout.take().unwrap());
         Self { child, url, data_dir: data_dir.to_owned() }
@@ -134,6 +165,11 @@ impl ServerProcess {
         }
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process id of its private Postgres.
     pub fn postgres_pid(&self) -> u32 {
         let text = fs::read_to_string(self.data_dir.join("postgres").join("postmaster.pid")).unwrap();
@@ -147,6 +183,20 @@ impl Drop for ServerProcess {
             signal(self.child.id(), "TERM");
             let _ = self.child.wait();
         }
+    }
+}
+
+/// Whether there is a process of this id.
+pub fn lives(pid: u32) -> bool {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), None).is_ok()
+}
+
+/// Waits until a condition holds, and fails when it does not come to hold.
+pub fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within 30 s");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
