@@ -204,7 +204,8 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     // And again, without an obstacle.
     let postgres = server.postgres_pid();
     signal(postgres, "KILL");
-    eventually("service", || server.postgres_pid() != postgres && client.get("/Users").status == 200);
+    let replaced = || server.postgres().is_some_and(|pid| pid != postgres);
+    eventually("service", || replaced() && client.get("/Users").status == 200);
     let postgres = server.postgres_pid();
     assert!(server.stop());
     assert!(!lives(postgres));

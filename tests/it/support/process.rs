@@ -172,8 +172,13 @@ impl ServerProcess {
 
     /// The process id of its private Postgres.
     pub fn postgres_pid(&self) -> u32 {
-        let text = fs::read_to_string(self.data_dir.join("postgres").join("postmaster.pid")).unwrap();
-        text.lines().next().unwrap().trim().parse().unwrap()
+        self.postgres().unwrap()
+    }
+
+    /// The same, while Postgres may be dead or starting.
+    pub fn postgres(&self) -> Option<u32> {
+        let text = fs::read_to_string(self.data_dir.join("postgres").join("postmaster.pid")).ok()?;
+        text.lines().next()?.trim().parse().ok()
     }
 }
 
