@@ -232,7 +232,9 @@ impl Generator<'_> {
             15..30 if depth > 0 => self.joined(depth, " or ", |this, depth| this.filter(depth)),
             30..40 if depth > 0 => format!("not ({})", self.filter(depth - 1)),
             40..65 => {
-                let place = *self.random.pick(&self.places);
+                let has_elements = |place: &Place<'_>| place.attribute.multi_valued || place.attribute.is_complex();
+                let places: Vec<_> = self.places.iter().copied().filter(has_elements).collect();
+                let place = *self.random.pick(&places);
                 format!("{}[{}]", self.path(place), self.element_filter(place, 2))
             }
             65..67 => {

@@ -133,7 +133,7 @@ fn what_cannot_work_is_refused_with_a_reason() {
         (&["--listen", "8080"][..], USAGE, "--listen (PROVISOR_LISTEN) wants an address and a port"),
         (&["--database-connections", "0"], USAGE, "--database-connections (PROVISOR_DATABASE_CONNECTIONS) wants"),
         (&["--public-url", "ftp://x"], USAGE, "--public-url (PROVISOR_PUBLIC_URL) wants a URL"),
-        (&["--database-url", "mysql://x"], USAGE, "--database-url (DATABASE_URL) wants postgres://"),
+        (&["--database-url", "mysql://x"], CONFIGURATION, "--database-url (DATABASE_URL) wants postgres://"),
         (&["--database-url", "postgres:///x"], CONFIGURATION, "--master-key-file (PROVISOR_MASTER_KEY_FILE): needed"),
         (&["--assets-dir", "/"], CONFIGURATION, "--assets-dir or PROVISOR_ASSETS_DIR"),
     ] {

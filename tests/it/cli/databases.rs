@@ -5,7 +5,7 @@ use crate::support::{ServerProcess, database, minimal, temporary_directory};
 
 /// Runs a command on the database of the shared server, told by the environment and by flags in turn.
 fn run_by_url(by_flag: bool, key: &Path, arguments: &[&str]) -> Output {
-    let url = database::url(&shared().data_dir);
+    let url = database::url(&shared().data_dir, "provisor");
     let mut command = program();
     command.args(arguments);
     if by_flag {
@@ -44,7 +44,7 @@ fn a_token_made_under_another_master_key_is_none() {
 
 #[test]
 fn servers_on_one_database_serve_the_same() {
-    let url = database::url(&shared().data_dir);
+    let url = database::url(&shared().data_dir, "provisor");
     let key = shared().data_dir.join("master.key");
     let unused = temporary_directory("second");
     let arguments = ["--database-url", &url, "--master-key-file", key.to_str().unwrap(), "--database-connections", "2"];
