@@ -186,6 +186,8 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     let postgres = server.postgres_pid();
     fs::rename(&control, &away).unwrap();
     signal(postgres, "KILL");
+    // Its backends notice a moment later that they are alone.
+    eventually("an end of service", || client.get("/Users").status != 200);
     for _ in 0..3 {
         let asked = Instant::now();
         let answer = client.get("/Users");
