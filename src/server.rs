@@ -101,15 +101,8 @@ impl Backend {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        match open(settings, private_postgres.as_ref(), &key_file, connections) {
-            Ok((store, token_key)) => Ok(Self { store: Arc::new(store), token_key, private_postgres }),
-            Err(error) => {
-                if let Some(postgres) = private_postgres {
-                    postgres.stop()?;
-                }
-                Err(error)
-            }
-        }
+        let (store, token_key) = open(settings, private_postgres.as_ref(), &key_file, connections)?;
+        Ok(Self { store: Arc::new(store), token_key, private_postgres })
     }
 
     /// The process id of the private Postgres, where this process runs it.

@@ -47,7 +47,7 @@ impl Shutdown {
     pub async fn requested(mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {
             // Without the thread nobody asks.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

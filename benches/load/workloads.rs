@@ -212,7 +212,7 @@ pub fn walk(server: &Server, directory: &Directory) -> Vec<Duration> {
 fn patch(client: &mut Client, random: &mut Random, directory: &Directory) {
     let id = &directory.sample[random.below(directory.sample.len())];
     let title = random.next();
-    let active = title % 2 == 0;
+    let active = title.is_multiple_of(2);
     let body = format!(
         r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"replace","value":{{"active":{active},"title":"{title}"}}}}]}}"#
     );

@@ -133,9 +133,11 @@ fn log_fault<B>(response: &ServiceResponse<B>, request_id: &str) {
     let Some(error) = scim_error(response).filter(|error| error.is_fault()) else {
         return;
     };
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-    log::error!("{}{causes} request={request_id}", error.detail());
+    let mut sentence = error.detail().to_owned();
+    for cause in std::iter::successors(std::error::Error::source(error), |cause| cause.source()) {
+        sentence = format!("{sentence}: {cause}");
+    }
+    log::error!("{sentence} request={request_id}");
 }
 
 /// One line per request. The path is the route's pattern and the query is left out: filters hold e-mail addresses.

@@ -20,7 +20,7 @@ async fn live() -> HttpResponse {
 async fn ready(app: web::Data<AppState>) -> HttpResponse {
     let answer = blocking::run(&app, |app| app.store.gate(|gate| gate.ping()).map_err(ScimError::from)).await;
     match answer {
-        Ok(_) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Err(error) => {
             HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("{}\n", error.detail()))
         }

@@ -22,7 +22,8 @@ impl Binaries {
     /// Finds the programs: those of the version given (of an existing cluster), else the newest.
     pub(super) fn find(named: Option<&Path>, cluster: Option<u32>) -> Result<Self, Error> {
         let places = match named {
-            Some(named) => vec![named.to_owned()],
+            // Absolute, because Postgres is not started in the directory we are in.
+            Some(named) => vec![std::path::absolute(named).unwrap_or_else(|_| named.to_owned())],
             None => places(),
         };
         let found: BTreeSet<Self> = places.iter().filter_map(|place| Self::at(place)).collect();

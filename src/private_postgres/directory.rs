@@ -1,6 +1,6 @@
 //! The data directory: what lies where in it, and who owns it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,7 @@ impl DataDirectory {
         let mode = if directory.run_as.is_some() { 0o755 } else { 0o700 };
         if !root.is_dir() {
             DirBuilder::new().recursive(true).mode(mode).create(root).map_err(|source| Error::file(root, source))?;
+            set_mode(root, mode)?;
         }
         directory.check_reachable()?;
         directory.make_private(&directory.socket_directory())?;
@@ -86,12 +87,11 @@ impl DataDirectory {
         format!("postgres:///{database}?user=provisor&host={host}&port=5432")
     }
 
-    /// Makes a directory that only Postgres' user may enter.
+    /// Makes a directory that only Postgres' user may enter, or makes one so that is there.
     pub(super) fn make_private(&self, path: &Path) -> Result<(), Error> {
-        let failed = |source| Error::file(path, source);
         match DirBuilder::new().mode(0o700).create(path) {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => return Err(failed(source)),
-            _ => {}
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => return Err(Error::file(path, source)),
+            _ => set_mode(path, 0o700)?,
         }
         self.give(path)
     }
@@ -122,4 +122,9 @@ impl DataDirectory {
         }
         Ok(())
     }
+}
+
+/// Sets the mode of a directory, because what is asked for at its making is cut down by the umask.
+fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|source| Error::file(path, source))
 }

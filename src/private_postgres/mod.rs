@@ -134,10 +134,12 @@ impl PrivatePostgres {
             match Owner::attempt(root, role)? {
                 Attempt::Owned(owner) => {
                     let running = run(&directory, bin_dir)?;
-                    cluster::create_database(&directory.url("postgres"))?;
+                    let server = directory.url("postgres");
                     let supervisor = Supervisor::start(running, directory, bin_dir.map(Path::to_owned))
                         .map_err(|source| Error::file(root, source))?;
-                    return Ok(Self { url, owned: Some((supervisor, owner)) });
+                    let postgres = Self { url, owned: Some((supervisor, owner)) };
+                    cluster::create_database(&server)?;
+                    return Ok(postgres);
                 }
                 Attempt::Held { by: Role::Server, pid } if role == Role::Server => {
                     return Err(Error::InUse { pid, root: root.to_owned() });
@@ -172,10 +174,23 @@ impl PrivatePostgres {
     ///
     /// # Errors
     /// [`Error`] when it cannot be told to.
-    pub fn stop(self) -> Result<(), Error> {
-        match self.owned {
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.release()
+    }
+
+    fn release(&mut self) -> Result<(), Error> {
+        match self.owned.take() {
             Some((supervisor, _owner)) => supervisor.stop(),
             None => Ok(()),
+        }
+    }
+}
+
+/// Whatever goes wrong above, Postgres is not left behind.
+impl Drop for PrivatePostgres {
+    fn drop(&mut self) {
+        if let Err(error) = self.release() {
+            log::error!("{error}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -17,6 +18,19 @@ use super::{Error, POLL};
 
 /// How long Postgres may take to stop before it is told to drop everything.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// With what it runs, whatever its files and the environment say: reached by its socket alone, with room for the largest
+/// `--database-connections`, and without a line in its log for what clients get wrong, which would name people.
+const SETTINGS: [&str; 7] = [
+    "listen_addresses=",
+    "port=5432",
+    "max_connections=1100",
+    "fsync=on",
+    "full_page_writes=on",
+    "logging_collector=off",
+    "log_min_messages=log",
+];
+/// Bytes at which the log begins anew when Postgres starts.
+const LOG_LIMIT: u64 = 10 << 20;
 /// Bytes from the end of the log that an error shows.
 const LOG_TAIL: u64 = 2_000;
 
@@ -33,7 +47,11 @@ impl Running {
     /// Starts Postgres on the cluster.
     pub(super) fn spawn(directory: &DataDirectory, binaries: &Binaries) -> Result<Self, Error> {
         let path = directory.log();
-        let log = File::options().create(true).append(true).open(&path).map_err(|source| Error::file(&path, source))?;
+        let failed = |source| Error::file(&path, source);
+        let log = File::options().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
+        if log.metadata().map_err(failed)?.len() > LOG_LIMIT {
+            log.set_len(0).map_err(failed)?;
+        }
         let errors = log.try_clone().map_err(|source| Error::file(&path, source))?;
         directory.give(&path)?;
         let sockets = directory.socket_directory().display().to_string().replace('"', "\"\"");
@@ -41,7 +59,7 @@ impl Running {
         postgres
             .arg("-D")
             .arg(directory.cluster())
-            .args(["-c", "listen_addresses=", "-c", "logging_collector=off"])
+            .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
             .arg("-c")
             .arg(format!("unix_socket_directories=\"{sockets}\""))
             .stdin(Stdio::null())

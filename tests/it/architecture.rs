@@ -43,7 +43,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["store"],
         uses: &["scim", "id", "audit", "auth::principal"],
-        crates: &["chrono", "diesel", "diesel_migrations", "log", "r2d2", "serde_json", "thiserror", "uuid"],
+        crates: &["chrono", "diesel", "diesel_migrations", "log", "r2d2", "serde_json", "thiserror", "url", "uuid"],
     },
     Unit {
         modules: &["auth"],
@@ -72,14 +72,26 @@ const UNITS: &[Unit] = &[
             "uuid",
         ],
     },
+    Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },
     Unit {
         modules: &["server"],
-        uses: &["scim", "config", "auth::principal", "store", "auth", "private_postgres", "http"],
-        crates: &["actix_web", "futures_util", "log", "serde_json", "tera", "thiserror", "tokio"],
+        uses: &["scim", "config", "auth::principal", "store", "auth", "private_postgres", "http", "shutdown"],
+        crates: &["actix_web", "log", "serde_json", "tera", "thiserror"],
     },
     Unit {
         modules: &["cli"],
-        uses: &["id", "config", "audit", "auth::principal", "store", "auth", "private_postgres", "http", "server"],
+        uses: &[
+            "id",
+            "config",
+            "audit",
+            "auth::principal",
+            "store",
+            "auth",
+            "private_postgres",
+            "http",
+            "shutdown",
+            "server",
+        ],
         crates: &["actix_web", "chrono", "clap", "serde_json", "thiserror", "uuid"],
     },
     Unit { modules: &["main"], uses: &["cli"], crates: &["clap", "env_logger"] },
@@ -91,10 +103,10 @@ const ONLY: &[(&str, &[&str])] = &[
     ("actix", &["src/http/", "src/server.rs", "src/cli/serve.rs"]),
     ("diesel", &["src/store/"]),
     ("sql_query", &["src/store/cluster.rs"]),
-    ("batch_execute", &["src/store/cluster.rs", "src/store/migrate.rs", "src/store/pool.rs"]),
+    ("batch_execute", &["src/store/cluster.rs", "src/store/migrate.rs", "src/store/pool.rs", "src/store/tenants.rs"]),
     ("dsl::sql", &[]),
     ("Principal::operator", &["src/cli/"]),
-    ("async", &["src/http/", "src/server.rs", "src/cli/serve.rs"]),
+    ("async", &["src/http/", "src/server.rs", "src/shutdown.rs", "src/cli/serve.rs"]),
 ];
 
 /// Words that may not stand in some files: the RFCs know no clock, no environment, no files.

@@ -236,7 +236,7 @@ fn what_no_schema_knows_and_what_a_type_cannot_do_is_refused() {
         "meta.created gt 5",
         r#"meta.created gt "yesterday""#,
         r#"name eq "Ada""#,
-        r#"userName eq true"#,
+        "userName eq true",
         r#"emails[unknown eq "x"]"#,
         r#"emails[type eq "work" and emails[value pr]]"#,
         r#"emails.value[type eq "x"]"#,

@@ -1,5 +1,8 @@
 //! The table of RFC 7644 section 3.5.2, row by row, as `scim-requirements` section 7.2 orders it.
 
+// A case reads best with its operation written in place.
+#![allow(clippy::needless_pass_by_value)]
+
 use serde_json::{Value, json};
 
 use super::*;
