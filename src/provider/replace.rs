@@ -15,7 +15,7 @@ use crate::scim::{json, leniency, validate};
 /// `active`, and `externalId` is the link to the directory.
 const KEPT: [&str; 2] = ["active", "externalId"];
 
-/// Replaces a resource. What the body leaves out is cleared, but for [`KEPT`], the password, and extensions of which the body
+/// Replaces a resource. What the body leaves out is cleared, but for `active`, `externalId`, the password, and extensions of which the body
 /// knows nothing.
 ///
 /// # Errors
