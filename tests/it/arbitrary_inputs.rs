@@ -16,7 +16,7 @@ use provisor::scim::search::SearchRequest;
 use provisor::scim::{json, limits, validate};
 use serde_json::{Value, json};
 
-use crate::support::{ENTERPRISE, Random, USER, okta_user};
+use crate::support::{ENTERPRISE, Random, USER, assert_error, minimal, okta_user, path_of, tenant};
 
 const THREADS: usize = 2;
 /// Inputs for the filter parser, half of them paths, and for PATCH.
@@ -529,4 +529,29 @@ fn query_parameters_are_refused_or_in_range() {
         assert!(request.start_index >= 1 && request.count <= limits::MAX_PAGE_SIZE);
         true
     });
+}
+
+#[test]
+fn texts_of_every_length_are_kept_or_refused() {
+    let tenant = tenant();
+    let mut random = Random::new(Random::seed(1));
+    for length in [1, limits::INDEXED_BYTES, limits::INDEXED_BYTES + 1, 20_000] {
+        for name in ["userName", "externalId", "displayName"] {
+            // Without a pattern, so that nothing can compress it.
+            let text: String = (0..length).map(|_| *random.pick(&['a', 'b', '7', '"', '\\', '%', '_', '-'])).collect();
+            let mut body = minimal(&format!("{name}-{length}"));
+            body[name] = json!(text);
+            let answer = tenant.client.post("/Users", &body);
+            if name != "displayName" && length > limits::INDEXED_BYTES {
+                assert_error(&answer, 400, Some("invalidValue"));
+            } else {
+                assert_eq!(answer.status, 201, "{}", answer.text);
+                assert_eq!(tenant.client.get(&path_of(&answer.json())).json()[name], json!(text));
+            }
+        }
+    }
+    // Folded, it is half as long again.
+    let mut body = minimal("folded");
+    body["userName"] = json!("\u{149}".repeat(limits::INDEXED_BYTES / 2));
+    assert_error(&tenant.client.post("/Users", &body), 400, Some("invalidValue"));
 }
