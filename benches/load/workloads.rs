@@ -269,14 +269,15 @@ fn create(client: &mut Client, _: &mut Random, _: &Directory) {
     assert!(status == 201 && contains(body, &key), "{status}");
 }
 
-fn create_sql(server: &Server, directory: &Directory) -> String {
-    let name = server.sql(&format!("SELECT unique_name FROM resources WHERE id = '{}'", directory.sample[0]));
-    // Only the name differs from one to the next.
-    let split = |column: &str| {
-        let text = stored(server, column, directory);
-        text.split(&name).map(literal).collect::<Vec<_>>().join(" || :n::text || ")
-    };
+fn create_sql(server: &Server, _: &Directory) -> String {
+    // A user like any other, made once, whose key stands where the others differ: so both sides index as many new values.
+    const KEY: &str = "zkeyz";
+    let mut client = Client::connect(server);
+    assert_eq!(client.send("POST", "/Users", &user(KEY)).0, 201);
+    let column = |name: &str| server.sql(&format!("SELECT {name} FROM resources WHERE external_id = 'ext{KEY}'"));
+    let split = |name: &str| column(name).split(KEY).map(literal).collect::<Vec<_>>().join(" || :n::text || ");
     let (document, comparable) = (split("document"), split("comparable"));
+    assert_eq!(client.send("DELETE", &format!("/Users/{}", column("id")), "").0, 204);
     format!(
         "\\set n random(1, 1000000000000000)\n\
          SELECT {COLUMNS} FROM sql_resources WHERE {USERS} AND unique_name = :n::text;\n\

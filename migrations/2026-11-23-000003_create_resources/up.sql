@@ -1,4 +1,5 @@
--- SCIM resources of every type, and how many there are.
+-- SCIM resources of every type, and how many there are. No foreign key to tenants: it would lock the one row of the tenant in every
+-- creation, and the tenant comes from a credential, which has that foreign key.
 CREATE TABLE resources (
     tenant_id uuid NOT NULL,
     resource_type text NOT NULL,
@@ -11,8 +12,7 @@ CREATE TABLE resources (
     document text NOT NULL,
     comparable jsonb NOT NULL,
     password_hash text,
-    CONSTRAINT resources_pkey PRIMARY KEY (tenant_id, resource_type, id),
-    CONSTRAINT resources_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
+    CONSTRAINT resources_pkey PRIMARY KEY (tenant_id, resource_type, id)
 ) WITH (toast_tuple_target = 8160);
 CREATE UNIQUE INDEX resources_unique_name ON resources (tenant_id, resource_type, unique_name);
 CREATE INDEX resources_external_id ON resources (tenant_id, resource_type, external_id);
