@@ -14,7 +14,10 @@ pub use assets::{AssetsError, find as find_assets, load_templates};
 pub use refusals::Refusals;
 pub use state::{AppState, Parts};
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
+
+use crate::scim::error::{ErrorKind, ScimError};
 
 /// Where the SCIM endpoints are, below the public URL.
 pub const SCIM_BASE: &str = "/scim/v2";
@@ -26,5 +29,11 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .configure(health::routes)
         .service(scim::routes())
         .service(assets::routes(app.assets()))
-        .route("/", web::get().to(welcome::welcome));
+        .service(web::resource("/").route(web::get().to(welcome::welcome)).route(web::head().to(welcome::welcome)))
+        .default_service(web::to(elsewhere));
+}
+
+/// Whoever misses the base URL is most likely an identity provider whose administrator left out a part of it, and reads SCIM errors.
+async fn elsewhere() -> Result<HttpResponse, ScimError> {
+    Err(ScimError::new(ErrorKind::NotFound, format!("there is nothing at this path; SCIM is served below {SCIM_BASE}")))
 }

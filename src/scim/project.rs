@@ -6,7 +6,7 @@ use super::error::{ErrorKind, ScimError};
 use super::path::{self, AttributeRef, Target};
 use super::resource_type::ResourceType;
 use super::schema::{Attribute, Attributes, Returned, Schema};
-use super::{limits, search, urn};
+use super::{limits, parameters, urn};
 
 /// What the client asked for, as written. Unknown names are ignored when it is applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Projection {
     /// # Errors
     /// As [`Projection::parse`].
     pub fn from_parameters(parameters: &[(String, String)]) -> Result<Self, ScimError> {
-        let find = |name| search::parameter(parameters, name);
+        let find = |name| parameters::find(parameters, name);
         Self::parse(find("attributes"), find("excludedAttributes"))
     }
 

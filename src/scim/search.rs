@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::error::{ErrorKind, ScimError};
 use super::json;
 use super::limits;
+use super::parameters;
 use super::project::Projection;
 use super::urn;
 
@@ -35,7 +36,7 @@ impl SearchRequest {
     /// # Errors
     /// `invalidValue` for a number that is none, or for both attribute lists at once.
     pub fn from_parameters(parameters: &[(String, String)]) -> Result<Self, ScimError> {
-        let find = |name| parameter(parameters, name);
+        let find = |name| parameters::find(parameters, name);
         Ok(Self {
             filter: find("filter").map(str::to_owned),
             projection: Projection::from_parameters(parameters)?,
@@ -63,11 +64,6 @@ impl SearchRequest {
             count: count(number(body, "count")?),
         })
     }
-}
-
-/// The value of a URL parameter, whose name is taken in any case.
-pub(super) fn parameter<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
-    parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// `startIndex` below 1 is 1 (R7644-3.4.2.4-1).

@@ -55,8 +55,8 @@ impl TenantConn<'_> {
     pub fn page(&mut self, request: &PageRequest<'_>) -> Result<Page, Error> {
         let predicate =
             request.condition.map(|condition| compile(condition, request.resource_type, request.location_prefix));
-        let tenant = self.tenant().0;
-        let resource_type = request.resource_type.name.as_str();
+        let list =
+            List { tenant: self.tenant().0, resource_type: &request.resource_type.name, predicate: predicate.as_ref() };
         let skipped = request.start_index - 1;
         let start = if skipped == 0 {
             Start::First
@@ -68,7 +68,7 @@ impl TenantConn<'_> {
         let mut rows: Vec<Row> = Vec::new();
         if request.count > 0 {
             let limit = i64::try_from(request.count).unwrap_or(i64::MAX);
-            let statement = SelectPage { tenant, resource_type, predicate: predicate.as_ref(), start, limit };
+            let statement = SelectPage { list, start, limit };
             let result = statement.load(self.pg);
             rows = self.done(result)?;
         }
@@ -80,7 +80,7 @@ impl TenantConn<'_> {
             }
             None if skipped == 0 && request.count > 0 => 0,
             _ => {
-                let result = SelectTotal { tenant, resource_type, predicate: predicate.as_ref() }.get_result(self.pg);
+                let result = SelectTotal(list).get_result(self.pg);
                 self.done(result)?
             }
         };
@@ -119,42 +119,62 @@ enum Start {
     Skip(i64),
 }
 
-struct SelectPage<'a> {
+/// The resources that make up a list.
+#[derive(Clone, Copy)]
+struct List<'a> {
     tenant: Uuid,
     resource_type: &'a str,
     predicate: Option<&'a Predicate>,
-    start: Start,
-    limit: i64,
 }
 
-impl SelectPage<'_> {
-    fn push_list<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(" FROM resources WHERE tenant_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-        out.push_sql(" AND resource_type = ");
-        out.push_bind_param::<Text, _>(self.resource_type)?;
+impl List<'_> {
+    /// Appends `FROM … WHERE …`.
+    fn push_rows<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" FROM resources");
+        self.push_type(out)?;
         if let Some(predicate) = self.predicate {
             out.push_sql(" AND ");
             predicate.walk_ast(out.reborrow())?;
         }
         Ok(())
     }
+
+    /// Appends the number of rows as a query: of all of a type from the counters, of a selection by counting.
+    fn push_total<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.predicate.is_some() {
+            out.push_sql("SELECT count(*)");
+            return self.push_rows(out);
+        }
+        out.push_sql("SELECT coalesce(sum(resources), 0)::bigint FROM resource_counts");
+        self.push_type(out)
+    }
+
+    fn push_type<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" WHERE tenant_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND resource_type = ");
+        out.push_bind_param::<Text, _>(self.resource_type)
+    }
+}
+
+struct SelectPage<'a> {
+    list: List<'a>,
+    start: Start,
+    limit: i64,
 }
 
 impl QueryFragment<Pg> for SelectPage<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        if self.predicate.is_none() {
-            out.push_sql("(SELECT coalesce(sum(resources), 0)::bigint FROM resource_counts WHERE tenant_id = ");
-            out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-            out.push_sql(" AND resource_type = ");
-            out.push_bind_param::<Text, _>(self.resource_type)?;
+        if self.list.predicate.is_none() {
+            out.push_sql("(");
+            self.list.push_total(&mut out)?;
             out.push_sql(")");
         } else {
             out.push_sql("NULL::bigint");
         }
         out.push_sql(", id, version, created_at, last_modified_at, document");
-        self.push_list(&mut out)?;
+        self.list.push_rows(&mut out)?;
         match &self.start {
             Start::First => {}
             Start::After(last) => {
@@ -165,7 +185,7 @@ impl QueryFragment<Pg> for SelectPage<'_> {
             // away every skipped document.
             Start::Skip(skipped) => {
                 out.push_sql(" AND id >= (SELECT id");
-                self.push_list(&mut out)?;
+                self.list.push_rows(&mut out)?;
                 out.push_sql(" ORDER BY id LIMIT 1 OFFSET ");
                 out.push_bind_param::<BigInt, _>(skipped)?;
                 out.push_sql(")");
@@ -188,26 +208,11 @@ impl QueryId for SelectPage<'_> {
 
 impl RunQueryDsl<PgConnection> for SelectPage<'_> {}
 
-struct SelectTotal<'a> {
-    tenant: Uuid,
-    resource_type: &'a str,
-    predicate: Option<&'a Predicate>,
-}
+struct SelectTotal<'a>(List<'a>);
 
 impl QueryFragment<Pg> for SelectTotal<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(match self.predicate {
-            None => "SELECT coalesce(sum(resources), 0)::bigint FROM resource_counts WHERE tenant_id = ",
-            Some(_) => "SELECT count(*) FROM resources WHERE tenant_id = ",
-        });
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-        out.push_sql(" AND resource_type = ");
-        out.push_bind_param::<Text, _>(self.resource_type)?;
-        if let Some(predicate) = self.predicate {
-            out.push_sql(" AND ");
-            predicate.walk_ast(out.reborrow())?;
-        }
-        Ok(())
+        self.0.push_total(&mut out)
     }
 }
 
