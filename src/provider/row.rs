@@ -52,7 +52,7 @@ pub(super) fn row(
         Some(attribute) => take_text(&attribute.name)?,
         None => None,
     };
-    comparable.insert("schemas".into(), resource.schemas(resource_type));
+    comparable.insert("schemas".into(), resource.schemas(resource_type).into());
     let document = resource.document(resource_type, &id.to_string());
     if document.len() > limits::RESOURCE_BYTES {
         return Err(ScimError::new(

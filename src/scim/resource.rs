@@ -1,6 +1,7 @@
 //! A resource in canonical form, its stored document, and its representation with `meta` (RFC 7643 section 3).
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -30,37 +31,15 @@ impl Resource {
     /// schemas. Only `meta` and what is derived from other resources is missing; see [`Representation`].
     #[must_use]
     pub fn document(&self, resource_type: &ResourceType, id: &str) -> String {
-        let mut text = String::with_capacity(1_024);
-        text.push_str("{\"schemas\":");
-        push_json(&mut text, &self.schemas(resource_type));
-        text.push_str(",\"id\":");
-        push_json(&mut text, &Value::String(id.to_owned()));
-        let names = resource_type
-            .common_attributes()
-            .iter()
-            .chain(&resource_type.schema.attributes)
-            .map(|attribute| attribute.name.as_str())
-            .chain(resource_type.extensions.iter().map(|extension| extension.schema.id.as_str()));
-        for name in names {
-            if let Some(value) = self.attributes.get(name) {
-                text.push(',');
-                push_json(&mut text, &Value::String(name.to_owned()));
-                text.push(':');
-                push_json(&mut text, value);
-            }
-        }
-        text.push('}');
-        text
+        to_text(&Document { resource: self, resource_type, id })
     }
 
     /// The schemas that have data, the base schema first (R7643-3-1).
     #[must_use]
-    pub fn schemas(&self, resource_type: &ResourceType) -> Value {
-        let extensions = resource_type.extensions.iter().map(|extension| &extension.schema.id);
-        std::iter::once(&resource_type.schema.id)
-            .chain(extensions.filter(|uri| self.attributes.contains_key(*uri)))
-            .map(|uri| Value::String(uri.clone()))
-            .collect()
+    pub fn schemas<'t>(&self, resource_type: &'t ResourceType) -> Vec<&'t str> {
+        let extensions = resource_type.extensions.iter().map(|extension| extension.schema.id.as_str());
+        let extensions = extensions.filter(|uri| self.attributes.contains_key(*uri));
+        std::iter::once(resource_type.schema.id.as_str()).chain(extensions).collect()
     }
 
     /// The text of a singular attribute, where it has one.
@@ -70,9 +49,37 @@ impl Resource {
     }
 }
 
-fn push_json(text: &mut String, value: &impl Serialize) {
+/// A resource with its members in the order that [`Resource::document`] says.
+struct Document<'a> {
+    resource: &'a Resource,
+    resource_type: &'a ResourceType,
+    id: &'a str,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let resource_type = self.resource_type;
+        let names = resource_type
+            .common_attributes()
+            .iter()
+            .chain(&resource_type.schema.attributes)
+            .map(|attribute| attribute.name.as_str())
+            .chain(resource_type.extensions.iter().map(|extension| extension.schema.id.as_str()));
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("schemas", &self.resource.schemas(resource_type))?;
+        members.serialize_entry("id", self.id)?;
+        for name in names {
+            if let Some(value) = self.resource.attributes.get(name) {
+                members.serialize_entry(name, value)?;
+            }
+        }
+        members.end()
+    }
+}
+
+fn to_text(value: &impl Serialize) -> String {
     // Values with text as keys, written to memory, always succeed.
-    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// What the server knows about a resource (RFC 7643 section 3.1), and as it is shown.
@@ -138,7 +145,7 @@ impl Representation {
     pub fn push_to(&self, text: &mut String) {
         text.push_str(self.document.strip_suffix('}').unwrap_or(&self.document));
         text.push_str(",\"meta\":");
-        push_json(text, &self.meta);
+        text.push_str(&to_text(&self.meta));
         text.push('}');
     }
 
