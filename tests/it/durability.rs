@@ -8,8 +8,8 @@ use provisor::id::ResourceId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::process::{eventually, lives, run_json, signal};
-use crate::support::{Client, Random, ServerProcess, TemporaryDirectory, database, minimal, patch};
+use crate::support::process::{lives, run_json, signal};
+use crate::support::{Client, Random, ServerProcess, TemporaryDirectory, database, eventually, minimal, patch};
 
 const ROUNDS: usize = 20;
 const CLIENTS: usize = 8;
@@ -138,7 +138,8 @@ fn load(client: impl Fn() -> Client + Sync, round: usize, seed: u64, changes: us
             })
             .collect();
         eventually("load", || {
-            acknowledged.load(Ordering::Relaxed) >= changes || writers.iter().all(|writer| writer.is_finished())
+            let done = acknowledged.load(Ordering::Relaxed) >= changes;
+            (done || writers.iter().all(|writer| writer.is_finished())).then_some(())
         });
         kill();
         stop.store(true, Ordering::Relaxed);
@@ -232,7 +233,7 @@ fn what_is_acknowledged_survives_kill_9_of_the_server_and_of_postgres() {
         let client = Client::new(&server.url, &authorization);
         // A Postgres that is left behind is adopted, one that died is replaced.
         let expected = || server.postgres().is_some_and(|pid| (pid == postgres) == (victim == Victim::Server));
-        eventually("service", || expected() && client.get("/Users?count=1").status == 200);
+        eventually("service", || (expected() && client.get("/Users?count=1").status == 200).then_some(()));
         check(&data_dir, &known);
     }
     assert!(known.acknowledged.len() > 14_000 && !known.deleted.is_empty() && !known.in_doubt.is_empty());

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::process::run_json;
 use crate::support::{
-    Client, PATCH_OP, ServerProcess, assert_error, database, minimal, path_of, shared, temporary_directory, tenant,
+    Client, PATCH_OP, ServerProcess, TemporaryDirectory, assert_error, database, minimal, path_of, shared, tenant,
 };
 
 #[test]
@@ -56,6 +56,44 @@ fn a_message_that_holds_too_much_is_refused() {
     let name = "a".repeat(limits::PATH_BYTES + 1);
     let operation = json!([{"op": "replace", "path": name, "value": "x"}]);
     assert_error(&tenant.client.modify(&path, &operation), 400, Some("invalidPath"));
+}
+
+#[test]
+fn what_is_dear_to_compare_is_refused_before_it_is_compared() {
+    let tenant = tenant();
+    let texts: Vec<String> = (0..100_000).map(|number| format!("{number:05}")).collect();
+    let path = path_of(&tenant.user("ada@example.com"));
+    let body = json!({"userName": "x", "emails": texts});
+    assert_error(&tenant.client.post("/Users", &body), 400, Some("invalidValue"));
+    for op in ["add", "replace", "remove"] {
+        let operation = json!([{"op": op, "path": "emails", "value": texts}]);
+        assert_error(&tenant.client.modify(&path, &operation), 400, Some("invalidValue"));
+    }
+    let names: serde_json::Map<_, _> =
+        (0..limits::JSON_KEYS).map(|n| (format!("{}{n}", "n".repeat(80)), json!(n))).collect();
+    assert_error(&tenant.client.post("/Users", &json!(names)), 400, Some("invalidValue"));
+    let search = json!({"attributes": vec!["id"; limits::PROJECTION_NAMES + 1]});
+    assert_error(&tenant.client.post("/Users/.search", &search), 400, Some("invalidValue"));
+}
+
+#[test]
+fn a_resource_has_a_largest_size() {
+    let tenant = tenant();
+    let mut body = minimal("ada@example.com");
+    body["displayName"] = json!("a".repeat(limits::RESOURCE_BYTES));
+    assert_error(&tenant.client.post("/Users", &body), 413, None);
+    let path = path_of(&tenant.user("ada@example.com"));
+    assert_error(&tenant.client.put(&path, &body), 413, None);
+    assert_eq!(tenant.client.get(&path).json().get("displayName"), None);
+}
+
+#[test]
+fn a_query_in_another_encoding_is_refused_instead_of_finding_nobody() {
+    let tenant = tenant();
+    let answer = tenant.client.get("/Users?filter=userName%20eq%20%22J%FCrgen%22");
+    assert_error(&answer, 400, Some("invalidValue"));
+    tenant.user("J\u{fc}rgen");
+    assert_eq!(tenant.client.found("userName eq \"j\u{dc}RGEN\""), ["J\u{fc}rgen"]);
 }
 
 #[test]
@@ -119,7 +157,7 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 
 #[test]
 fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait() {
-    let data_dir = temporary_directory("busy");
+    let data_dir = TemporaryDirectory::new("busy");
     let server = ServerProcess::start_with(&data_dir, &["--database-connections", "2"]);
     let token = run_json(&data_dir, &["token", "create", "okta"]);
     let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
@@ -139,5 +177,4 @@ fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait()
     database::execute(&mut other, "ROLLBACK");
     assert_eq!(client.get("/Users?count=1").status, 200);
     assert!(server.stop());
-    std::fs::remove_dir_all(&data_dir).unwrap();
 }

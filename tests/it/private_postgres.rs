@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{User, geteuid};
 
-use crate::support::process::{self, eventually, lives, program, run, run_json, signal};
-use crate::support::{Client, ServerProcess, TemporaryDirectory, database};
+use crate::support::process::{self, lives, program, run, run_json, signal};
+use crate::support::{Client, ServerProcess, TemporaryDirectory, database, eventually};
 
 /// `EX_CONFIG`
 const CONFIGURATION: Option<i32> = Some(78);
@@ -189,7 +189,7 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     fs::rename(&control, &away).unwrap();
     signal(postgres, "KILL");
     // Its processes serve until they notice.
-    eventually("end", || processes.iter().all(|pid| !lives(pid.parse().unwrap())));
+    eventually("end", || (processes.iter().all(|pid| !lives(pid.parse().unwrap()))).then_some(()));
     for _ in 0..4 {
         let asked = Instant::now();
         let answer = client.get("/Users");
@@ -201,7 +201,7 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     assert_eq!(anonymous.get("/ServiceProviderConfig").status, 200);
 
     fs::rename(&away, &control).unwrap();
-    eventually("service", || client.get("/Users").status == 200);
+    eventually("service", || (client.get("/Users").status == 200).then_some(()));
     assert_eq!(health("/readyz"), 200);
     assert_ne!(server.postgres_pid(), postgres);
 
@@ -209,7 +209,7 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     let postgres = server.postgres_pid();
     signal(postgres, "KILL");
     let replaced = || server.postgres().is_some_and(|pid| pid != postgres);
-    eventually("service", || replaced() && client.get("/Users").status == 200);
+    eventually("service", || (replaced() && client.get("/Users").status == 200).then_some(()));
     let postgres = server.postgres_pid();
     assert!(server.stop());
     assert!(!lives(postgres));

@@ -1,7 +1,7 @@
 //! With a database of one's own: commands and servers that share it by `DATABASE_URL`.
 
 use super::*;
-use crate::support::{ServerProcess, database, minimal, temporary_directory};
+use crate::support::{ServerProcess, TemporaryDirectory, database, minimal, temporary_directory};
 
 /// Runs a command on the database of the shared server, told by the environment and by flags in turn.
 fn run_by_url(by_flag: bool, key: &Path, arguments: &[&str]) -> Output {
@@ -64,4 +64,16 @@ fn servers_on_one_database_serve_the_same() {
     }
     assert!(second.stop());
     std::fs::remove_file(unused.with_extension("log")).unwrap();
+}
+
+#[test]
+fn a_lost_master_key_stops_the_start_instead_of_being_replaced() {
+    let data_dir = TemporaryDirectory::new("keyless");
+    run_json(&data_dir, &["token", "create", "okta"]);
+    let (key, away) = (data_dir.join("master.key"), data_dir.join("away"));
+    std::fs::rename(&key, &away).unwrap();
+    assert_refused(&run(&data_dir, &["token", "list"]), 78, &["master.key is missing", "bring it back"]);
+    assert!(!key.exists());
+    std::fs::rename(&away, &key).unwrap();
+    assert_eq!(run_json(&data_dir, &["token", "list"]).as_array().unwrap().len(), 1);
 }

@@ -97,3 +97,12 @@ fn a_successor_lives_as_long_as_its_predecessor_was_to() {
     let old = listed.as_array().unwrap().iter().find(|row| row["id"] == created["id"]).unwrap();
     assert!((life(old) - life(&created)).abs() <= 1, "{old}");
 }
+
+#[test]
+fn a_token_has_one_successor() {
+    let (id, _) = create(&[]);
+    let rotated = run_json(&shared().data_dir, &["token", "rotate", &id]);
+    let again = run(&shared().data_dir, &["token", "rotate", &id]);
+    assert_refused(&again, 1, &["is rotated already", string(&rotated["id"])]);
+    assert!(accepted(&rotate(string(&rotated["id"]), "24h")));
+}

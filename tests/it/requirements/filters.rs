@@ -207,6 +207,26 @@ fn r7644_3_4_2_2_1_ne_matches_when_some_value_differs() {
 
 /// Decision: what identity providers and the RFC's own examples write is taken.
 #[test]
+fn r7644_3_4_2_2_1_brackets_select_a_singular_value_too_but_no_simple_one() {
+    let tenant = tenant();
+    tenant.create(&json!({"schemas": [USER], "userName": "ada", "name": {"givenName": "Ada", "familyName": "King"}}));
+    tenant.user("bob");
+    for (filter, found) in [
+        ("name[givenName eq \"ada\" and familyName sw \"k\"]", vec!["ada"]),
+        ("name[not (givenName eq \"ada\")]", vec![]),
+        ("not (name[givenName pr])", vec!["bob"]),
+        ("meta[resourceType eq \"User\"]", vec!["ada", "bob"]),
+        ("meta[lastModified gt \"2020-01-01T00:00:00Z\"] and userName eq \"bob\"", vec!["bob"]),
+    ] {
+        assert_eq!(tenant.client.found(filter), found, "{filter}");
+    }
+    for filter in ["userName[value eq \"ada\"]", "externalId[value eq \"x\"]", "id[value pr]", "active[value eq true]"]
+    {
+        assert_error(&tenant.client.filter(filter), 400, Some("invalidFilter"));
+    }
+}
+
+#[test]
 fn r7644_3_4_2_2_1_unquoted_words_and_single_quotes_are_taken() {
     let tenant = people();
     for (filter, expected) in [

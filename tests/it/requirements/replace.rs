@@ -61,9 +61,13 @@ fn r7644_3_5_1_3_what_is_left_out_is_cleared_but_for_the_links() {
     assert_eq!(replaced["schemas"], json!([USER, ENTERPRISE]));
     assert_eq!(without_common(read(&tenant.client, &path)), kept);
     assert_eq!(database::password_hash(created["id"].as_str().unwrap()), password);
-    // A client that names the extension in `schemas` knows it, and means to clear it.
+    // `null` says no more of `active` than its absence.
+    let mut silent = minimal("ada");
+    silent["active"] = json!(null);
+    assert_eq!(without_common(tenant.client.put(&path, &silent).json()), kept);
+    // A client that names the extension in `schemas`, here as Entra misspells it, knows it and means to clear it.
     let mut knowing = minimal("ada");
-    knowing["schemas"] = json!([USER, ENTERPRISE]);
+    knowing["schemas"] = json!([USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0User"]);
     let cleared = tenant.client.put(&path, &knowing).json();
     assert_eq!(without_common(cleared.clone()), json!({"userName": "ada", "externalId": "00uAda", "active": false}));
     assert_eq!(cleared["schemas"], json!([USER]));

@@ -122,7 +122,7 @@ impl Tenant {
 
 /// Looks until there is something to see, for up to ten seconds.
 pub fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(seen) = look() {
             return seen;
