@@ -92,7 +92,6 @@ fn a_token_does_what_its_scopes_say_and_nothing_else() {
 fn no_route_but_discovery_answers_without_a_valid_credential() {
     let tenant = tenant();
     let user = tenant.user("subject");
-    let before = tenant.audit().len();
     for (authorization, reason) in refused(&tenant) {
         let client = client(authorization.as_deref());
         for Route { method, path, body, .. } in routes() {
@@ -102,8 +101,8 @@ fn no_route_but_discovery_answers_without_a_valid_credential() {
         }
     }
     assert_eq!(tenant.client.get("/Users").json()["Resources"], json!([user]));
-    let changes = tenant.audit().into_iter().rev().skip(before).filter(|row| row.action.starts_with("resource."));
-    assert_eq!(changes.count(), 0);
+    let changes = tenant.audit().into_iter().filter(|row| row.action.starts_with("resource."));
+    assert_eq!(changes.count(), 1, "only the creation of the subject");
 }
 
 #[test]
