@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// The program under load.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_provisor");
 
@@ -64,7 +67,7 @@ impl Server {
     }
 
     pub fn stop(mut self) {
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
         self.child.wait().unwrap();
         let _ = std::fs::remove_dir_all(&self.data_dir);
     }

@@ -8,7 +8,7 @@ use provisor::id::ResourceId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::process::{lives, run_json, signal};
+use crate::support::process::{Signal, lives, run_json, signal};
 use crate::support::{Client, Random, ServerProcess, TemporaryDirectory, database, eventually, minimal, patch};
 
 const ROUNDS: usize = 20;
@@ -219,10 +219,10 @@ fn what_is_acknowledged_survives_kill_9_of_the_server_and_of_postgres() {
         let (postgres, process, url) = (server.postgres_pid(), server.pid(), server.url.clone());
         let kill = || {
             if victim != Victim::Postgres {
-                signal(process, "KILL");
+                signal(process, Signal::SIGKILL);
             }
             if victim != Victim::Server {
-                signal(postgres, "KILL");
+                signal(postgres, Signal::SIGKILL);
             }
         };
         known.extend(load(|| Client::new(&url, &authorization), round, random.next(), changes, kill));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{User, geteuid};
 
-use crate::support::process::{self, lives, program, run, run_json, signal};
+use crate::support::process::{self, Signal, lives, program, run, run_json, signal};
 use crate::support::{Client, ServerProcess, TemporaryDirectory, database, eventually};
 
 /// `EX_CONFIG`
@@ -187,7 +187,7 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     let processes = "SELECT pid::text AS value FROM pg_stat_activity";
     let processes = database::texts(&mut database::connect(&data_dir, "provisor"), processes);
     fs::rename(&control, &away).unwrap();
-    signal(postgres, "KILL");
+    signal(postgres, Signal::SIGKILL);
     // Its processes serve until they notice.
     eventually("end", || (processes.iter().all(|pid| !lives(pid.parse().unwrap()))).then_some(()));
     for _ in 0..4 {
@@ -207,7 +207,7 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
 
     // And again, without an obstacle.
     let postgres = server.postgres_pid();
-    signal(postgres, "KILL");
+    signal(postgres, Signal::SIGKILL);
     let replaced = || server.postgres().is_some_and(|pid| pid != postgres);
     eventually("service", || (replaced() && client.get("/Users").status == 200).then_some(()));
     let postgres = server.postgres_pid();

@@ -1,7 +1,7 @@
 //! The built program as a process.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use provisor::config::Settings;
 
 /// The program under test.
@@ -154,7 +157,7 @@ impl ServerProcess {
 
     /// SIGTERM, and waits for the end. Returns whether the exit code was 0.
     pub fn stop(mut self) -> bool {
-        signal(self.child.id(), "TERM");
+        signal(self.child.id(), Signal::SIGTERM);
         let deadline = Instant::now() + Duration::from_secs(40);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -185,7 +188,7 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            signal(self.child.id(), "TERM");
+            signal(self.child.id(), Signal::SIGTERM);
             let _ = self.child.wait();
         }
     }
@@ -193,12 +196,10 @@ impl Drop for ServerProcess {
 
 /// Whether there is a process of this id.
 pub fn lives(pid: u32) -> bool {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), None).is_ok()
+    kill(Pid::from_raw(pid.cast_signed()), None).is_ok()
 }
 
 /// Sends a signal to a process by its id.
-pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
-    let _ = std::io::stdout().flush();
-    assert!(status.success());
+pub fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
 }
