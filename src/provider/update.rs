@@ -5,6 +5,8 @@
 
 use std::cell::OnceCell;
 
+use chrono::TimeDelta;
+
 use super::Context;
 use super::row::{PASSWORD, name_conflict, row, take_password};
 use crate::audit::{Action, AuditEvent, Target};
@@ -14,6 +16,9 @@ use crate::scim::precondition::Preconditions;
 use crate::scim::resource::{Representation, Resource};
 use crate::scim::validate;
 use crate::store::{Error, ResourceRow, StoredResource, TenantConn};
+
+/// The resolution of `meta.lastModified`.
+const TICK: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A change to a resource.
 pub(super) struct Change<F> {
@@ -91,7 +96,10 @@ fn prepare(
     }
     let event = AuditEvent::new(change.action, Target::new(resource_type.name.as_str(), id));
     let event = AuditEvent { detail: change.detail.clone(), ..event }.difference(&before, &after, hash.is_some());
-    let row = row(context, id, &after, hash)?;
+    let mut row = row(context, id, &after, hash)?;
+    // Each state is later than the one before, also within a millisecond and by the clock of another instance: whoever asks for what changed
+    // since the last look misses nothing.
+    row.at = row.at.max(stored.last_modified_at + TICK);
     Ok(Some(Next { row, event, resource: after }))
 }
 
