@@ -1,7 +1,7 @@
 //! The end of the server: the first signal asks for it, the second does not wait for it.
 //!
-//! A thread of its own waits for signals, because whatever the others wait for must not keep the second one from being heard. It starts before
-//! anything else does, so that a signal during a long start is not lost and nothing is left half-started.
+//! A thread of its own waits for signals, because whatever the others wait for must not keep the second one from being heard. It
+//! starts before anything else does, so that a signal during a long start is not lost and nothing is left half-started.
 
 use std::io;
 use std::thread;

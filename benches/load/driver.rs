@@ -1,5 +1,5 @@
-//! The load: one thread and one connection each, requests one after the other, over plain sockets so that the driver takes as little
-//! of the machine as it can.
+//! The load: one thread and one connection each, requests one after the other, over plain sockets so that the driver takes as
+//! little of the machine as it can.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -15,8 +15,8 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Prints rows under headings, in columns as wide as their widest text. Texts may come from clients: what would move the cursor is shown as a
-/// replacement character.
+/// Prints rows under headings, in columns as wide as their widest text. Texts may come from clients: what would move the cursor
+/// is shown as a replacement character.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
     let mut widths = headings.map(str::len);
     let plain = |cell: &String| cell.replace(char::is_control, "\u{fffd}");

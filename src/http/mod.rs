@@ -33,7 +33,8 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .default_service(web::to(elsewhere));
 }
 
-/// Whoever misses the base URL is most likely an identity provider whose administrator left out a part of it, and reads SCIM errors.
+/// Whoever misses the base URL is most likely an identity provider whose administrator left out a part of it, and reads SCIM
+/// errors.
 async fn elsewhere() -> Result<HttpResponse, ScimError> {
     Err(ScimError::new(ErrorKind::NotFound, format!("there is nothing at this path; SCIM is served below {SCIM_BASE}")))
 }

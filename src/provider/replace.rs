@@ -15,8 +15,8 @@ use crate::scim::{json, leniency, validate};
 /// `active`, and `externalId` is the link to the directory.
 const KEPT: [&str; 2] = ["active", "externalId"];
 
-/// Replaces a resource. What the body leaves out is cleared, but for `active`, `externalId`, the password, and extensions of which the body
-/// knows nothing.
+/// Replaces a resource. What the body leaves out is cleared, but for `active`, `externalId`, the password, and extensions of
+/// which the body knows nothing.
 ///
 /// # Errors
 /// 404, 412 by `preconditions`, `invalidSyntax` or `invalidValue` for the body, `mutability` for an immutable value that differs,

@@ -97,8 +97,8 @@ fn prepare(
     let event = AuditEvent::new(change.action, Target::new(resource_type.name.as_str(), id));
     let event = AuditEvent { detail: change.detail.clone(), ..event }.difference(&before, &after, hash.is_some());
     let mut row = row(context, id, &after, hash)?;
-    // Each state is later than the one before, also within a millisecond and by the clock of another instance: whoever asks for what changed
-    // since the last look misses nothing.
+    // Each state is later than the one before, also within a millisecond and by the clock of another instance: whoever asks for
+    // what changed since the last look misses nothing.
     row.at = row.at.max(stored.last_modified_at + TICK);
     Ok(Some(Next { row, event, resource: after }))
 }

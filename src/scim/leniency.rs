@@ -1,5 +1,5 @@
-//! Every deviation of an identity provider that is taken, one function each, always on. Whoever sends it, and where it was
-//! seen, stands above the function; `tests/exchanges/` holds a recorded exchange for each.
+//! Every deviation of an identity provider that is taken, one function each, always on. Whoever sends it stands above the
+//! function; the tests of `validate`, `filter` and `patch`, and `tests/it/okta`, send each.
 
 use std::borrow::Cow;
 
@@ -30,8 +30,8 @@ pub fn boolean_as_text(value: &Value) -> Option<bool> {
     }
 }
 
-/// Okta's samples: a number where text is due (`employeeNumber`, `postalCode`); its decimal text is kept. Only whole numbers: of others
-/// the text that was sent is not known any more.
+/// Okta's samples: a number where text is due (`employeeNumber`, `postalCode`); its decimal text is kept. Only whole numbers: of
+/// others the text that was sent is not known any more.
 #[must_use]
 pub fn text_as_number(value: &Value) -> Option<String> {
     value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string)
@@ -80,15 +80,15 @@ pub fn sub_attribute_alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&
     if name.eq_ignore_ascii_case("displayName") { attribute.sub_attribute(DISPLAY) } else { None }
 }
 
-/// Okta and Entra: an element of which nothing is left but its label, because its `value` was sent as `""` or `null`. The client means that
-/// there is no such value.
+/// Okta and Entra: an element of which nothing is left but its label, because its `value` was sent as `""` or `null`. The client
+/// means that there is no such value.
 #[must_use]
 pub fn only_a_label(element: &Map<String, Value>) -> bool {
     element.keys().all(|name| name == TYPE || name == PRIMARY)
 }
 
-/// Entra: a path below a schema that this server does not know, as mappings of custom attributes send it beside others in one PATCH. It is
-/// left out like an unknown attribute in a body, so that the deactivation beside it is not lost.
+/// Entra: a path below a schema that this server does not know, as mappings of custom attributes send it beside others in one
+/// PATCH. It is left out like an unknown attribute in a body, so that the deactivation beside it is not lost.
 #[must_use]
 pub fn below_an_unknown_schema(path: &str) -> bool {
     path.contains(':')

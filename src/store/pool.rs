@@ -116,8 +116,8 @@ impl Pool {
     }
 }
 
-/// The URL with bounds on how long the network may be silent, where it has none of its own: else a database that vanished would hold every
-/// connection for minutes.
+/// The URL with bounds on how long the network may be silent, where it has none of its own: else a database that vanished would
+/// hold every connection for minutes.
 fn bounded(url: &str) -> String {
     const BOUNDS: [(&str, &str); 3] =
         [("connect_timeout", "2"), ("keepalives_idle", "30"), ("tcp_user_timeout", "5000")];

@@ -98,8 +98,8 @@ fn too_large() -> ScimError {
     ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {BODY_BYTES} bytes"))
 }
 
-/// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds nobody, and the
-/// client would create the person again.
+/// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds
+/// nobody, and the client would create the person again.
 fn parameters(request: &HttpRequest) -> Result<Vec<(String, String)>, ScimError> {
     let refused = || ScimError::new(ErrorKind::InvalidValue, "the query must be percent-encoded UTF-8");
     let parameters =

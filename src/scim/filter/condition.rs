@@ -64,7 +64,7 @@ pub enum Condition<'s> {
     Test(Test<'s>),
     /// Some extension attribute has a value (`urn:…:User pr`).
     ExtensionPresent(&'s Schema),
-    /// Some element of the multi-valued attribute satisfies the whole condition, whose tests all name sub-attributes of it, or, for an
-    /// attribute of simple values, the attribute itself.
+    /// Some element of the multi-valued attribute satisfies the whole condition, whose tests all name sub-attributes of it, or,
+    /// for an attribute of simple values, the attribute itself.
     Element(AttributeRef<'s>, Box<Condition<'s>>),
 }

@@ -206,8 +206,8 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// An unquoted value: a JSON literal, or else text that somebody forgot to quote. A number that would be written otherwise stays text, because
-/// it may be the `externalId` 12e45.
+/// An unquoted value: a JSON literal, or else text that somebody forgot to quote. A number that would be written otherwise stays
+/// text, because it may be the `externalId` 12e45.
 fn literal(word: &str) -> Value {
     if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") {
         return Value::Bool(word.eq_ignore_ascii_case("true"));

@@ -113,9 +113,9 @@ fn object_of(attribute: &Attribute, given: Value) -> Result<Option<Map<String, V
     }
 }
 
-/// Sets in a complex value the sub-attributes that were sent; those sent as unassigned are removed, others stay. What describes the
-/// old `value` (a display name, a reference) goes with it when it changes or ends and no new one was sent, and an element that loses
-/// its `value` keeps no mere label.
+/// Sets in a complex value the sub-attributes that were sent; those sent as unassigned are removed, others stay. What describes
+/// the old `value` (a display name, a reference) goes with it when it changes or ends and no new one was sent, and an element
+/// that loses its `value` keeps no mere label.
 fn merge(attribute: &Attribute, object: &mut Map<String, Value>, given: Map<String, Value>) -> Result<(), ScimError> {
     let named: Vec<&Attribute> = given.keys().filter_map(|name| attribute.sub_attribute(name)).collect();
     let set = match validate::element(attribute, Value::Object(given))? {
@@ -266,8 +266,8 @@ impl List<'_> {
         Ok(elements.into_iter().filter(|element| !is_listed(element)).collect())
     }
 
-    /// Whether `listed` means `element`, both in comparison form. A `value` says which; `type` only tells apart those that have one. Without a
-    /// `value` everything that is listed must be there.
+    /// Whether `listed` means `element`, both in comparison form. A `value` says which; `type` only tells apart those that have
+    /// one. Without a `value` everything that is listed must be there.
     fn is_listed(&self, listed: &Value, element: &Value) -> bool {
         let (Value::Object(listed), Value::Object(element)) = (listed, element) else {
             return listed == element;

@@ -188,8 +188,8 @@ fn r7644_3_5_2_5_paths_follow_the_grammar() {
     }
 }
 
-/// A path must name something; what an object without a path holds beyond that is ignored, as in POST, and so is a path below the URN of a
-/// schema that is not served: the deactivation beside it must not be lost.
+/// A path must name something; what an object without a path holds beyond that is ignored, as in POST, and so is a path below the
+/// URN of a schema that is not served: the deactivation beside it must not be lost.
 #[test]
 fn r7644_3_5_2_6_unknown_attributes_are_refused_in_paths_and_ignored_in_values_and_below_unknown_urns() {
     let ada = Subject::new();
