@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Json, Nullable, Text, Timestamptz};
 use serde_json::Value;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::error::Error;
 use super::schema::audit_events;
@@ -61,7 +61,10 @@ pub struct Refused {
 
 impl From<&Refused> for AuditRow {
     fn from(refused: &Refused) -> Self {
-        Draft::at(&refused.caller, &refused.event, refused.at).0
+        // The list follows the ids, and a refusal is written a while after it happened.
+        let at =
+            Timestamp::from_unix(NoContext, refused.at.timestamp().unsigned_abs(), refused.at.timestamp_subsec_nanos());
+        Draft::at(&refused.caller, &refused.event, refused.at, Uuid::new_v7(at)).0
     }
 }
 
@@ -70,14 +73,14 @@ pub(super) struct Draft(AuditRow);
 
 impl Draft {
     pub(super) fn new(caller: &Caller, event: &AuditEvent) -> Self {
-        Self::at(caller, event, Utc::now())
+        Self::at(caller, event, Utc::now(), Uuid::now_v7())
     }
 
-    fn at(caller: &Caller, event: &AuditEvent, at: DateTime<Utc>) -> Self {
+    fn at(caller: &Caller, event: &AuditEvent, at: DateTime<Utc>, id: Uuid) -> Self {
         let actor = caller.principal.actor();
         Self(AuditRow {
             tenant_id: caller.principal.tenant().0,
-            id: Uuid::now_v7(),
+            id,
             occurred_at: at.trunc_subsecs(3),
             action: event.action.code().to_owned(),
             actor_kind: actor.kind.code().to_owned(),

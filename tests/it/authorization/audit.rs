@@ -239,6 +239,20 @@ fn refusals_that_differ_only_in_the_request_share_an_entry() {
 }
 
 #[test]
+fn entries_follow_the_time_although_refusals_are_written_later() {
+    let tenant = tenant();
+    for number in 0..20 {
+        let refused = tenant.client.delete(&format!("/Users/none{number}"));
+        tenant.user(&format!("user{number}"));
+        if number == 19 {
+            refusal(&tenant, &refused);
+        }
+    }
+    let times: Vec<_> = tenant.audit().into_iter().map(|row| row.occurred_at).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+}
+
+#[test]
 fn passwords_are_in_no_entry_neither_clear_nor_hashed() {
     let (tenant, _) = tenant_and_token(true);
     let client = &tenant.client;
