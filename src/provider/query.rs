@@ -25,10 +25,10 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
         count: request.count,
     };
     let page = context.store.read(context.caller, |tenant| tenant.page(&page)).map_err(|error| match error {
-        Error::Timeout => too_slow(error),
+        Error::Timeout if condition.is_some() => too_slow(error),
         other => other.into(),
     })?;
-    let mut list = ListResponse::new();
+    let mut list = ListResponse::new(page.total, request.start_index, page.resources.len());
     let whole = request.projection.is_default(resource_type);
     for stored in page.resources {
         let representation = endpoint.representation(stored);
@@ -42,7 +42,7 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
             list.push(|text| text.push_str(&serde_json::Value::Object(shown).to_string()));
         }
     }
-    Ok(list.finish(page.total, request.start_index))
+    Ok(list.finish())
 }
 
 /// The filter made the statement slow, and would again.

@@ -1,7 +1,5 @@
 //! Queries (RFC 7644 sections 3.4.2 and 3.4.3): what is asked, and the `ListResponse` that answers.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value};
 
 use super::error::{ErrorKind, ScimError};
@@ -118,45 +116,34 @@ fn names(body: &Map<String, Value>, name: &str) -> Result<Vec<String>, ScimError
 #[derive(Debug)]
 pub struct ListResponse {
     text: String,
-    items: usize,
+    empty: bool,
 }
 
 impl ListResponse {
-    /// A list without resources as yet.
+    /// The beginning of a list of `items` resources, the first of which is number `start_index` of `total_results`.
     #[must_use]
-    pub fn new() -> Self {
-        Self { text: String::with_capacity(1_024), items: 0 }
+    pub fn new(total_results: usize, start_index: usize, items: usize) -> Self {
+        let text = format!(
+            "{{\"schemas\":[\"{}\"],\"totalResults\":{total_results},\"startIndex\":{start_index},\
+             \"itemsPerPage\":{items},\"Resources\":[",
+            urn::LIST_RESPONSE
+        );
+        Self { text, empty: true }
     }
 
     /// Adds a resource; `write` appends its JSON text.
     pub fn push(&mut self, write: impl FnOnce(&mut String)) {
-        if self.items > 0 {
+        if !std::mem::take(&mut self.empty) {
             self.text.push(',');
         }
-        self.items += 1;
         write(&mut self.text);
     }
 
     /// The complete message.
     #[must_use]
-    pub fn finish(self, total_results: usize, start_index: usize) -> String {
-        let mut message = String::with_capacity(self.text.len() + 256);
-        // Writing to a String does not fail.
-        let _ = write!(
-            message,
-            "{{\"schemas\":[\"{}\"],\"totalResults\":{total_results},\"startIndex\":{start_index},\
-             \"itemsPerPage\":{},\"Resources\":[{}]}}",
-            urn::LIST_RESPONSE,
-            self.items,
-            self.text
-        );
-        message
-    }
-}
-
-impl Default for ListResponse {
-    fn default() -> Self {
-        Self::new()
+    pub fn finish(mut self) -> String {
+        self.text.push_str("]}");
+        self.text
     }
 }
 

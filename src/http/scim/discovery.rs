@@ -51,11 +51,11 @@ pub(super) async fn schema(app: Data<AppState>, request: HttpRequest, uri: Path<
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
 fn list(resources: Vec<Value>) -> HttpResponse {
     let total = resources.len();
-    let mut list = ListResponse::new();
+    let mut list = ListResponse::new(total, SearchRequest::default().start_index, total);
     for resource in resources {
         list.push(|text| text.push_str(&resource.to_string()));
     }
-    response::text(StatusCode::OK, list.finish(total, SearchRequest::default().start_index))
+    response::text(StatusCode::OK, list.finish())
 }
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.
