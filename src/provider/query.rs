@@ -6,6 +6,9 @@ use crate::scim::filter;
 use crate::scim::search::{ListResponse, SearchRequest};
 use crate::store::{Error, PageRequest};
 
+/// About what `meta` takes in a reply.
+const META_BYTES: usize = 300;
+
 /// Answers a query with the text of a `ListResponse`.
 ///
 /// # Errors
@@ -30,6 +33,9 @@ pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, S
     })?;
     let mut list = ListResponse::new(page.total, request.start_index, page.resources.len());
     let whole = request.projection.is_default(resource_type);
+    if whole {
+        list.reserve(page.resources.iter().map(|stored| stored.document.len() + META_BYTES).sum());
+    }
     for stored in page.resources {
         let representation = endpoint.representation(stored);
         if whole {

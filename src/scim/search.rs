@@ -131,6 +131,11 @@ impl ListResponse {
         Self { text, empty: true }
     }
 
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
     /// Adds a resource; `write` appends its JSON text.
     pub fn push(&mut self, write: impl FnOnce(&mut String)) {
         if !std::mem::take(&mut self.empty) {
