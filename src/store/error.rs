@@ -22,6 +22,9 @@ pub enum Error {
     /// The statement took longer than it may.
     #[error("the statement took too long")]
     Timeout,
+    /// The database is there but cannot do it now: a lock is held for long, or the disk is full.
+    #[error("the database is busy: {0}")]
+    Busy(String),
     /// The transaction was rolled back because of another one, and may be tried again.
     #[error("rolled back because of a concurrent transaction: {0}")]
     RolledBack(String),
@@ -51,7 +54,10 @@ impl From<Diesel> for Error {
                 Self::RolledBack(information.message().to_owned())
             }
             DatabaseErrorKind::Unknown if information.message().contains("statement timeout") => Self::Timeout,
-            DatabaseErrorKind::Unknown if lost(information.message()) => {
+            DatabaseErrorKind::Unknown if says(information.message(), &BUSY) => {
+                Self::Busy(information.message().to_owned())
+            }
+            DatabaseErrorKind::Unknown if says(information.message(), &LOST) => {
                 Self::Unavailable(information.message().to_owned())
             }
             _ => Self::Database(error),
@@ -60,19 +66,21 @@ impl From<Diesel> for Error {
 }
 
 /// What Postgres and libpq say when the server went away, starts or stops, or has no connection left.
-fn lost(message: &str) -> bool {
-    const SIGNS: [&str; 9] = [
-        "terminating connection",
-        "server closed the connection",
-        "connection to server",
-        "no connection to the server",
-        "could not receive data",
-        "could not send data",
-        "the database system is",
-        "lock timeout",
-        "No space left",
-    ];
-    SIGNS.iter().any(|sign| message.contains(sign))
+const LOST: [&str; 7] = [
+    "terminating connection",
+    "server closed the connection",
+    "connection to server",
+    "no connection to the server",
+    "could not receive data",
+    "could not send data",
+    "the database system is",
+];
+/// What Postgres says when a lock did not come free, and when the disk is full. The connection is sound, and trying again at once
+/// would only wait again.
+const BUSY: [&str; 2] = ["lock timeout", "No space left"];
+
+fn says(message: &str, signs: &[&str]) -> bool {
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 impl From<Error> for ScimError {
@@ -85,7 +93,9 @@ impl From<Error> for ScimError {
                 (ErrorKind::Internal, "the server failed to carry out the request")
             }
             Error::Unavailable(_) => (ErrorKind::Unavailable, "the database is not available; try again"),
-            Error::Timeout | Error::RolledBack(_) => (ErrorKind::Unavailable, "the database is busy; try again"),
+            Error::Timeout | Error::Busy(_) | Error::RolledBack(_) => {
+                (ErrorKind::Unavailable, "the database is busy; try again")
+            }
         };
         Self::new(kind, detail).caused_by(error)
     }

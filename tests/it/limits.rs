@@ -166,7 +166,14 @@ fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait()
     let mut other = database::connect(&data_dir, "provisor");
     database::execute(&mut other, "BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE");
     let answers = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| client.get("/Users?count=1"))).collect();
+        let asked = || {
+            let begun = Instant::now();
+            let answer = client.get("/Users?count=1");
+            // Two seconds for a connection or a lock, and no second try behind either.
+            assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+            answer
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(asked)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     for answer in &answers {
