@@ -37,6 +37,9 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
     let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static(""));
     let (mut response, caller) = match identify(&request, &request_id, address.as_ref()).await {
         Ok(caller) => {
+            if let Some(app) = request.app_data::<web::Data<AppState>>() {
+                request.extensions_mut().insert(app.service.clone());
+            }
             if let Some(caller) = &caller {
                 request.extensions_mut().insert(caller.clone());
             }

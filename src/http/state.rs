@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::SCIM_BASE;
 use super::refusals::Refusals;
 use crate::auth::Authenticator;
-use crate::provider::Endpoint;
+use crate::provider::Service;
 use crate::scim::registry::Registry;
 use crate::store::Store;
 
@@ -17,11 +17,10 @@ use crate::store::Store;
 pub struct AppState {
     pub(super) store: Arc<Store>,
     pub(super) authenticator: Arc<Authenticator>,
-    pub(super) registry: Registry,
+    pub(super) service: Service,
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
-    scim_url: String,
     assets: PathBuf,
 }
 
@@ -53,28 +52,18 @@ impl AppState {
         Self {
             store: parts.store,
             authenticator: parts.authenticator,
-            registry: parts.registry,
+            service: Service {
+                registry: Arc::new(parts.registry),
+                base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),
+            },
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
             templates: parts.templates,
-            scim_url: format!("{}{SCIM_BASE}", parts.public_url),
             assets: parts.assets,
         }
     }
 
-    /// The base URL of the SCIM endpoints.
-    pub(super) fn scim_url(&self) -> &str {
-        &self.scim_url
-    }
-
     pub(super) fn assets(&self) -> &Path {
         &self.assets
-    }
-
-    /// The endpoint behind a path segment.
-    pub(super) fn endpoint(&self, segment: &str) -> Option<Endpoint> {
-        let resource_type = self.registry.by_endpoint(segment)?;
-        let url = format!("{}/{}", self.scim_url, resource_type.endpoint);
-        Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
 use super::row::{name_conflict, row, take_password};
+use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
@@ -14,8 +14,7 @@ use crate::scim::validate;
 ///
 /// # Errors
 /// `invalidSyntax` or `invalidValue` for the body, `uniqueness` when the name is taken.
-pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, ScimError> {
-    let endpoint = context.endpoint;
+pub fn create(context: &Context<'_>, endpoint: &Endpoint, body: Value) -> Result<Representation, ScimError> {
     let resource_type = &endpoint.resource_type;
     let mut resource = validate::resource(resource_type, body)?;
     if resource_type.core_attribute("active").is_some() {
@@ -23,12 +22,12 @@ pub fn create(context: &Context<'_>, body: Value) -> Result<Representation, Scim
     }
     let password_hash = take_password(context, &mut resource)?;
     let id = ResourceId::generate();
-    let row = row(context, id, &resource, password_hash)?;
+    let row = row(resource_type, id, &resource, password_hash)?;
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
     context
         .store
         .run(context.caller, |tenant| tenant.create_resource(&resource_type.name, id, &row, &event))
-        .map_err(|error| name_conflict(context, &resource, error.into()))?;
+        .map_err(|error| name_conflict(resource_type, &resource, error.into()))?;
     let meta = Meta {
         resource_type: resource_type.name.clone(),
         created: row.at,

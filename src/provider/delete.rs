@@ -1,6 +1,6 @@
 //! DELETE (RFC 7644 section 3.6).
 
-use super::Context;
+use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::scim::error::ScimError;
 use crate::scim::precondition::Preconditions;
@@ -9,8 +9,12 @@ use crate::scim::precondition::Preconditions;
 ///
 /// # Errors
 /// 404 when the tenant has no such resource, 412 by `preconditions`.
-pub fn delete(context: &Context<'_>, id: &str, preconditions: &Preconditions) -> Result<(), ScimError> {
-    let endpoint = context.endpoint;
+pub fn delete(
+    context: &Context<'_>,
+    endpoint: &Endpoint,
+    id: &str,
+    preconditions: &Preconditions,
+) -> Result<(), ScimError> {
     let found = endpoint.id(id)?;
     let name = endpoint.resource_type.name.as_str();
     let event = AuditEvent::new(Action::Delete, Target::new(name, found));

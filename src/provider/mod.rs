@@ -22,11 +22,31 @@ use std::sync::Arc;
 use crate::auth::Caller;
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
+use crate::scim::registry::Registry;
 use crate::scim::resource::{Meta, Representation};
 use crate::scim::resource_type::ResourceType;
 use crate::store::{Store, StoredResource};
 
-/// What every use case works with.
+/// What a tenant is served: its resource types, below one base URL.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The resource types and schemas.
+    pub registry: Arc<Registry>,
+    /// The base URL of the SCIM endpoints, without a slash at the end.
+    pub base_url: Arc<str>,
+}
+
+impl Service {
+    /// The endpoint behind a path segment (`Users`).
+    #[must_use]
+    pub fn endpoint(&self, segment: &str) -> Option<Endpoint> {
+        let resource_type = self.registry.by_endpoint(segment)?;
+        let url = format!("{}/{}", self.base_url, resource_type.endpoint);
+        Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
+    }
+}
+
+/// A type of resource and where it is.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The type of resource.
@@ -66,13 +86,13 @@ impl Endpoint {
     }
 }
 
-/// A use case's surroundings: the database, who calls, and on which endpoint.
+/// A use case's surroundings: the database, who calls, and what that caller is served.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The database.
     pub store: &'a Store,
     /// Who calls.
     pub caller: &'a Caller,
-    /// On which endpoint.
-    pub endpoint: &'a Endpoint,
+    /// What the caller is served.
+    pub service: &'a Service,
 }

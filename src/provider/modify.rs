@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Context;
 use super::update::{Change, update};
+use super::{Context, Endpoint};
 use crate::audit::Action;
 use crate::scim::error::{ScimError, excerpt};
 use crate::scim::patch::PatchRequest;
@@ -17,11 +17,12 @@ use crate::scim::resource::{Representation, Resource};
 /// an operation, `uniqueness` when the name is taken.
 pub fn modify(
     context: &Context<'_>,
+    endpoint: &Endpoint,
     id: &str,
     preconditions: &Preconditions,
     body: Value,
 ) -> Result<Representation, ScimError> {
-    let resource_type = &context.endpoint.resource_type;
+    let resource_type = &endpoint.resource_type;
     let patch = PatchRequest::from_json(body)?;
     let ignored = patch.ignored_paths(resource_type);
     let change = Change {
@@ -29,5 +30,5 @@ pub fn modify(
         detail: (!ignored.is_empty()).then(|| format!("ignored: {}", excerpt(&ignored.join(", ")))),
         next: |before: &Resource| patch.apply(resource_type, before),
     };
-    update(context, id, preconditions, &change)
+    update(context, endpoint, id, preconditions, &change)
 }

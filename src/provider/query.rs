@@ -1,6 +1,6 @@
 //! GET of a collection and `POST …/.search` (RFC 7644 sections 3.4.2 and 3.4.3).
 
-use super::Context;
+use super::{Context, Endpoint};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::filter;
 use crate::scim::search::{ListResponse, SearchRequest};
@@ -13,8 +13,7 @@ const META_BYTES: usize = 300;
 ///
 /// # Errors
 /// `invalidFilter` for the filter, `tooMany` when it takes too long.
-pub fn query(context: &Context<'_>, request: &SearchRequest) -> Result<String, ScimError> {
-    let endpoint = context.endpoint;
+pub fn query(context: &Context<'_>, endpoint: &Endpoint, request: &SearchRequest) -> Result<String, ScimError> {
     let resource_type = &endpoint.resource_type;
     let filter = request.filter.as_deref().map(filter::parse).transpose()?;
     let condition = filter.as_ref().map(|filter| filter::resolve(filter, resource_type)).transpose()?;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Context;
 use super::update::{Change, update};
+use super::{Context, Endpoint};
 use crate::audit::Action;
 use crate::scim::error::ScimError;
 use crate::scim::precondition::Preconditions;
@@ -23,11 +23,12 @@ const KEPT: [&str; 2] = ["active", "externalId"];
 /// `uniqueness` when the name is taken.
 pub fn replace(
     context: &Context<'_>,
+    endpoint: &Endpoint,
     id: &str,
     preconditions: &Preconditions,
     body: Value,
 ) -> Result<Representation, ScimError> {
-    let resource_type = &context.endpoint.resource_type;
+    let resource_type = &endpoint.resource_type;
     let mentioned = Mentioned::read(&body);
     let replacement = validate::resource(resource_type, body)?;
     let change = Change {
@@ -35,7 +36,7 @@ pub fn replace(
         detail: None,
         next: |before: &Resource| Ok(mentioned.keep(resource_type, before, &replacement)),
     };
-    update(context, id, preconditions, &change)
+    update(context, endpoint, id, preconditions, &change)
 }
 
 /// The names that occur in a body, also those that unassign, and the schemas that it lists.

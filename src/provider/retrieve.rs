@@ -1,6 +1,6 @@
 //! GET of one resource (RFC 7644 section 3.4.1).
 
-use super::Context;
+use super::{Context, Endpoint};
 use crate::scim::error::ScimError;
 use crate::scim::resource::Representation;
 
@@ -8,8 +8,7 @@ use crate::scim::resource::Representation;
 ///
 /// # Errors
 /// 404 when the tenant has no such resource, whatever the text in the URL is.
-pub fn retrieve(context: &Context<'_>, id: &str) -> Result<Representation, ScimError> {
-    let endpoint = context.endpoint;
+pub fn retrieve(context: &Context<'_>, endpoint: &Endpoint, id: &str) -> Result<Representation, ScimError> {
     let found = endpoint.id(id)?;
     let stored = context.store.read(context.caller, |tenant| tenant.resource(&endpoint.resource_type.name, found))?;
     stored.map(|stored| endpoint.representation(stored)).ok_or_else(|| endpoint.not_found(id))

@@ -8,6 +8,7 @@ use crate::auth::password;
 use crate::id::ResourceId;
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::resource::Resource;
+use crate::scim::resource_type::ResourceType;
 use crate::scim::{fold, limits};
 use crate::store::ResourceRow;
 
@@ -33,12 +34,11 @@ pub(super) fn take_password(context: &Context<'_>, resource: &mut Resource) -> R
 /// # Errors
 /// `invalidValue` for a value that is longer than an index takes, 413 for a resource that is larger than one may be.
 pub(super) fn row(
-    context: &Context<'_>,
+    resource_type: &ResourceType,
     id: ResourceId,
     resource: &Resource,
     password_hash: Option<String>,
 ) -> Result<ResourceRow, ScimError> {
-    let resource_type = &context.endpoint.resource_type;
     let mut comparable = fold::attributes(resource_type, &resource.attributes);
     let mut take_text = |name: &str| match comparable.remove(name) {
         Some(Value::String(text)) if text.len() > limits::INDEXED_BYTES => {
@@ -72,14 +72,14 @@ pub(super) fn row(
 }
 
 /// Names the attribute in a uniqueness error. The error itself comes from the unique index, never from a look before.
-pub(super) fn name_conflict(context: &Context<'_>, resource: &Resource, error: ScimError) -> ScimError {
-    let unique = context.endpoint.resource_type.unique_attribute();
+pub(super) fn name_conflict(resource_type: &ResourceType, resource: &Resource, error: ScimError) -> ScimError {
+    let unique = resource_type.unique_attribute();
     match unique.and_then(|attribute| Some((attribute, resource.text(&attribute.name)?))) {
         Some((attribute, value)) if error.kind() == ErrorKind::Uniqueness => ScimError::new(
             ErrorKind::Uniqueness,
             format!(
                 "a {} with this {} already exists: {}",
-                context.endpoint.resource_type.name,
+                resource_type.name,
                 attribute.name,
                 crate::scim::error::excerpt(value)
             ),

@@ -7,8 +7,8 @@ use std::cell::OnceCell;
 
 use chrono::TimeDelta;
 
-use super::Context;
 use super::row::{PASSWORD, name_conflict, row, take_password};
+use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
 use crate::scim::error::{ErrorKind, ScimError};
@@ -40,17 +40,17 @@ struct Next {
 /// Changes a resource. A change that changes nothing writes nothing: version and `lastModified` stay (R7644-3.5.2-12).
 pub(super) fn update(
     context: &Context<'_>,
+    endpoint: &Endpoint,
     id: &str,
     preconditions: &Preconditions,
     change: &Change<impl Fn(&Resource) -> Result<Resource, ScimError>>,
 ) -> Result<Representation, ScimError> {
-    let endpoint = context.endpoint;
     let found = endpoint.id(id)?;
     let name = endpoint.resource_type.name.as_str();
     let password_hash = OnceCell::new();
     let prepare = |stored: &StoredResource| -> Result<Option<Next>, ScimError> {
         preconditions.check(stored.version)?;
-        prepare(context, found, stored, change, &password_hash)
+        prepare(context, endpoint, found, stored, change, &password_hash)
     };
 
     let stored = context.store.read(context.caller, |tenant| tenant.resource(name, found))?;
@@ -58,7 +58,9 @@ pub(super) fn update(
     let Some(state) = prepare(&stored)? else {
         return Ok(endpoint.representation(stored));
     };
-    if let Some(changed) = context.store.run(context.caller, |tenant| write(context, tenant, found, &stored, &state))? {
+    if let Some(changed) =
+        context.store.run(context.caller, |tenant| write(endpoint, tenant, found, &stored, &state))?
+    {
         return Ok(changed);
     }
     context.store.run(context.caller, |tenant| {
@@ -67,7 +69,7 @@ pub(super) fn update(
             let Some(state) = prepare(&stored)? else {
                 return Ok(endpoint.representation(stored));
             };
-            write(context, tenant, found, &stored, &state)?
+            write(endpoint, tenant, found, &stored, &state)?
                 .ok_or_else(|| ScimError::new(ErrorKind::Internal, "the resource changed although it was locked"))
         })
     })
@@ -75,12 +77,13 @@ pub(super) fn update(
 
 fn prepare(
     context: &Context<'_>,
+    endpoint: &Endpoint,
     id: ResourceId,
     stored: &StoredResource,
     change: &Change<impl Fn(&Resource) -> Result<Resource, ScimError>>,
     password_hash: &OnceCell<Option<String>>,
 ) -> Result<Option<Next>, ScimError> {
-    let resource_type = &context.endpoint.resource_type;
+    let resource_type = &endpoint.resource_type;
     let before = Resource::from_document(&stored.document)
         .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
     let mut after = (change.next)(&before)?;
@@ -96,7 +99,7 @@ fn prepare(
     }
     let event = AuditEvent::new(change.action, Target::new(resource_type.name.as_str(), id));
     let event = AuditEvent { detail: change.detail.clone(), ..event }.difference(&before, &after, hash.is_some());
-    let mut row = row(context, id, &after, hash)?;
+    let mut row = row(resource_type, id, &after, hash)?;
     // Each state is later than the one before, also within a millisecond and by the clock of another instance: whoever asks for
     // what changed since the last look misses nothing.
     row.at = row.at.max(stored.last_modified_at + TICK);
@@ -105,16 +108,15 @@ fn prepare(
 
 /// Writes the state over the one it was made from. `None` when that one is no longer current.
 fn write(
-    context: &Context<'_>,
+    endpoint: &Endpoint,
     tenant: &mut TenantConn<'_>,
     id: ResourceId,
     stored: &StoredResource,
     next: &Next,
 ) -> Result<Option<Representation>, ScimError> {
-    let endpoint = context.endpoint;
     let written = tenant
         .update_resource(&endpoint.resource_type.name, id, stored.version, &next.row, &next.event)
-        .map_err(|error: Error| name_conflict(context, &next.resource, error.into()))?;
+        .map_err(|error: Error| name_conflict(&endpoint.resource_type, &next.resource, error.into()))?;
     if !written {
         return Ok(None);
     }

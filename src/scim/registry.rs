@@ -29,13 +29,23 @@ impl Registry {
     /// # Errors
     /// When a definition file is not a schema; a test reads them all.
     pub fn standard() -> Result<Self, serde_json::Error> {
-        let user = user()?;
-        let mut schemas = vec![Arc::clone(&user.schema)];
-        schemas.extend(user.extensions.iter().map(|extension| Arc::clone(&extension.schema)));
+        Self::new(vec![user()?])
+    }
+
+    /// A registry of these resource types.
+    ///
+    /// # Errors
+    /// When a definition file is not a schema; a test reads them all.
+    pub fn new(resource_types: Vec<ResourceType>) -> Result<Self, serde_json::Error> {
+        let mut schemas = Vec::new();
+        for resource_type in &resource_types {
+            schemas.push(Arc::clone(&resource_type.schema));
+            schemas.extend(resource_type.extensions.iter().map(|extension| Arc::clone(&extension.schema)));
+        }
         for definition in [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA] {
             schemas.push(Arc::new(serde_json::from_str(definition)?));
         }
-        Ok(Self { resource_types: vec![Arc::new(user)], schemas })
+        Ok(Self { resource_types: resource_types.into_iter().map(Arc::new).collect(), schemas })
     }
 
     /// The resource type behind an endpoint's path segment (`Users`).

@@ -11,8 +11,9 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use provisor::auth::Caller;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
-use provisor::provider::{self, Context, Endpoint};
+use provisor::provider::{self, Context, Endpoint, Service};
 use provisor::scim::precondition::Preconditions;
+use provisor::scim::registry::Registry;
 use provisor::scim::resource_type::ResourceType;
 use provisor::scim::schema::{Attribute, Mutability, Returned, Type};
 use provisor::scim::{filter, fold, registry};
@@ -366,15 +367,16 @@ fn elsewhere(random: &mut Random, text: &str) -> String {
 }
 
 /// Creates the documents, of which some then change, and returns them as they are shown.
-fn populate(context: &Context<'_>, generator: &mut Generator<'_>) {
+fn populate(context: &Context<'_>, endpoint: &Endpoint, generator: &mut Generator<'_>) {
     for number in 0..DOCUMENTS {
         let body = generator.body(number);
-        let mut created = provider::create(context, body.clone()).unwrap_or_else(|error| panic!("{error}: {body}"));
+        let mut created =
+            provider::create(context, endpoint, body.clone()).unwrap_or_else(|error| panic!("{error}: {body}"));
         let id = created.to_json().unwrap()["id"].as_str().unwrap().to_owned();
         for change in 0..generator.random.below(3) {
             let value = format!("{} {change}", generator.random.pick(&TEXTS));
             let body = patch(&json!([{"op": "replace", "path": "displayName", "value": value}]));
-            created = provider::modify(context, &id, &Preconditions::default(), body).unwrap();
+            created = provider::modify(context, endpoint, &id, &Preconditions::default(), body).unwrap();
         }
         generator.documents.push(created.to_json().unwrap());
     }
@@ -384,13 +386,15 @@ fn agree(resource_type: ResourceType, seed: u64) {
     let backend = Backend::open(&settings(&shared().data_dir), Role::Command).unwrap();
     let caller: Caller = operator(TenantId::generate());
     insert_tenant(&backend, &caller, seed);
-    let url = format!("http://localhost/scim/v2/{}", resource_type.endpoint);
-    let endpoint = Endpoint { resource_type: Arc::new(resource_type), url: url.as_str().into() };
-    let context = Context { store: &backend.store, caller: &caller, endpoint: &endpoint };
+    let segment = resource_type.endpoint.clone();
+    let registry = Arc::new(Registry::new(vec![resource_type]).unwrap());
+    let service = Service { registry, base_url: "http://localhost/scim/v2".into() };
+    let endpoint = service.endpoint(&segment).unwrap();
+    let context = Context { store: &backend.store, caller: &caller, service: &service };
     let resource_type = endpoint.resource_type.as_ref();
     let mut generator =
         Generator { random: Random::new(seed), places: Place::all(resource_type), documents: Vec::new() };
-    populate(&context, &mut generator);
+    populate(&context, &endpoint, &mut generator);
     let folded: Vec<(String, Map<String, Value>)> = generator
         .documents
         .iter()
@@ -411,7 +415,7 @@ fn agree(resource_type: ResourceType, seed: u64) {
             resource_type,
             condition: Some(&condition),
             filter: Some(&text),
-            location_prefix: &format!("{url}/"),
+            location_prefix: &format!("{}/", endpoint.url),
             start_index: 1,
             count: 1_000,
         };

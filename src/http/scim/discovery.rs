@@ -1,13 +1,13 @@
 //! Discovery (RFC 7644 section 4). Readable without a credential; only whether passwords are kept depends on the caller's tenant.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde_json::Value;
 
+use super::request::Served;
 use super::response;
 use crate::auth::Caller;
-use crate::http::AppState;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 use crate::scim::registry::schema_to_json;
 use crate::scim::search::{ListResponse, SearchRequest};
@@ -16,36 +16,36 @@ use crate::scim::service_provider_config;
 type Answer = Result<HttpResponse, ScimError>;
 
 /// `GET /ServiceProviderConfig`
-pub(super) async fn service_provider_config(app: Data<AppState>, request: HttpRequest) -> Answer {
+pub(super) async fn service_provider_config(served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
     let passwords = request.extensions().get::<Caller>().is_some_and(|caller| caller.principal.stores_passwords());
-    Ok(response::json(StatusCode::OK, &service_provider_config::to_json(app.scim_url(), passwords)))
+    Ok(response::json(StatusCode::OK, &service_provider_config::to_json(&served.0.base_url, passwords)))
 }
 
 /// `GET /ResourceTypes`
-pub(super) async fn resource_types(app: Data<AppState>, request: HttpRequest) -> Answer {
+pub(super) async fn resource_types(served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(app.registry.resource_types().iter().map(|known| known.to_json(app.scim_url())).collect()))
+    Ok(list(served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()))
 }
 
 /// `GET /ResourceTypes/{name}`
-pub(super) async fn resource_type(app: Data<AppState>, request: HttpRequest, name: Path<String>) -> Answer {
+pub(super) async fn resource_type(served: Served, request: HttpRequest, name: Path<String>) -> Answer {
     refuse_filter(&request)?;
-    let known = app.registry.by_name(&name).ok_or_else(|| absent("resource type", &name))?;
-    Ok(response::json(StatusCode::OK, &known.to_json(app.scim_url())))
+    let known = served.0.registry.by_name(&name).ok_or_else(|| absent("resource type", &name))?;
+    Ok(response::json(StatusCode::OK, &known.to_json(&served.0.base_url)))
 }
 
 /// `GET /Schemas`
-pub(super) async fn schemas(app: Data<AppState>, request: HttpRequest) -> Answer {
+pub(super) async fn schemas(served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(app.registry.schemas().map(|schema| schema_to_json(schema, app.scim_url())).collect()))
+    Ok(list(served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()))
 }
 
 /// `GET /Schemas/{uri}`
-pub(super) async fn schema(app: Data<AppState>, request: HttpRequest, uri: Path<String>) -> Answer {
+pub(super) async fn schema(served: Served, request: HttpRequest, uri: Path<String>) -> Answer {
     refuse_filter(&request)?;
-    let schema = app.registry.schema(&uri).ok_or_else(|| absent("schema", &uri))?;
-    Ok(response::json(StatusCode::OK, &schema_to_json(schema, app.scim_url())))
+    let schema = served.0.registry.schema(&uri).ok_or_else(|| absent("schema", &uri))?;
+    Ok(response::json(StatusCode::OK, &schema_to_json(schema, &served.0.base_url)))
 }
 
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).

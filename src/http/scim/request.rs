@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use actix_web::web::{Bytes, BytesMut, Data, Query};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::web::{Bytes, BytesMut, Query};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use crate::http::AppState;
-use crate::provider::Endpoint;
+use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::precondition::Preconditions;
 use crate::scim::project::Projection;
@@ -22,8 +21,29 @@ pub const BODY_BYTES: usize = 1 << 20;
 /// Time in which a body must have arrived. actix limits only the head.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The endpoint that the path names.
-pub(super) struct Target(pub Endpoint);
+/// What the caller is served; the middleware has put it there.
+pub(super) struct Served(pub Service);
+
+impl FromRequest for Served {
+    type Error = ScimError;
+    type Future = Ready<Result<Self, ScimError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(service(request).map(Self))
+    }
+}
+
+fn service(request: &HttpRequest) -> Result<Service, ScimError> {
+    let service = request.extensions().get::<Service>().cloned();
+    service.ok_or_else(|| ScimError::new(ErrorKind::Internal, "the server is not set up"))
+}
+
+/// The endpoint that the path names, among those that the caller is served.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub endpoint: Endpoint,
+    pub service: Service,
+}
 
 impl FromRequest for Target {
     type Error = ScimError;
@@ -31,8 +51,11 @@ impl FromRequest for Target {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let segment = request.match_info().get("endpoint").unwrap_or_default();
-        let endpoint = request.app_data::<Data<AppState>>().and_then(|app| app.endpoint(segment));
-        ready(endpoint.map(Self).ok_or_else(|| ScimError::new(ErrorKind::NotFound, "there is no such endpoint")))
+        let unknown = || ScimError::new(ErrorKind::NotFound, "there is no such endpoint");
+        ready(service(request).and_then(|service| {
+            let endpoint = service.endpoint(segment).ok_or_else(unknown)?;
+            Ok(Self { endpoint, service })
+        }))
     }
 }
 

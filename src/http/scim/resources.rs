@@ -20,11 +20,12 @@ type Answer = Result<HttpResponse, ScimError>;
 async fn provide<T: Send + 'static>(
     app: &Data<AppState>,
     caller: Caller,
-    endpoint: &Endpoint,
-    work: impl FnOnce(&Context<'_>) -> Result<T, ScimError> + Send + 'static,
+    target: &Target,
+    work: impl FnOnce(&Context<'_>, &Endpoint) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
-    let endpoint = endpoint.clone();
-    blocking::run(app, move |app| work(&Context { store: &app.store, caller: &caller, endpoint: &endpoint })).await
+    let Target { endpoint, service } = target.clone();
+    blocking::run(app, move |app| work(&Context { store: &app.store, caller: &caller, service: &service }, &endpoint))
+        .await
 }
 
 /// `GET /Users`
@@ -34,15 +35,16 @@ pub(super) async fn query(
     target: Target,
     parameters: Parameters,
 ) -> Answer {
-    let work = move |context: &Context<'_>| provider::query(context, &parameters.0);
-    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target.0, work).await?))
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| provider::query(context, endpoint, &parameters.0);
+    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }
 
 /// `POST /Users/.search`
 pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
-    let work =
-        move |context: &Context<'_>| provider::query(context, &SearchRequest::from_json(&json::parse(&body.0)?)?);
-    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target.0, work).await?))
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        provider::query(context, endpoint, &SearchRequest::from_json(&json::parse(&body.0)?)?)
+    };
+    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }
 
 /// `POST /Users`
@@ -53,9 +55,10 @@ pub(super) async fn create(
     view: View,
     body: Body,
 ) -> Answer {
-    let work = move |context: &Context<'_>| provider::create(context, json::parse(&body.0)?);
-    let created = provide(&app, authorized.caller, &target.0, work).await?;
-    response::resource(StatusCode::CREATED, &target.0.resource_type, &created, &view.0)
+    let work =
+        move |context: &Context<'_>, endpoint: &Endpoint| provider::create(context, endpoint, json::parse(&body.0)?);
+    let created = provide(&app, authorized.caller, &target, work).await?;
+    response::resource(StatusCode::CREATED, &target.endpoint.resource_type, &created, &view.0)
 }
 
 /// `GET /Users/{id}`
@@ -68,11 +71,13 @@ pub(super) async fn retrieve(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let found = provide(&app, authorized.caller, &target.0, move |context| provider::retrieve(context, &id)).await?;
+    let found =
+        provide(&app, authorized.caller, &target, move |context, endpoint| provider::retrieve(context, endpoint, &id))
+            .await?;
     if conditions.0.not_modified(found.meta.version) {
         return Ok(response::not_modified(&found));
     }
-    response::resource(StatusCode::OK, &target.0.resource_type, &found, &view.0)
+    response::resource(StatusCode::OK, &target.endpoint.resource_type, &found, &view.0)
 }
 
 /// `PUT /Users/{id}`
@@ -86,9 +91,11 @@ pub(super) async fn replace(
     body: Body,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let work = move |context: &Context<'_>| provider::replace(context, &id, &conditions.0, json::parse(&body.0)?);
-    let replaced = provide(&app, authorized.caller, &target.0, work).await?;
-    response::resource(StatusCode::OK, &target.0.resource_type, &replaced, &view.0)
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        provider::replace(context, endpoint, &id, &conditions.0, json::parse(&body.0)?)
+    };
+    let replaced = provide(&app, authorized.caller, &target, work).await?;
+    response::resource(StatusCode::OK, &target.endpoint.resource_type, &replaced, &view.0)
 }
 
 /// `PATCH /Users/{id}`
@@ -102,9 +109,11 @@ pub(super) async fn modify(
     body: Body,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let work = move |context: &Context<'_>| provider::modify(context, &id, &conditions.0, json::parse(&body.0)?);
-    let modified = provide(&app, authorized.caller, &target.0, work).await?;
-    response::resource(StatusCode::OK, &target.0.resource_type, &modified, &view.0)
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        provider::modify(context, endpoint, &id, &conditions.0, json::parse(&body.0)?)
+    };
+    let modified = provide(&app, authorized.caller, &target, work).await?;
+    response::resource(StatusCode::OK, &target.endpoint.resource_type, &modified, &view.0)
 }
 
 /// `DELETE /Users/{id}`
@@ -116,7 +125,10 @@ pub(super) async fn delete(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    provide(&app, authorized.caller, &target.0, move |context| provider::delete(context, &id, &conditions.0)).await?;
+    provide(&app, authorized.caller, &target, move |context, endpoint| {
+        provider::delete(context, endpoint, &id, &conditions.0)
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
