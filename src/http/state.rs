@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::SCIM_BASE;
 use super::refusals::Refusals;
+use super::scim::LARGE_BODIES;
 use crate::auth::Authenticator;
 use crate::provider::Service;
 use crate::scim::registry::Registry;
@@ -20,6 +21,7 @@ pub struct AppState {
     pub(super) service: Service,
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
+    pub(super) large_bodies: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
     assets: PathBuf,
 }
@@ -58,6 +60,7 @@ impl AppState {
             },
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             templates: parts.templates,
             assets: parts.assets,
         }

@@ -2,20 +2,28 @@
 
 use serde_json::{Value, json};
 
+use super::members;
 use super::row::{name_conflict, row, take_password};
 use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
+use crate::scim::present::Presentation;
 use crate::scim::resource::{Meta, Representation};
-use crate::scim::validate;
+use crate::scim::{membership, validate};
 
-/// Creates a resource. `active` defaults to true where the schema has it (R7643-1.1).
+/// Creates a resource. `active` defaults to true where the schema has it (R7643-1.1). Members that do not exist are left out.
 ///
 /// # Errors
 /// `invalidSyntax` or `invalidValue` for the body, `uniqueness` when the name is taken.
-pub fn create(context: &Context<'_>, endpoint: &Endpoint, body: Value) -> Result<Representation, ScimError> {
+pub fn create(
+    context: &Context<'_>,
+    endpoint: &Endpoint,
+    view: &Presentation<'_>,
+    mut body: Value,
+) -> Result<Representation, ScimError> {
     let resource_type = &endpoint.resource_type;
+    let members = membership::take(resource_type, &mut body)?;
     let mut resource = validate::resource(resource_type, body)?;
     if resource_type.core_attribute("active").is_some() {
         resource.attributes.entry("active").or_insert(json!(true));
@@ -24,9 +32,12 @@ pub fn create(context: &Context<'_>, endpoint: &Endpoint, body: Value) -> Result
     let id = ResourceId::generate();
     let row = row(resource_type, id, &resource, password_hash)?;
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
+    let joining =
+        resource_type.members().zip(members).map(|(attribute, members)| members::joining(attribute, &members));
+    let joining = joining.filter(|joining| !joining.is_empty());
     context
         .store
-        .run(context.caller, |tenant| tenant.create_resource(&resource_type.name, id, &row, &event))
+        .run(context.caller, |tenant| tenant.create_resource(&resource_type.name, id, &row, joining.as_ref(), &event))
         .map_err(|error| name_conflict(resource_type, &resource, error.into()))?;
     let meta = Meta {
         resource_type: resource_type.name.clone(),
@@ -35,5 +46,9 @@ pub fn create(context: &Context<'_>, endpoint: &Endpoint, body: Value) -> Result
         location: endpoint.location(id),
         version: 1,
     };
-    Ok(Representation { document: row.document, meta })
+    let members = match joining {
+        None => view.shows_members().then(membership::Members::default),
+        Some(_) => context.store.read(context.caller, |tenant| members::read(tenant, view, id.0))?,
+    };
+    Ok(Representation { document: row.document, meta, groups: None, members })
 }

@@ -1,11 +1,14 @@
 //! DELETE (RFC 7644 section 3.6).
 
+use chrono::{SubsecRound, Utc};
+
 use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::scim::error::ScimError;
 use crate::scim::precondition::Preconditions;
+use crate::store::Wanted;
 
-/// Deletes a resource. Its name is free at once; the audit log keeps its last state.
+/// Deletes a resource, and with it its memberships. Its name is free at once; the audit log keeps its last state.
 ///
 /// # Errors
 /// 404 when the tenant has no such resource, 412 by `preconditions`.
@@ -18,15 +21,12 @@ pub fn delete(
     let found = endpoint.id(id)?;
     let name = endpoint.resource_type.name.as_str();
     let event = AuditEvent::new(Action::Delete, Target::new(name, found));
-    if preconditions.is_empty() {
-        let gone = context.store.run(context.caller, |tenant| tenant.delete_resource(name, found, None, &event))?;
-        return if gone { Ok(()) } else { Err(endpoint.not_found(id)) };
-    }
+    let wanted = Wanted { resource_type: name, id: found, groups: false };
     context.store.run(context.caller, |tenant| {
-        tenant.with_locked_resource(name, found, |tenant, stored| {
+        tenant.with_locked_resource(&wanted, |tenant, stored| {
             let stored = stored.ok_or_else(|| endpoint.not_found(id))?;
             preconditions.check(stored.version)?;
-            tenant.delete_resource(name, found, Some(stored.version), &event)?;
+            tenant.delete_resource(name, found, Utc::now().trunc_subsecs(3), &event)?;
             Ok(())
         })
     })

@@ -3,6 +3,7 @@
 
 mod create;
 mod delete;
+mod members;
 mod modify;
 mod query;
 mod replace;
@@ -12,7 +13,7 @@ mod update;
 
 pub use create::create;
 pub use delete::delete;
-pub use modify::modify;
+pub use modify::{Modified, modify};
 pub use query::query;
 pub use replace::replace;
 pub use retrieve::retrieve;
@@ -22,6 +23,9 @@ use std::sync::Arc;
 use crate::auth::Caller;
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
+use crate::scim::membership;
+use crate::scim::present::Presentation;
+use crate::scim::project::Projection;
 use crate::scim::registry::Registry;
 use crate::scim::resource::{Meta, Representation};
 use crate::scim::resource_type::ResourceType;
@@ -43,6 +47,11 @@ impl Service {
         let resource_type = self.registry.by_endpoint(segment)?;
         let url = format!("{}/{}", self.base_url, resource_type.endpoint);
         Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
+    }
+
+    /// What the URIs of members of groups start with, for each of the types of members.
+    fn member_locations(&self) -> Vec<String> {
+        membership::locations(&self.base_url, |name| Some(self.registry.by_name(name)?.endpoint.clone()))
     }
 }
 
@@ -71,11 +80,6 @@ impl Endpoint {
         }
     }
 
-    fn representation(&self, stored: StoredResource) -> Representation {
-        let meta = self.meta(&stored);
-        Representation { document: stored.document, meta }
-    }
-
     /// The id in a URL, or the 404 for text that cannot be one.
     fn id(&self, text: &str) -> Result<ResourceId, ScimError> {
         ResourceId::parse(text).ok_or_else(|| self.not_found(text))
@@ -95,4 +99,18 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// What the caller is served.
     pub service: &'a Service,
+}
+
+impl Context<'_> {
+    /// How resources of an endpoint are shown.
+    #[must_use]
+    pub fn presentation<'e>(&self, endpoint: &'e Endpoint, projection: &Projection) -> Presentation<'e> {
+        Presentation::new(projection, &endpoint.resource_type, self.service.member_locations())
+    }
+
+    fn represent(&self, endpoint: &Endpoint, stored: StoredResource) -> Representation {
+        let meta = endpoint.meta(&stored);
+        let groups = stored.groups.map(|groups| members::with_references(groups, &self.service.member_locations()));
+        Representation { document: stored.document, meta, groups, members: None }
+    }
 }

@@ -3,20 +3,22 @@
 use serde_json::Value;
 
 use super::update::{Change, update};
-use super::{Context, Endpoint};
+use super::{Context, Endpoint, members};
 use crate::audit::Action;
 use crate::scim::error::ScimError;
+use crate::scim::membership::MembersChange;
 use crate::scim::precondition::Preconditions;
+use crate::scim::present::Presentation;
 use crate::scim::resource::{Representation, Resource};
 use crate::scim::resource_type::ResourceType;
-use crate::scim::{json, leniency, validate};
+use crate::scim::{json, leniency, membership, validate};
 
 /// Attributes that a PUT does not clear by leaving them out (R7644-3.5.1-3): a leaver must not come back because a client forgot
 /// `active`, and `externalId` is the link to the directory.
 const KEPT: [&str; 2] = ["active", "externalId"];
 
 /// Replaces a resource. What the body leaves out is cleared, but for `active`, `externalId`, the password, and extensions of
-/// which the body knows nothing.
+/// which the body knows nothing, and members that the body does not mention.
 ///
 /// # Errors
 /// 404, 412 by `preconditions`, `invalidSyntax` or `invalidValue` for the body, `mutability` for an immutable value that differs,
@@ -26,17 +28,27 @@ pub fn replace(
     endpoint: &Endpoint,
     id: &str,
     preconditions: &Preconditions,
-    body: Value,
+    view: &Presentation<'_>,
+    mut body: Value,
 ) -> Result<Representation, ScimError> {
     let resource_type = &endpoint.resource_type;
     let mentioned = Mentioned::read(&body);
+    let members = membership::take(resource_type, &mut body)?.map(MembersChange::to).unwrap_or_default();
     let replacement = validate::resource(resource_type, body)?;
     let change = Change {
         action: Action::Replace,
         detail: None,
+        edits_attributes: true,
         next: |before: &Resource| Ok(mentioned.keep(resource_type, before, &replacement)),
+        members: &members,
     };
-    update(context, endpoint, id, preconditions, &change)
+    let stored = update(context, endpoint, id, preconditions, view, &change)?;
+    let group = stored.id;
+    let mut representation = context.represent(endpoint, stored);
+    if view.shows_members() {
+        representation.members = context.store.read(context.caller, |tenant| members::read(tenant, view, group))?;
+    }
+    Ok(representation)
 }
 
 /// The names that occur in a body, also those that unassign, and the schemas that it lists.

@@ -1,15 +1,31 @@
 //! GET of one resource (RFC 7644 section 3.4.1).
 
-use super::{Context, Endpoint};
+use super::{Context, Endpoint, members};
 use crate::scim::error::ScimError;
+use crate::scim::precondition::Preconditions;
+use crate::scim::present::Presentation;
 use crate::scim::resource::Representation;
+use crate::store::Wanted;
 
-/// Reads a resource.
+/// Reads a resource; without its members where the client has this state already.
 ///
 /// # Errors
 /// 404 when the tenant has no such resource, whatever the text in the URL is.
-pub fn retrieve(context: &Context<'_>, endpoint: &Endpoint, id: &str) -> Result<Representation, ScimError> {
+pub fn retrieve(
+    context: &Context<'_>,
+    endpoint: &Endpoint,
+    id: &str,
+    preconditions: &Preconditions,
+    view: &Presentation<'_>,
+) -> Result<Representation, ScimError> {
     let found = endpoint.id(id)?;
-    let stored = context.store.read(context.caller, |tenant| tenant.resource(&endpoint.resource_type.name, found))?;
-    stored.map(|stored| endpoint.representation(stored)).ok_or_else(|| endpoint.not_found(id))
+    let wanted = Wanted { resource_type: &endpoint.resource_type.name, id: found, groups: view.shows_groups() };
+    context.store.read(context.caller, |tenant| {
+        let stored = tenant.resource(&wanted)?.ok_or_else(|| endpoint.not_found(id))?;
+        let mut representation = context.represent(endpoint, stored);
+        if !preconditions.not_modified(representation.meta.version) {
+            representation.members = members::read(tenant, view, found.0)?;
+        }
+        Ok(representation)
+    })
 }

@@ -3,19 +3,27 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::error::{ErrorKind, ScimError, excerpt};
 use super::limits;
 
-/// Reads one JSON document.
+/// Reads one JSON document of ordinary size.
+///
+/// # Errors
+/// As [`parse_within`].
+pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
+    parse_within(bytes, limits::JSON_NODES)
+}
+
+/// Reads one JSON document of at most so many object members and array elements.
 ///
 /// # Errors
 /// `invalidSyntax` when the text is not JSON, is nested or populated beyond [`limits`], or repeats a name (RFC 7643 section 2.1:
 /// names are case-insensitive, so `userName` and `USERNAME` repeat). `invalidValue` when a text holds U+0000.
-pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
-    let mut budget = Budget { keys: limits::JSON_KEYS, nul: false };
+pub fn parse_within(bytes: &[u8], nodes: usize) -> Result<Value, ScimError> {
+    let mut budget = Budget { nodes, left: nodes, nul: false };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Node { budget: &mut budget, depth: 0 }
         .deserialize(&mut reader)
@@ -28,7 +36,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
 }
 
 struct Budget {
-    keys: usize,
+    nodes: usize,
+    left: usize,
     nul: bool,
 }
 
@@ -40,6 +49,14 @@ struct Node<'b> {
 impl Node<'_> {
     fn child(&mut self) -> Node<'_> {
         Node { budget: self.budget, depth: self.depth + 1 }
+    }
+
+    fn count<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        let nodes = self.budget.nodes;
+        let left = self.budget.left.checked_sub(1);
+        self.budget.left =
+            left.ok_or_else(|| E::custom(format_args!("more than {nodes} members and elements in all")))?;
+        Ok(())
     }
 
     fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
@@ -98,6 +115,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         self.check_depth()?;
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(self.child())? {
+            self.count()?;
             array.push(element);
         }
         Ok(Value::Array(array))
@@ -107,11 +125,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         self.check_depth()?;
         let mut object = Map::<String, Value>::new();
         while let Some(name) = members.next_key::<String>()? {
-            self.budget.keys = self
-                .budget
-                .keys
-                .checked_sub(1)
-                .ok_or_else(|| A::Error::custom(format_args!("more than {} members in all", limits::JSON_KEYS)))?;
+            self.count()?;
             self.budget.nul |= name.contains('\0');
             let value = members.next_value_seed(self.child())?;
             if let Some((name, _)) = object.get_key_value(&name) {
@@ -163,7 +177,7 @@ mod tests {
     fn depth_and_member_count_are_bounded() {
         let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
         assert_eq!(parse(deep.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidSyntax);
-        let wide: Vec<String> = (0..=limits::JSON_KEYS).map(|n| format!("{{\"k{n}\":1}}")).collect();
+        let wide: Vec<String> = (0..=limits::JSON_NODES / 2).map(|n| format!("{{\"k{n}\":1}}")).collect();
         let wide = format!("[{}]", wide.join(","));
         assert_eq!(parse(wide.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidSyntax);
     }

@@ -75,9 +75,12 @@ pub fn elements(value: Value) -> Vec<Value> {
 }
 
 /// Entra: `displayName` in an element whose sub-attribute is called `display`.
+pub const DISPLAY_ALIAS: &str = "displayName";
+
+/// The sub-attribute that [`DISPLAY_ALIAS`] means.
 #[must_use]
 pub fn sub_attribute_alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
-    if name.eq_ignore_ascii_case("displayName") { attribute.sub_attribute(DISPLAY) } else { None }
+    if name.eq_ignore_ascii_case(DISPLAY_ALIAS) { attribute.sub_attribute(DISPLAY) } else { None }
 }
 
 /// Okta and Entra: an element of which nothing is left but its label, because its `value` was sent as `""` or `null`. The client

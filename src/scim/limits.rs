@@ -2,8 +2,10 @@
 
 /// Nesting of objects and arrays in a request body.
 pub const JSON_DEPTH: usize = 32;
-/// Object members in a request body, all levels together.
-pub const JSON_KEYS: usize = 10_000;
+/// Object members and array elements in a request body, all levels together.
+pub const JSON_NODES: usize = 20_000;
+/// The same in the body of a request on a group, which may name 100,000 members.
+pub const GROUP_JSON_NODES: usize = 1_000_000;
 /// Bytes of a `filter`.
 pub const FILTER_BYTES: usize = 4_096;
 /// Nesting of groups, `not` and value paths in a filter.
@@ -22,6 +24,11 @@ pub const RESOURCE_BYTES: usize = 256 * 1_024;
 pub const PATCH_OPERATIONS: usize = 1_000;
 /// Values of one multi-valued attribute.
 pub const VALUES_PER_ATTRIBUTE: usize = 100;
+/// Members of all groups on one page of a list.
+pub const MEMBERS_PER_PAGE: usize = 1_000_000;
+/// Members up to which a PATCH of a group is answered with the group; beyond, the answer is 204, so that the cost
+/// of a change does not grow with the group.
+pub const MEMBERS_IN_PATCH_REPLY: usize = 200;
 /// Resources on a page when the client names no `count` (RFC 7644 section 3.4.2.4).
 pub const DEFAULT_PAGE_SIZE: usize = 100;
 /// Resources on a page at most; advertised as `filter.maxResults`.

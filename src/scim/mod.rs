@@ -5,8 +5,8 @@
 //! | [`schema`], [`resource_type`], [`registry`], [`urn`] | 7643 sections 2, 6, 7 |
 //! | [`path`], [`filter`] | 7644 sections 3.10, 3.4.2.2 |
 //! | [`json`], [`validate`], [`resource`] | 7643 sections 2, 3; 7644 sections 3.3, 3.5.1 |
-//! | [`patch`] | 7644 section 3.5.2 |
-//! | [`project`], [`search`], [`parameters`] | 7644 sections 3.9, 3.4 |
+//! | [`patch`], [`membership`] | 7644 section 3.5.2; 7643 section 4.2 |
+//! | [`project`], [`present`], [`reply`], [`search`], [`parameters`] | 7644 sections 3.9, 3.4 |
 //! | [`fold`] | the comparison form that filters read |
 //! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
 
@@ -16,12 +16,15 @@ pub mod fold;
 pub mod json;
 pub mod leniency;
 pub mod limits;
+pub mod membership;
 pub mod parameters;
 pub mod patch;
 pub mod path;
 pub mod precondition;
+pub mod present;
 pub mod project;
 pub mod registry;
+pub mod reply;
 pub mod resource;
 pub mod resource_type;
 pub mod schema;

@@ -76,28 +76,7 @@ impl Projection {
     /// Applies the selection to a complete representation.
     #[must_use]
     pub fn apply(&self, resource_type: &ResourceType, resource: Map<String, Value>) -> Map<String, Value> {
-        let selection = Selection::new(self, resource_type);
-        let mut shown = Map::new();
-        for (name, value) in resource {
-            if let Some(attribute) = resource_type.core_attribute(&name) {
-                if let Some(value) = selection.show(None, attribute, value) {
-                    shown.insert(name, value);
-                }
-            } else if let (Some(extension), Value::Object(object)) = (resource_type.extension(&name), value) {
-                let schema = extension.schema.as_ref();
-                let object: Map<String, Value> = object
-                    .into_iter()
-                    .filter_map(|(name, value)| {
-                        let attribute = schema.attributes.find(&name)?;
-                        Some((name, selection.show(Some(schema), attribute, value)?))
-                    })
-                    .collect();
-                if !object.is_empty() {
-                    shown.insert(name, Value::Object(object));
-                }
-            }
-        }
-        shown
+        Selection::new(self, resource_type).apply(resource)
     }
 }
 
@@ -122,7 +101,9 @@ fn split(list: &str) -> Vec<String> {
 }
 
 /// A projection resolved against a resource type.
-struct Selection<'s> {
+#[derive(Debug)]
+pub(super) struct Selection<'s> {
+    resource_type: &'s ResourceType,
     only: bool,
     named: Vec<Target<'s>>,
 }
@@ -136,14 +117,14 @@ enum Named {
 }
 
 impl<'s> Selection<'s> {
-    fn new(projection: &Projection, resource_type: &'s ResourceType) -> Self {
+    pub(super) fn new(projection: &Projection, resource_type: &'s ResourceType) -> Self {
         let (only, names) = match projection {
             Projection::Default => (false, [].as_slice()),
             Projection::Only(names) => (true, names.as_slice()),
             Projection::Except(names) => (false, names.as_slice()),
         };
         let named = names.iter().flat_map(|name| Self::targets(name, resource_type)).collect();
-        Self { only, named }
+        Self { resource_type, only, named }
     }
 
     /// What a name stands for: an attribute, an extension, or with the URI of the base schema all that it defines.
@@ -185,7 +166,34 @@ impl<'s> Selection<'s> {
         }
     }
 
-    fn show(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
+    /// The attributes of a complete representation that are shown.
+    pub(super) fn apply(&self, resource: Map<String, Value>) -> Map<String, Value> {
+        let resource_type = self.resource_type;
+        let mut shown = Map::new();
+        for (name, value) in resource {
+            if let Some(attribute) = resource_type.core_attribute(&name) {
+                if let Some(value) = self.show(None, attribute, value) {
+                    shown.insert(name, value);
+                }
+            } else if let (Some(extension), Value::Object(object)) = (resource_type.extension(&name), value) {
+                let schema = extension.schema.as_ref();
+                let object: Map<String, Value> = object
+                    .into_iter()
+                    .filter_map(|(name, value)| {
+                        let attribute = schema.attributes.find(&name)?;
+                        Some((name, self.show(Some(schema), attribute, value)?))
+                    })
+                    .collect();
+                if !object.is_empty() {
+                    shown.insert(name, Value::Object(object));
+                }
+            }
+        }
+        shown
+    }
+
+    /// What is shown of an attribute's value.
+    pub(super) fn show(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
         let named = self.named(extension, attribute, None);
         if !self.shows(attribute.returned, named) {
             return None;

@@ -24,12 +24,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The resource types of RFC 7643 that the HTTP interface offers: `User` with its enterprise extension.
+    /// The resource types of RFC 7643: `User` with its enterprise extension, and `Group`.
     ///
     /// # Errors
     /// When a definition file is not a schema; a test reads them all.
     pub fn standard() -> Result<Self, serde_json::Error> {
-        Self::new(vec![user()?])
+        Self::new(vec![user()?, group()?])
     }
 
     /// A registry of these resource types.

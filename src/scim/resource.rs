@@ -5,6 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::membership::Members;
 use super::resource_type::ResourceType;
 
 /// A resource's attributes in canonical form: names in the schema's case, no nulls, extensions under their URI.
@@ -131,30 +132,40 @@ pub fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// A stored document together with its `meta`: what a client sees.
+/// A stored document together with what is not stored in it: what a client sees.
 #[derive(Debug, Clone)]
 pub struct Representation {
     /// The text of [`Resource::document`].
     pub document: String,
     /// The `meta` that belongs to it.
     pub meta: Meta,
+    /// `User.groups`, where there are any.
+    pub groups: Option<Value>,
+    /// `Group.members`, where they were read.
+    pub members: Option<Members>,
 }
 
 impl Representation {
-    /// Appends the complete JSON text without parsing the document.
-    pub fn push_to(&self, text: &mut String) {
+    /// Appends the JSON text without the members and without the closing brace; the document is not parsed.
+    pub(super) fn push_open(&self, text: &mut String) {
         text.push_str(self.document.strip_suffix('}').unwrap_or(&self.document));
+        if let Some(groups) = &self.groups {
+            text.push_str(",\"groups\":");
+            text.push_str(&to_text(groups));
+        }
         text.push_str(",\"meta\":");
         text.push_str(&to_text(&self.meta));
-        text.push('}');
     }
 
-    /// The complete object.
+    /// The object without the members.
     ///
     /// # Errors
     /// When the stored document is not JSON.
     pub fn to_json(&self) -> Result<Map<String, Value>, serde_json::Error> {
         let mut object: Map<String, Value> = serde_json::from_str(&self.document)?;
+        if let Some(groups) = &self.groups {
+            object.insert("groups".into(), groups.clone());
+        }
         object.insert("meta".into(), serde_json::to_value(&self.meta)?);
         Ok(object)
     }

@@ -46,6 +46,18 @@ impl ResourceType {
         self.schema.attributes.iter().find(|attribute| attribute.uniqueness != Uniqueness::None)
     }
 
+    /// `Group.members` (RFC 7643 section 4.2), which is kept as edges and not with the other attributes.
+    #[must_use]
+    pub fn members(&self) -> Option<&Attribute> {
+        urn::same(&self.schema.id, urn::GROUP).then(|| self.schema.attributes.find("members")).flatten()
+    }
+
+    /// `User.groups` (RFC 7643 section 4.1.2), which follows from the members of groups.
+    #[must_use]
+    pub fn groups(&self) -> Option<&Attribute> {
+        urn::same(&self.schema.id, urn::USER).then(|| self.schema.attributes.find("groups")).flatten()
+    }
+
     /// The extension with this URI.
     #[must_use]
     pub fn extension(&self, uri: &str) -> Option<&SchemaExtension> {

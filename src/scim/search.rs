@@ -7,6 +7,7 @@ use super::json;
 use super::limits;
 use super::parameters;
 use super::project::Projection;
+use super::reply::Reply;
 use super::urn;
 
 /// A query, from the parameters of a GET or the body of a `.search`.
@@ -112,10 +113,10 @@ fn names(body: &Map<String, Value>, name: &str) -> Result<Vec<String>, ScimError
     }
 }
 
-/// Writes a `ListResponse` (RFC 7644 section 3.4.2) around resources that are JSON texts already.
+/// Writes a `ListResponse` (RFC 7644 section 3.4.2) around resources.
 #[derive(Debug)]
 pub struct ListResponse {
-    text: String,
+    reply: Reply,
     empty: bool,
 }
 
@@ -123,32 +124,33 @@ impl ListResponse {
     /// The beginning of a list of `items` resources, the first of which is number `start_index` of `total_results`.
     #[must_use]
     pub fn new(total_results: usize, start_index: usize, items: usize) -> Self {
-        let text = format!(
+        let mut reply = Reply::default();
+        *reply.text() = format!(
             "{{\"schemas\":[\"{}\"],\"totalResults\":{total_results},\"startIndex\":{start_index},\
              \"itemsPerPage\":{items},\"Resources\":[",
             urn::LIST_RESPONSE
         );
-        Self { text, empty: true }
+        Self { reply, empty: true }
     }
 
     /// Makes room for so many bytes more.
     pub fn reserve(&mut self, bytes: usize) {
-        self.text.reserve(bytes);
+        self.reply.text().reserve(bytes);
     }
 
-    /// Adds a resource; `write` appends its JSON text.
-    pub fn push(&mut self, write: impl FnOnce(&mut String)) {
+    /// Where the next resource is to be appended.
+    pub fn item(&mut self) -> &mut Reply {
         if !std::mem::take(&mut self.empty) {
-            self.text.push(',');
+            self.reply.text().push(',');
         }
-        write(&mut self.text);
+        &mut self.reply
     }
 
     /// The complete message.
     #[must_use]
-    pub fn finish(mut self) -> String {
-        self.text.push_str("]}");
-        self.text
+    pub fn finish(mut self) -> Reply {
+        self.reply.text().push_str("]}");
+        self.reply
     }
 }
 

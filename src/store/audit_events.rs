@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Json, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Json, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -101,14 +101,18 @@ impl Draft {
         diesel::insert_into(audit_events::table).values(&self.0).execute(pg).map(drop)
     }
 
-    /// Appends to a statement the insertion of this entry for each row of the common table expression `changed`. `before` and
-    /// `after` are SQL over `changed`; without, the event's own are taken.
-    pub(super) fn push_insert<'b>(
-        &'b self,
-        out: &mut AstPass<'_, 'b, Pg>,
-        before: Option<&'static str>,
-        after: Option<&'static str>,
-    ) -> QueryResult<()> {
+    /// Appends the event's own part of the entry.
+    pub(super) fn push_own<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, part: Own) -> QueryResult<()> {
+        match part {
+            Own::Before => out.push_bind_param::<Nullable<Jsonb>, _>(&self.0.before),
+            Own::After => out.push_bind_param::<Nullable<Jsonb>, _>(&self.0.after),
+            Own::Detail => out.push_bind_param::<Nullable<Text>, _>(&self.0.detail),
+        }
+    }
+
+    /// Appends to a statement the insertion of this entry for each row of the common table expression `changed`. What `from` does
+    /// not take from there is the event's own.
+    pub(super) fn push_insert<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, from: Changed) -> QueryResult<()> {
         use diesel::sql_types::Uuid as SqlUuid;
         out.push_sql(
             "INSERT INTO audit_events (tenant_id, id, occurred_at, action, actor_kind, actor_id, actor_name, target_type, \
@@ -132,11 +136,14 @@ impl Draft {
             out.push_sql(", ");
             out.push_bind_param::<Text, _>(text)?;
         }
-        for text in [&self.0.address, &self.0.detail] {
-            out.push_sql(", ");
-            out.push_bind_param::<Nullable<Text>, _>(text)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.0.address)?;
+        out.push_sql(", ");
+        match from.detail {
+            Some(sql) => out.push_sql(sql),
+            None => out.push_bind_param::<Nullable<Text>, _>(&self.0.detail)?,
         }
-        for (sql, value) in [(before, &self.0.before), (after, &self.0.after)] {
+        for (sql, value) in [(from.before, &self.0.before), (from.after, &self.0.after)] {
             out.push_sql(", ");
             match sql {
                 Some(sql) => out.push_sql(sql),
@@ -148,8 +155,24 @@ impl Draft {
     }
 }
 
+/// A part of an entry that an event can bring along: `jsonb`, but for the detail.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Own {
+    Before,
+    After,
+    Detail,
+}
+
+/// What an entry takes from the rows of `changed`, as SQL over them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changed {
+    pub before: Option<&'static str>,
+    pub after: Option<&'static str>,
+    pub detail: Option<&'static str>,
+}
+
 /// What was refused may contain a token that somebody put in the wrong place, and U+0000, which Postgres text cannot hold.
-fn recordable(text: &str) -> String {
+pub(super) fn recordable(text: &str) -> String {
     secret::masked(text).replace('\0', "\u{fffd}")
 }
 

@@ -49,7 +49,10 @@ impl From<Diesel> for Error {
             DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
             | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(information.message().to_owned()),
-            DatabaseErrorKind::SerializationFailure => Self::RolledBack(information.message().to_owned()),
+            // The only foreign keys that requests run into are those of edges: one of their ends was deleted a moment ago.
+            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation => {
+                Self::RolledBack(information.message().to_owned())
+            }
             DatabaseErrorKind::Unknown if information.message().contains("deadlock detected") => {
                 Self::RolledBack(information.message().to_owned())
             }

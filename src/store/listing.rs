@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::TenantConn;
-use super::condition::compile;
+use super::condition::{Asked, compile};
 use super::error::Error;
 use super::predicate::Predicate;
 use super::resources::StoredResource;
@@ -30,6 +30,8 @@ pub struct PageRequest<'a> {
     pub filter: Option<&'a str>,
     /// What the URI of a resource starts with.
     pub location_prefix: &'a str,
+    /// What the URIs of members start with, for each of the types of members.
+    pub member_locations: &'a [String],
     /// Position of the first, counted from 1.
     pub start_index: usize,
     /// How many at most.
@@ -53,8 +55,13 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error::Timeout`] when the filter takes too long, else [`Error`] from the database.
     pub fn page(&mut self, request: &PageRequest<'_>) -> Result<Page, Error> {
-        let predicate =
-            request.condition.map(|condition| compile(condition, request.resource_type, request.location_prefix));
+        let asked = Asked {
+            tenant: self.tenant(),
+            resource_type: request.resource_type,
+            location_prefix: request.location_prefix,
+            member_locations: request.member_locations,
+        };
+        let predicate = request.condition.map(|condition| compile(condition, asked));
         let list =
             List { tenant: self.tenant().0, resource_type: &request.resource_type.name, predicate: predicate.as_ref() };
         let skipped = request.start_index - 1;
@@ -95,6 +102,7 @@ impl TenantConn<'_> {
                 created_at,
                 last_modified_at,
                 document,
+                groups: None,
             })
             .collect();
         Ok(Page { total: usize::try_from(total).unwrap_or(0), resources })

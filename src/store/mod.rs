@@ -8,8 +8,10 @@ mod audit_events;
 pub mod cluster;
 mod condition;
 mod error;
+mod groups;
 mod header_tokens;
 mod listing;
+mod memberships;
 mod migrate;
 mod pool;
 mod predicate;
@@ -25,12 +27,14 @@ use crate::auth::Caller;
 use crate::id::TenantId;
 
 pub use audit_events::{AuditRow, Refused};
+pub use condition::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
+pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse};
 pub use listing::{Page, PageRequest};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
-pub use resources::{ResourceRow, StoredResource};
+pub use resources::{ResourceRow, StoredResource, Wanted};
 pub use tenants::TenantRow;
 
 use pool::Pool;

@@ -4,15 +4,16 @@
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::TenantConn;
-use super::audit_events::Draft;
+use super::audit_events::{Changed, Draft};
 use super::error::Error;
-use super::schema::resources;
+use super::groups::{self, Joining};
+use super::memberships::push_groups_of;
 use crate::audit::AuditEvent;
 use crate::id::ResourceId;
 
@@ -46,30 +47,34 @@ pub struct StoredResource {
     pub last_modified_at: DateTime<Utc>,
     /// The JSON that is returned, without `meta`.
     pub document: String,
+    /// The groups of a user, as elements of `User.groups` without their `$ref`; `None` when there are none or were not read.
+    pub groups: Option<Value>,
 }
 
-pub(super) type Columns =
-    (resources::id, resources::version, resources::created_at, resources::last_modified_at, resources::document);
-
-pub(super) const COLUMNS: Columns =
-    (resources::id, resources::version, resources::created_at, resources::last_modified_at, resources::document);
+/// Which resource is read, and what with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The name of its type.
+    pub resource_type: &'a str,
+    /// Its id.
+    pub id: ResourceId,
+    /// Whether the groups that it belongs to are read too.
+    pub groups: bool,
+}
 
 impl TenantConn<'_> {
-    /// The resource with this id.
+    /// Reads a resource.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn resource(
-        &mut self,
-        resource_type: &str,
-        ResourceId(id): ResourceId,
-    ) -> Result<Option<StoredResource>, Error> {
-        let result =
-            resources::table.find((self.tenant().0, resource_type, id)).select(COLUMNS).first(self.pg).optional();
+    pub fn resource(&mut self, wanted: &Wanted<'_>) -> Result<Option<StoredResource>, Error> {
+        let statement = Select { tenant: self.tenant().0, wanted, locks: false };
+        let result = statement.get_result(self.pg).optional();
         self.done(result)
     }
 
-    /// Inserts a resource.
+    /// Inserts a resource, and where it is a group the edges to its members; those that do not exist are left out, and the audit
+    /// entry says so.
     ///
     /// # Errors
     /// [`Error::Conflict`] on `resources_unique_name`, else [`Error`] from the database.
@@ -78,12 +83,16 @@ impl TenantConn<'_> {
         resource_type: &str,
         id: ResourceId,
         row: &ResourceRow,
+        members: Option<&Joining>,
         event: &AuditEvent,
     ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Create { tenant: self.tenant().0, resource_type, id: id.0, row, audit: &audit };
-        let result = statement.execute(self.pg).map(drop);
-        self.done(result)
+        let create = Create { tenant: self.tenant().0, resource_type, id: id.0, row, audit: &audit };
+        let result = match members {
+            None => create.execute(self.pg),
+            Some(joining) => CreateGroup { create, joining }.execute(self.pg),
+        };
+        self.done(result.map(drop))
     }
 
     /// Writes a new state over the state `version`. `false`, and nothing changed, when the resource is not in that state.
@@ -104,7 +113,8 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// Deletes a resource; with a `version`, only in that state. `false`, and nothing changed, when there is none.
+    /// Deletes a resource and the edges to and from it. The groups that lose a member by it become later states. The caller holds
+    /// the resource's lock, so that no edge to it can come in meanwhile.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -112,12 +122,12 @@ impl TenantConn<'_> {
         &mut self,
         resource_type: &str,
         id: ResourceId,
-        version: Option<i64>,
+        at: DateTime<Utc>,
         event: &AuditEvent,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
-        let statement = Delete { tenant: self.tenant().0, resource_type, id: id.0, version, audit: &audit };
-        let result = statement.execute(self.pg).map(|rows| rows > 0);
+        let statement = Delete { tenant: self.tenant().0, resource_type, id: id.0, at, audit: &audit };
+        let result = statement.execute(self.pg).map(drop);
         self.done(result)
     }
 
@@ -127,8 +137,7 @@ impl TenantConn<'_> {
     /// Those of `work`, after which nothing is kept, and [`Error`] from the database.
     pub fn with_locked_resource<T, E: From<Error>>(
         &mut self,
-        resource_type: &str,
-        ResourceId(id): ResourceId,
+        wanted: &Wanted<'_>,
         work: impl FnOnce(&mut TenantConn<'_>, Option<StoredResource>) -> Result<T, E>,
     ) -> Result<T, E> {
         /// Carries an error of `work` through diesel's rollback.
@@ -144,12 +153,8 @@ impl TenantConn<'_> {
         let (caller, walks) = (self.caller, self.walks);
         let mut trouble = self.trouble;
         let result = self.pg.transaction(|pg| {
-            let locked = resources::table
-                .find((caller.principal.tenant().0, resource_type, id))
-                .select(COLUMNS)
-                .for_update()
-                .first(pg)
-                .optional()?;
+            let tenant = caller.principal.tenant().0;
+            let locked = Select { tenant, wanted, locks: true }.get_result(pg).optional()?;
             let mut inner = TenantConn { pg, caller, walks, trouble };
             let result = work(&mut inner, locked);
             trouble = inner.trouble;
@@ -172,6 +177,35 @@ const COUNT_DOWN: &str = ", counted AS (INSERT INTO resource_counts (tenant_id, 
      SELECT tenant_id, resource_type, pg_backend_pid() % 64, -1 FROM changed \
      ON CONFLICT (tenant_id, resource_type, stripe) DO UPDATE SET resources = resource_counts.resources - 1) ";
 
+struct Select<'a> {
+    tenant: Uuid,
+    wanted: &'a Wanted<'a>,
+    locks: bool,
+}
+
+impl QueryFragment<Pg> for Select<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT id, version, created_at, last_modified_at, document, ");
+        if self.wanted.groups {
+            out.push_sql("(");
+            push_groups_of(&mut out, &self.tenant, &self.wanted.id.0)?;
+            out.push_sql(")");
+        } else {
+            out.push_sql("NULL::json");
+        }
+        out.push_sql(" FROM resources WHERE tenant_id = ");
+        push_key(&mut out, &self.tenant, self.wanted.resource_type, &self.wanted.id.0)?;
+        if self.locks {
+            out.push_sql(" FOR UPDATE OF resources");
+        }
+        Ok(())
+    }
+}
+
+impl Query for Select<'_> {
+    type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Json>);
+}
+
 struct Create<'a> {
     tenant: Uuid,
     resource_type: &'a str,
@@ -180,10 +214,11 @@ struct Create<'a> {
     audit: &'a Draft,
 }
 
-impl QueryFragment<Pg> for Create<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl Create<'_> {
+    /// Appends `INSERT INTO resources … VALUES (…)`.
+    fn push_row<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            "WITH changed AS (INSERT INTO resources (tenant_id, resource_type, id, version, created_at, last_modified_at, \
+            "INSERT INTO resources (tenant_id, resource_type, id, version, created_at, last_modified_at, \
              unique_name, external_id, document, comparable, password_hash) VALUES (",
         );
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
@@ -205,10 +240,57 @@ impl QueryFragment<Pg> for Create<'_> {
         out.push_bind_param::<Jsonb, _>(&self.row.comparable)?;
         out.push_sql(", ");
         out.push_bind_param::<Nullable<Text>, _>(&self.row.password_hash)?;
-        out.push_sql(") RETURNING tenant_id, resource_type, document)");
-        out.push_sql(COUNT_UP);
-        self.audit.push_insert(&mut out, None, Some("document::json"))
+        out.push_sql(")");
+        Ok(())
     }
+}
+
+impl QueryFragment<Pg> for Create<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH changed AS (");
+        self.push_row(&mut out)?;
+        out.push_sql(" RETURNING tenant_id, resource_type, document)");
+        out.push_sql(COUNT_UP);
+        self.audit.push_insert(&mut out, Changed { after: Some("document::json"), ..Changed::default() })
+    }
+}
+
+/// A group with its first members.
+struct CreateGroup<'a> {
+    create: Create<'a>,
+    joining: &'a Joining,
+}
+
+impl QueryFragment<Pg> for CreateGroup<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH ");
+        groups::push_known(&mut out, &self.create.tenant, self.joining)?;
+        out.push_sql("target AS (");
+        self.create.push_row(&mut out)?;
+        out.push_sql(" RETURNING tenant_id, resource_type, id, document), ");
+        groups::push_added(&mut out, &self.create.tenant, &self.create.id)?;
+        out.push_sql("changed AS (SELECT tenant_id, resource_type, (document::jsonb || ");
+        out.push_sql(groups::ADDED_JSON);
+        out.push_sql(")::json AS after, ");
+        groups::push_detail(&mut out, self.joining, self.create.audit)?;
+        out.push_sql(" AS detail FROM target)");
+        out.push_sql(COUNT_UP);
+        self.create
+            .audit
+            .push_insert(&mut out, Changed { after: Some("after"), detail: Some("detail"), ..Changed::default() })
+    }
+}
+
+/// Appends the assignments of the columns that hold the attributes, each with a comma before it.
+pub(super) fn push_row<'b>(out: &mut AstPass<'_, 'b, Pg>, row: &'b ResourceRow) -> QueryResult<()> {
+    out.push_sql(", unique_name = ");
+    out.push_bind_param::<Nullable<Text>, _>(&row.unique_name)?;
+    out.push_sql(", external_id = ");
+    out.push_bind_param::<Nullable<Text>, _>(&row.external_id)?;
+    out.push_sql(", document = ");
+    out.push_bind_param::<Text, _>(&row.document)?;
+    out.push_sql(", comparable = ");
+    out.push_bind_param::<Jsonb, _>(&row.comparable)
 }
 
 struct Update<'a> {
@@ -224,14 +306,7 @@ impl QueryFragment<Pg> for Update<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH changed AS (UPDATE resources SET version = version + 1, last_modified_at = ");
         out.push_bind_param::<Timestamptz, _>(&self.row.at)?;
-        out.push_sql(", unique_name = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.row.unique_name)?;
-        out.push_sql(", external_id = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.row.external_id)?;
-        out.push_sql(", document = ");
-        out.push_bind_param::<Text, _>(&self.row.document)?;
-        out.push_sql(", comparable = ");
-        out.push_bind_param::<Jsonb, _>(&self.row.comparable)?;
+        push_row(&mut out, self.row)?;
         out.push_sql(", password_hash = coalesce(");
         out.push_bind_param::<Nullable<Text>, _>(&self.row.password_hash)?;
         out.push_sql(", password_hash) WHERE tenant_id = ");
@@ -239,7 +314,7 @@ impl QueryFragment<Pg> for Update<'_> {
         out.push_sql(" AND version = ");
         out.push_bind_param::<BigInt, _>(&self.version)?;
         out.push_sql(" RETURNING id) ");
-        self.audit.push_insert(&mut out, None, None)
+        self.audit.push_insert(&mut out, Changed::default())
     }
 }
 
@@ -247,21 +322,60 @@ struct Delete<'a> {
     tenant: Uuid,
     resource_type: &'a str,
     id: Uuid,
-    version: Option<i64>,
+    at: DateTime<Utc>,
     audit: &'a Draft,
+}
+
+impl Delete<'_> {
+    /// Appends the removal of the edges, in one direction.
+    fn push_edges<'b>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, Pg>,
+        start: &'static str,
+        end: &'static str,
+    ) -> QueryResult<()> {
+        out.push_sql(start);
+        out.push_bind_param::<SqlUuid, _>(&self.id)?;
+        out.push_sql(" AND tenant_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(end);
+        Ok(())
+    }
 }
 
 impl QueryFragment<Pg> for Delete<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH changed AS (DELETE FROM resources WHERE tenant_id = ");
+        out.push_sql("WITH ");
+        // A group that contains itself has one edge that goes both ways.
+        self.push_edges(
+            &mut out,
+            "members AS (DELETE FROM memberships WHERE group_id = ",
+            " RETURNING member_id, member_type), ",
+        )?;
+        self.push_edges(
+            &mut out,
+            "groups AS (DELETE FROM memberships WHERE group_id <> member_id AND member_id = ",
+            " RETURNING group_id), touched AS (UPDATE resources SET version = version + 1, last_modified_at = greatest(",
+        )?;
+        out.push_bind_param::<Timestamptz, _>(&self.at)?;
+        out.push_sql(
+            ", last_modified_at + interval '1 millisecond') WHERE resource_type = 'Group' AND id IN (SELECT group_id FROM groups) \
+             AND tenant_id = ",
+        );
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql("), changed AS (DELETE FROM resources WHERE tenant_id = ");
         push_key(&mut out, &self.tenant, self.resource_type, &self.id)?;
-        out.push_sql(" AND version = coalesce(");
-        out.push_bind_param::<Nullable<BigInt>, _>(&self.version)?;
-        out.push_sql(", version) RETURNING tenant_id, resource_type, document)");
+        out.push_sql(" RETURNING tenant_id, resource_type, document)");
         out.push_sql(COUNT_DOWN);
-        self.audit.push_insert(&mut out, Some("document::json"), None)
+        self.audit.push_insert(&mut out, Changed { before: Some(LAST_STATE), ..Changed::default() })
     }
 }
+
+/// What the audit log keeps of a deleted resource: its document, its members, and the groups it was in.
+const LAST_STATE: &str = "CASE WHEN EXISTS (SELECT 1 FROM members) OR EXISTS (SELECT 1 FROM groups) THEN (document::jsonb || \
+     jsonb_strip_nulls(jsonb_build_object(\
+     'members', (SELECT jsonb_agg(jsonb_build_object('value', member_id, 'type', member_type)) FROM members), \
+     'groups', (SELECT jsonb_agg(jsonb_build_object('value', group_id)) FROM groups))))::json ELSE document::json END";
 
 fn push_key<'b>(
     out: &mut AstPass<'_, 'b, Pg>,
@@ -276,6 +390,16 @@ fn push_key<'b>(
     out.push_bind_param::<SqlUuid, _>(id)
 }
 
+impl QueryId for Select<'_> {
+    type QueryId = ();
+    // One of four texts; diesel caches by the text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryId for CreateGroup<'_> {
+    type QueryId = CreateGroup<'static>;
+}
+
 impl QueryId for Create<'_> {
     type QueryId = Create<'static>;
 }
@@ -288,6 +412,8 @@ impl QueryId for Delete<'_> {
     type QueryId = Delete<'static>;
 }
 
+impl RunQueryDsl<PgConnection> for Select<'_> {}
 impl RunQueryDsl<PgConnection> for Create<'_> {}
+impl RunQueryDsl<PgConnection> for CreateGroup<'_> {}
 impl RunQueryDsl<PgConnection> for Update<'_> {}
 impl RunQueryDsl<PgConnection> for Delete<'_> {}

@@ -52,6 +52,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    memberships (tenant_id, group_id, member_id) {
+        tenant_id -> Uuid,
+        group_type -> Text,
+        group_id -> Uuid,
+        member_type -> Text,
+        member_id -> Uuid,
+        display -> Nullable<Text>,
+        comparable_display -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     audit_events (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,

@@ -430,7 +430,8 @@ fn patches_are_refused_or_leave_a_user_that_could_be_created_so() {
         if random.chance(10) {
             assert_eq!(json::parse(body.to_string().as_bytes()).unwrap(), body);
         }
-        let Ok(patched) = PatchRequest::from_json(body).and_then(|patch| patch.apply(&resource_type, &user)) else {
+        let Ok(patched) = PatchRequest::from_json(body).and_then(|patch| patch.compile(&resource_type)?.apply(&user))
+        else {
             return false;
         };
         if patched != user && random.chance(20) {

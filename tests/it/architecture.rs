@@ -19,7 +19,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["scim"],
         uses: &[],
-        crates: &["base64", "chrono", "icu_casemap", "icu_normalizer", "serde", "serde_json", "thiserror"],
+        crates: &["base64", "chrono", "icu_casemap", "icu_normalizer", "serde", "serde_json", "thiserror", "uuid"],
     },
     Unit { modules: &["id"], uses: &[], crates: &["uuid"] },
     Unit { modules: &["config"], uses: &[], crates: &["clap", "nix", "thiserror", "url"] },
@@ -54,7 +54,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["provider"],
         uses: &["scim", "id", "audit", "auth::principal", "store"],
-        crates: &["chrono", "serde_json"],
+        crates: &["chrono", "serde_json", "uuid"],
     },
     Unit {
         modules: &["http"],

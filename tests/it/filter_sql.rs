@@ -11,8 +11,9 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use provisor::auth::Caller;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
-use provisor::provider::{self, Context, Endpoint, Service};
+use provisor::provider::{self, Context, Endpoint, Modified, Service};
 use provisor::scim::precondition::Preconditions;
+use provisor::scim::project::Projection;
 use provisor::scim::registry::Registry;
 use provisor::scim::resource_type::ResourceType;
 use provisor::scim::schema::{Attribute, Mutability, Returned, Type};
@@ -368,15 +369,18 @@ fn elsewhere(random: &mut Random, text: &str) -> String {
 
 /// Creates the documents, of which some then change, and returns them as they are shown.
 fn populate(context: &Context<'_>, endpoint: &Endpoint, generator: &mut Generator<'_>) {
+    let view = context.presentation(endpoint, &Projection::Default);
     for number in 0..DOCUMENTS {
         let body = generator.body(number);
         let mut created =
-            provider::create(context, endpoint, body.clone()).unwrap_or_else(|error| panic!("{error}: {body}"));
+            provider::create(context, endpoint, &view, body.clone()).unwrap_or_else(|error| panic!("{error}: {body}"));
         let id = created.to_json().unwrap()["id"].as_str().unwrap().to_owned();
         for change in 0..generator.random.below(3) {
             let value = format!("{} {change}", generator.random.pick(&TEXTS));
             let body = patch(&json!([{"op": "replace", "path": "displayName", "value": value}]));
-            created = provider::modify(context, endpoint, &id, &Preconditions::default(), body).unwrap();
+            let modified = provider::modify(context, endpoint, &id, &Preconditions::default(), &view, body).unwrap();
+            let Modified::Shown(resource) = modified else { panic!("{modified:?}") };
+            created = resource;
         }
         generator.documents.push(created.to_json().unwrap());
     }
@@ -416,6 +420,7 @@ fn agree(resource_type: ResourceType, seed: u64) {
             condition: Some(&condition),
             filter: Some(&text),
             location_prefix: &format!("{}/", endpoint.url),
+            member_locations: &[],
             start_index: 1,
             count: 1_000,
         };

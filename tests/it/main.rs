@@ -8,6 +8,7 @@ mod authorization;
 mod cli;
 mod durability;
 mod filter_sql;
+mod groups;
 mod isolation;
 mod limits;
 mod migrations;

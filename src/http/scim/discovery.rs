@@ -53,9 +53,9 @@ fn list(resources: Vec<Value>) -> HttpResponse {
     let total = resources.len();
     let mut list = ListResponse::new(total, SearchRequest::default().start_index, total);
     for resource in resources {
-        list.push(|text| text.push_str(&resource.to_string()));
+        list.item().text().push_str(&resource.to_string());
     }
-    response::text(StatusCode::OK, list.finish())
+    response::message(StatusCode::OK, list.finish())
 }
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.

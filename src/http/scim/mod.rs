@@ -17,7 +17,7 @@ use super::SCIM_BASE;
 use super::authenticate::authenticate;
 use crate::scim::error::{ErrorKind, ScimError};
 
-pub use request::{BODY_BYTES, BODY_TIMEOUT};
+pub use request::{BODY_BYTES, BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
 
 /// All routes below the base URL.
 pub(super) fn routes() -> impl HttpServiceFactory {

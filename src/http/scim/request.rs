@@ -2,24 +2,35 @@
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use actix_web::web::{Bytes, BytesMut, Query};
+use actix_web::web::{Bytes, BytesMut, Data, Query};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::http::AppState;
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::precondition::Preconditions;
 use crate::scim::project::Projection;
 use crate::scim::search::SearchRequest;
+use crate::scim::{json, limits};
 
 /// Bytes of a body at most.
 pub const BODY_BYTES: usize = 1 << 20;
 /// Time in which a body must have arrived. actix limits only the head.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the body of a request on a group at most: some 150,000 members with their names.
+pub const GROUP_BODY_BYTES: usize = 16 << 20;
+/// Time in which such a body must have arrived, including the wait for others.
+pub const GROUP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bodies of more than [`BODY_BYTES`] that are in memory at once.
+pub const LARGE_BODIES: usize = 2;
 
 /// What the caller is served; the middleware has put it there.
 pub(super) struct Served(pub Service);
@@ -60,7 +71,47 @@ impl FromRequest for Target {
 }
 
 /// A JSON body, complete but not parsed yet.
-pub(super) struct Body(pub Bytes);
+pub(super) struct Body {
+    bytes: Bytes,
+    nodes: usize,
+    /// The share of the memory for large bodies.
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// The body parsed.
+    ///
+    /// # Errors
+    /// `invalidSyntax` and `invalidValue` as [`json::parse_within`].
+    pub(super) fn json(&self) -> Result<Value, ScimError> {
+        json::parse_within(&self.bytes, self.nodes)
+    }
+}
+
+/// What a body may take.
+#[derive(Clone, Copy)]
+struct Allowance {
+    bytes: usize,
+    nodes: usize,
+    time: Duration,
+}
+
+impl Allowance {
+    /// A group may come with all its members; anything else is small.
+    fn of(request: &HttpRequest) -> Self {
+        let segment = request.match_info().get("endpoint").unwrap_or_default();
+        let service = request.extensions().get::<Service>().cloned();
+        let resource_type = service.as_ref().and_then(|service| service.registry.by_endpoint(segment));
+        if resource_type.is_some_and(|resource_type| resource_type.members().is_some()) {
+            return Self { bytes: GROUP_BODY_BYTES, nodes: limits::GROUP_JSON_NODES, time: GROUP_BODY_TIMEOUT };
+        }
+        Self { bytes: BODY_BYTES, nodes: limits::JSON_NODES, time: BODY_TIMEOUT }
+    }
+
+    fn exceeded(self) -> ScimError {
+        ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {} bytes", self.bytes))
+    }
+}
 
 impl FromRequest for Body {
     type Error = ScimError;
@@ -69,17 +120,19 @@ impl FromRequest for Body {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let acceptable = check_media_type(request);
         let announced = announced_length(request);
+        let allowance = Allowance::of(request);
+        let shares = request.app_data::<Data<AppState>>().map(|app| Arc::clone(&app.large_bodies));
         let payload = payload.take();
         Box::pin(async move {
             acceptable?;
-            if announced.is_some_and(|length| length > BODY_BYTES) {
-                return Err(too_large());
+            if announced.is_some_and(|length| length > allowance.bytes) {
+                return Err(allowance.exceeded());
             }
-            match tokio::time::timeout(BODY_TIMEOUT, collect(payload)).await {
-                Ok(body) => body.map(Self),
+            match tokio::time::timeout(allowance.time, collect(payload, allowance, shares)).await {
+                Ok(body) => body,
                 Err(_) => Err(ScimError::new(
                     ErrorKind::RequestTimeout,
-                    format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
+                    format!("the body did not arrive within {} seconds", allowance.time.as_secs()),
                 )),
             }
         })
@@ -104,21 +157,30 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
     value.to_str().ok()?.parse().ok()
 }
 
-async fn collect(mut payload: Payload) -> Result<Bytes, ScimError> {
+/// Collects a body. Beyond the size of ordinary ones it takes its share of what all large bodies together may be, so that many at
+/// once cannot exhaust the memory.
+async fn collect(
+    mut payload: Payload,
+    allowance: Allowance,
+    shares: Option<Arc<Semaphore>>,
+) -> Result<Body, ScimError> {
     let mut body = BytesMut::new();
+    let mut share = None;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|error| ScimError::invalid_syntax("the body could not be read").caused_by(error.to_string()))?;
-        if body.len() + chunk.len() > BODY_BYTES {
-            return Err(too_large());
+        let length = body.len() + chunk.len();
+        if length > allowance.bytes {
+            return Err(allowance.exceeded());
+        }
+        if length > BODY_BYTES && share.is_none() {
+            let busy = |_| ScimError::new(ErrorKind::Unavailable, "too many large requests at once; try again");
+            let shares = shares.clone().ok_or_else(|| allowance.exceeded())?;
+            share = Some(shares.acquire_owned().await.map_err(busy)?);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
-}
-
-fn too_large() -> ScimError {
-    ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {BODY_BYTES} bytes"))
+    Ok(Body { bytes: body.freeze(), nodes: allowance.nodes, _share: share })
 }
 
 /// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds

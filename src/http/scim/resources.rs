@@ -9,9 +9,11 @@ use super::response;
 use crate::auth::Caller;
 use crate::http::authorized::{Authorized, Read, Write};
 use crate::http::{AppState, blocking};
-use crate::provider::{self, Context, Endpoint};
-use crate::scim::error::ScimError;
-use crate::scim::json;
+use crate::provider::{self, Context, Endpoint, Modified};
+use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::present::Presentation;
+use crate::scim::reply::Reply;
+use crate::scim::resource::{Meta, Representation};
 use crate::scim::search::SearchRequest;
 
 type Answer = Result<HttpResponse, ScimError>;
@@ -28,6 +30,14 @@ async fn provide<T: Send + 'static>(
         .await
 }
 
+/// A resource as the client wants it.
+fn shown(view: &Presentation<'_>, resource: Representation) -> Result<(Meta, Reply), ScimError> {
+    let (meta, mut reply) = (resource.meta.clone(), Reply::default());
+    view.push(resource, &mut reply)
+        .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
+    Ok((meta, reply))
+}
+
 /// `GET /Users`
 pub(super) async fn query(
     app: Data<AppState>,
@@ -36,15 +46,15 @@ pub(super) async fn query(
     parameters: Parameters,
 ) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| provider::query(context, endpoint, &parameters.0);
-    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
+    Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }
 
 /// `POST /Users/.search`
 pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        provider::query(context, endpoint, &SearchRequest::from_json(&json::parse(&body.0)?)?)
+        provider::query(context, endpoint, &SearchRequest::from_json(&body.json()?)?)
     };
-    Ok(response::text(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
+    Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }
 
 /// `POST /Users`
@@ -55,10 +65,12 @@ pub(super) async fn create(
     view: View,
     body: Body,
 ) -> Answer {
-    let work =
-        move |context: &Context<'_>, endpoint: &Endpoint| provider::create(context, endpoint, json::parse(&body.0)?);
-    let created = provide(&app, authorized.caller, &target, work).await?;
-    response::resource(StatusCode::CREATED, &target.endpoint.resource_type, &created, &view.0)
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        let view = context.presentation(endpoint, &view.0);
+        shown(&view, provider::create(context, endpoint, &view, body.json()?)?)
+    };
+    let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
+    Ok(response::resource(StatusCode::CREATED, &meta, reply))
 }
 
 /// `GET /Users/{id}`
@@ -71,13 +83,14 @@ pub(super) async fn retrieve(
     conditions: Conditions,
 ) -> Answer {
     let (_, id) = path.into_inner();
-    let found =
-        provide(&app, authorized.caller, &target, move |context, endpoint| provider::retrieve(context, endpoint, &id))
-            .await?;
-    if conditions.0.not_modified(found.meta.version) {
-        return Ok(response::not_modified(&found));
-    }
-    response::resource(StatusCode::OK, &target.endpoint.resource_type, &found, &view.0)
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        let view = context.presentation(endpoint, &view.0);
+        let found = provider::retrieve(context, endpoint, &id, &conditions.0, &view)?;
+        let known = conditions.0.not_modified(found.meta.version);
+        Ok((known, shown(&view, found)?))
+    };
+    let (known, (meta, reply)) = provide(&app, authorized.caller, &target, work).await?;
+    Ok(if known { response::not_modified(&meta) } else { response::resource(StatusCode::OK, &meta, reply) })
 }
 
 /// `PUT /Users/{id}`
@@ -92,10 +105,11 @@ pub(super) async fn replace(
 ) -> Answer {
     let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        provider::replace(context, endpoint, &id, &conditions.0, json::parse(&body.0)?)
+        let view = context.presentation(endpoint, &view.0);
+        shown(&view, provider::replace(context, endpoint, &id, &conditions.0, &view, body.json()?)?)
     };
-    let replaced = provide(&app, authorized.caller, &target, work).await?;
-    response::resource(StatusCode::OK, &target.endpoint.resource_type, &replaced, &view.0)
+    let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
+    Ok(response::resource(StatusCode::OK, &meta, reply))
 }
 
 /// `PATCH /Users/{id}`
@@ -110,10 +124,19 @@ pub(super) async fn modify(
 ) -> Answer {
     let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        provider::modify(context, endpoint, &id, &conditions.0, json::parse(&body.0)?)
+        let view = context.presentation(endpoint, &view.0);
+        Ok(match provider::modify(context, endpoint, &id, &conditions.0, &view, body.json()?)? {
+            Modified::Shown(resource) => {
+                let (meta, reply) = shown(&view, resource)?;
+                (meta, Some(reply))
+            }
+            Modified::TooLarge(meta) => (meta, None),
+        })
     };
-    let modified = provide(&app, authorized.caller, &target, work).await?;
-    response::resource(StatusCode::OK, &target.endpoint.resource_type, &modified, &view.0)
+    Ok(match provide(&app, authorized.caller, &target, work).await? {
+        (meta, Some(reply)) => response::resource(StatusCode::OK, &meta, reply),
+        (meta, None) => response::not_shown(&meta),
+    })
 }
 
 /// `DELETE /Users/{id}`

@@ -1,14 +1,17 @@
 //! SCIM responses: media type, entity tag, location, and errors (RFC 7644 sections 3.1, 3.12, 3.14).
 
+use std::convert::Infallible;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use futures_util::stream;
 use serde_json::Value;
 
 use crate::scim::error::{ErrorKind, ScimError};
-use crate::scim::project::Projection;
-use crate::scim::resource::Representation;
-use crate::scim::resource_type::ResourceType;
+use crate::scim::reply::{Body, Reply};
+use crate::scim::resource::Meta;
 use crate::store::RETRY_AFTER_SECONDS;
 
 /// The media type of every body, without parameters (RFC 7644 section 8.1).
@@ -20,45 +23,44 @@ fn builder(status: StatusCode) -> HttpResponseBuilder {
     builder
 }
 
-/// A body that is JSON text already.
-pub(super) fn text(status: StatusCode, body: String) -> HttpResponse {
-    builder(status).body(body)
+/// A message other than a resource.
+pub(super) fn message(status: StatusCode, reply: Reply) -> HttpResponse {
+    send(builder(status), reply)
 }
 
 /// A JSON body.
 pub(super) fn json(status: StatusCode, body: &Value) -> HttpResponse {
-    text(status, body.to_string())
+    builder(status).body(body.to_string())
 }
 
-/// A resource, as far as the projection shows it.
-///
-/// # Errors
-/// 500 when the stored document is damaged.
-pub(super) fn resource(
-    status: StatusCode,
-    resource_type: &ResourceType,
-    representation: &Representation,
-    projection: &Projection,
-) -> Result<HttpResponse, ScimError> {
-    let mut body = String::new();
-    if projection.is_default(resource_type) {
-        body.reserve(representation.document.len() + 256);
-        representation.push_to(&mut body);
-    } else {
-        let whole = representation
-            .to_json()
-            .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
-        body = Value::Object(projection.apply(resource_type, whole)).to_string();
+/// A resource.
+pub(super) fn resource(status: StatusCode, meta: &Meta, reply: Reply) -> HttpResponse {
+    let mut builder = builder(status);
+    builder.insert_header((ETAG, meta.entity_tag())).insert_header((LOCATION, meta.location.as_str()));
+    send(builder, reply)
+}
+
+/// 204 about a resource that is not shown.
+pub(super) fn not_shown(meta: &Meta) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ETAG, meta.entity_tag()))
+        .insert_header((LOCATION, meta.location.as_str()))
+        .finish()
+}
+
+/// A long reply is made while it is sent, no faster than the client reads.
+fn send(mut builder: HttpResponseBuilder, reply: Reply) -> HttpResponse {
+    match reply.finish() {
+        Body::Whole(text) => builder.body(text),
+        Body::Chunks(chunks) => {
+            builder.streaming(stream::iter(chunks.map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)))))
+        }
     }
-    Ok(builder(status)
-        .insert_header((ETAG, representation.meta.entity_tag()))
-        .insert_header((LOCATION, representation.meta.location.as_str()))
-        .body(body))
 }
 
 /// 304: the client has this state already.
-pub(super) fn not_modified(representation: &Representation) -> HttpResponse {
-    HttpResponse::NotModified().insert_header((ETAG, representation.meta.entity_tag())).finish()
+pub(super) fn not_modified(meta: &Meta) -> HttpResponse {
+    HttpResponse::NotModified().insert_header((ETAG, meta.entity_tag())).finish()
 }
 
 /// 405 with the methods that the endpoint knows.

@@ -187,16 +187,13 @@ impl List<'_> {
             }
             (_, _, None) => elements,
         };
-        let next = self.without_repeats(next);
+        let next = Self::without_repeats(next);
         validate::check_list(self.attribute, &next)?;
         Ok(next)
     }
 
     /// Each element once (R7643-2.4-3): an edit may have made two the same.
-    fn without_repeats(&self, elements: Vec<Value>) -> Vec<Value> {
-        if self.attribute.is_keyed_by_value() {
-            return elements;
-        }
+    fn without_repeats(elements: Vec<Value>) -> Vec<Value> {
         let mut different: Vec<Value> = Vec::with_capacity(elements.len());
         for element in elements {
             if !different.contains(&element) {
@@ -237,11 +234,10 @@ impl List<'_> {
         Ok(elements)
     }
 
-    /// What makes two elements the same: a member's `value`; `type` and `value` where there is a value; else everything.
+    /// What makes two elements the same: `type` and `value` where there is a value; else everything.
     fn identity(&self, element: &Value) -> (Value, Value) {
         let folded = fold::value(self.attribute, element);
         match folded.get(VALUE) {
-            Some(value) if self.attribute.is_keyed_by_value() => (value.clone(), Value::Null),
             Some(value) => (value.clone(), folded.get(TYPE).cloned().unwrap_or_default()),
             None => (folded, Value::Null),
         }
@@ -251,7 +247,7 @@ impl List<'_> {
     fn without(&self, elements: Vec<Value>, listed: &Value) -> Result<Vec<Value>, ScimError> {
         let mut gone = Vec::new();
         let listed = leniency::elements(listed.clone());
-        if listed.len() > limits::VALUES_PER_ATTRIBUTE && !self.attribute.is_keyed_by_value() {
+        if listed.len() > limits::VALUES_PER_ATTRIBUTE {
             return Err(ScimError::invalid_value(&self.attribute.name, "lists more values than it can have"));
         }
         for listed in listed {
@@ -261,14 +257,14 @@ impl List<'_> {
         }
         let is_listed = |element: &Value| {
             let element = fold::value(self.attribute, element);
-            gone.iter().any(|gone| self.is_listed(gone, &element))
+            gone.iter().any(|gone| Self::is_listed(gone, &element))
         };
         Ok(elements.into_iter().filter(|element| !is_listed(element)).collect())
     }
 
     /// Whether `listed` means `element`, both in comparison form. A `value` says which; `type` only tells apart those that have
     /// one. Without a `value` everything that is listed must be there.
-    fn is_listed(&self, listed: &Value, element: &Value) -> bool {
+    fn is_listed(listed: &Value, element: &Value) -> bool {
         let (Value::Object(listed), Value::Object(element)) = (listed, element) else {
             return listed == element;
         };
@@ -277,19 +273,17 @@ impl List<'_> {
             _ => true,
         };
         match listed.get(VALUE) {
-            Some(value) => element.get(VALUE) == Some(value) && (self.attribute.is_keyed_by_value() || same_type()),
+            Some(value) => element.get(VALUE) == Some(value) && same_type(),
             None => listed.iter().all(|(name, value)| element.get(name) == Some(value)),
         }
     }
 
-    /// Removes the selected elements, or a part of each. A member without its `value` is no member.
+    /// Removes the selected elements, or a part of each.
     fn unassign(&self, elements: Vec<Value>, selected: impl Fn(&Value) -> bool) -> Result<Vec<Value>, ScimError> {
-        let keyed = |part: &&Attribute| part.name == VALUE && self.attribute.is_keyed_by_value();
-        let part = self.part.filter(|part| !keyed(part));
         let mut kept = Vec::new();
         for mut element in elements {
             if selected(&element) {
-                let (Some(part), Value::Object(object)) = (part, &mut element) else {
+                let (Some(part), Value::Object(object)) = (self.part, &mut element) else {
                     continue;
                 };
                 merge(self.attribute, object, single(part, Value::Null))?;

@@ -36,12 +36,12 @@ pub(super) struct Selection<'s> {
 }
 
 /// The edits of an operation.
-pub(super) fn edits<'s>(operation: &Operation, resource_type: &'s ResourceType) -> Result<Vec<Edit<'s>>, ScimError> {
+pub(super) fn edits(operation: Operation, resource_type: &ResourceType) -> Result<Vec<Edit<'_>>, ScimError> {
     let op = operation.op;
     let missing = || ScimError::new(ErrorKind::InvalidValue, "add and replace need a 'value'");
-    let value = match (op, &operation.value) {
+    let value = match (op, operation.value) {
         (Op::Remove, None | Some(Value::Null)) => None,
-        (_, Some(value)) => Some(value.clone()),
+        (_, Some(value)) => Some(value),
         (_, None) => return Err(missing()),
     };
     match (&operation.path, value) {

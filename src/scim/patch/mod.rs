@@ -1,8 +1,10 @@
 //! PATCH (RFC 7644 section 3.5.2). The message becomes operations, each operation becomes edits of single attributes
-//! (`compile`), and edits are applied to a copy of the resource (`apply`): all of them or none.
+//! (`compile`), and edits are applied to a copy of the resource (`apply`): all of them or none. Those on the members of a group are
+//! collected instead (`members`).
 
 mod apply;
 mod compile;
+mod members;
 
 #[cfg(test)]
 mod tests;
@@ -11,9 +13,11 @@ use serde_json::{Map, Value};
 
 use super::error::{ErrorKind, ScimError, excerpt};
 use super::filter::{self, PatchPath};
+use super::membership::MembersChange;
 use super::resource::Resource;
 use super::resource_type::ResourceType;
 use super::{json, limits, validate};
+use compile::Edit;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,24 +64,55 @@ impl PatchRequest {
         Ok(Self { operations })
     }
 
-    /// The paths of operations that are left out because they name attributes of schemas that are not served; for the audit log.
-    #[must_use]
-    pub fn ignored_paths(&self, resource_type: &ResourceType) -> Vec<&str> {
-        self.operations.iter().filter_map(|operation| compile::ignored_path(operation, resource_type)).collect()
-    }
-
-    /// Applies the operations in order to a copy of the resource.
+    /// Resolves the operations against the schemas of a resource type. This does not depend on the state of any resource.
     ///
     /// # Errors
-    /// `invalidPath`, `invalidFilter`, `invalidValue`, `noTarget` or `mutability` for the first operation that fails.
-    pub fn apply(&self, resource_type: &ResourceType, resource: &Resource) -> Result<Resource, ScimError> {
-        let mut next = resource.clone();
-        for operation in &self.operations {
+    /// `invalidPath`, `invalidFilter`, `invalidValue`, `noTarget` or `mutability` for the first operation that cannot be one.
+    pub fn compile(self, resource_type: &ResourceType) -> Result<Patch<'_>, ScimError> {
+        let mut patch =
+            Patch { resource_type, edits: Vec::new(), members: MembersChange::default(), ignored: Vec::new() };
+        for operation in self.operations {
+            patch.ignored.extend(compile::ignored_path(&operation, resource_type).map(str::to_owned));
             for edit in compile::edits(operation, resource_type)? {
-                apply::apply(&edit, &mut next)?;
+                if resource_type.members() == Some(edit.attribute.attribute) {
+                    members::edit(edit, &mut patch.members)?;
+                } else {
+                    patch.edits.push(edit);
+                }
             }
         }
-        validate::required(resource_type, &next)?;
+        Ok(patch)
+    }
+}
+
+/// A `PatchOp` message resolved against the schemas of a resource type.
+#[derive(Debug)]
+pub struct Patch<'s> {
+    resource_type: &'s ResourceType,
+    edits: Vec<Edit<'s>>,
+    /// What the message does to the members of a group.
+    pub members: MembersChange<'s>,
+    /// The paths of operations that are left out because they name attributes of schemas that are not served; for the audit log.
+    pub ignored: Vec<String>,
+}
+
+impl Patch<'_> {
+    /// Whether the message touches anything but the members of a group.
+    #[must_use]
+    pub fn edits_attributes(&self) -> bool {
+        !self.edits.is_empty()
+    }
+
+    /// Applies the operations in order to a copy of the resource; members are left to [`Patch::members`].
+    ///
+    /// # Errors
+    /// `invalidValue`, `noTarget` or `mutability` for the first operation that fails.
+    pub fn apply(&self, resource: &Resource) -> Result<Resource, ScimError> {
+        let mut next = resource.clone();
+        for edit in &self.edits {
+            apply::apply(edit, &mut next)?;
+        }
+        validate::required(self.resource_type, &next)?;
         Ok(next)
     }
 }

@@ -15,6 +15,8 @@ pub const PRIMARY: &str = "primary";
 pub const TYPE: &str = "type";
 /// The name for people of an element (RFC 7643 section 2.4).
 pub const DISPLAY: &str = "display";
+/// The URI of what an element refers to (RFC 7643 section 2.4).
+pub const REF: &str = "$ref";
 
 /// A schema definition (RFC 7643 section 7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,12 +80,6 @@ impl Attribute {
     #[must_use]
     pub fn sub_attribute(&self, name: &str) -> Option<&Attribute> {
         self.sub_attributes.find(name)
-    }
-
-    /// Whether elements stand for other resources and are told apart by `value` alone (`members`): once set, it is immutable.
-    #[must_use]
-    pub fn is_keyed_by_value(&self) -> bool {
-        self.multi_valued && self.sub_attribute(VALUE).is_some_and(|value| value.mutability == Mutability::Immutable)
     }
 
     /// Whether values are objects with sub-attributes.

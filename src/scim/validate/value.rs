@@ -51,7 +51,7 @@ pub fn check_list(attribute: &Attribute, values: &[Value]) -> Result<(), ScimErr
 }
 
 fn check_length(attribute: &Attribute, values: &[Value]) -> Result<(), ScimError> {
-    if values.len() > limits::VALUES_PER_ATTRIBUTE && !attribute.is_keyed_by_value() {
+    if values.len() > limits::VALUES_PER_ATTRIBUTE {
         return Err(ScimError::invalid_value(
             &attribute.name,
             format_args!("has more than {} values", limits::VALUES_PER_ATTRIBUTE),

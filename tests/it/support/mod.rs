@@ -137,6 +137,7 @@ pub fn path_of(resource: &Value) -> String {
     format!("/Users/{}", resource["id"].as_str().unwrap())
 }
 
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 pub const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";

@@ -1,0 +1,122 @@
+//! Members between protocol and storage: ids out of texts, and the members and groups that replies show.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::id::ResourceId;
+use crate::scim::error::{ErrorKind, ScimError, excerpt};
+use crate::scim::membership::{Member, Members, MembersChange};
+use crate::scim::present::Presentation;
+use crate::scim::resource::Representation;
+use crate::scim::resource_type::ResourceType;
+use crate::scim::schema::{Attribute, DISPLAY, REF, VALUE};
+use crate::scim::{fold, limits};
+use crate::store::{Joining, Leaving, StoredResource, TenantConn, edge_predicate};
+
+/// Unknown ids that an error names.
+const UNKNOWN_NAMED: usize = 10;
+
+/// Who is to join, as the store takes it.
+pub(super) fn joining<'m>(attribute: &Attribute, members: impl IntoIterator<Item = &'m Member>) -> Joining {
+    let mut joining = Joining::default();
+    for member in members {
+        match ResourceId::parse(&member.value) {
+            Some(id) => {
+                let part = attribute.sub_attribute(DISPLAY);
+                let comparable = part.and_then(|part| Some(fold::text(part, member.display.as_deref()?)));
+                joining.push(id, member.display.clone(), comparable);
+            }
+            None => joining.push_unknown(&excerpt(&member.value)),
+        }
+    }
+    joining
+}
+
+/// Who is to leave, as the store takes it.
+pub(super) fn leaving(resource_type: &ResourceType, change: &MembersChange<'_>) -> Leaving {
+    if change.replaces && change.removed_where.is_empty() {
+        return Leaving::Others;
+    }
+    let ids = change.removed.iter().filter_map(|value| ResourceId::parse(value)).map(|ResourceId(id)| id).collect();
+    Leaving::These(ids, edge_predicate(&change.removed_where, resource_type, &[]))
+}
+
+/// The error for members of whom none exists.
+pub(super) fn nobody_known(change: &MembersChange<'_>) -> ScimError {
+    let named: Vec<String> = change.added.keys().take(UNKNOWN_NAMED).map(|value| excerpt(value)).collect();
+    let more = if change.added.len() > UNKNOWN_NAMED { ", …" } else { "" };
+    ScimError::invalid_value("members", format_args!("none of these exists: {}{more}", named.join(", ")))
+}
+
+/// Adds the URIs to elements of `User.groups`.
+pub(super) fn with_references(mut groups: Value, locations: &[String]) -> Value {
+    let prefix = locations.last().map(String::as_str).unwrap_or_default();
+    for group in groups.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let uri = format!("{prefix}{}", group.get(VALUE).and_then(Value::as_str).unwrap_or_default());
+        group.insert(REF.into(), uri.into());
+    }
+    groups
+}
+
+/// Reads the members of a group where the reply shows them.
+pub(super) fn read(
+    tenant: &mut TenantConn<'_>,
+    view: &Presentation<'_>,
+    group: Uuid,
+) -> Result<Option<Members>, ScimError> {
+    if !view.shows_members() {
+        return Ok(None);
+    }
+    let mut found = tenant.members(&[group])?;
+    Ok(Some(found.remove(&group).unwrap_or_default()))
+}
+
+/// Reads the members of the groups on a page, and the groups of its users, where the reply shows them.
+///
+/// # Errors
+/// `tooMany` when the groups have more members than one reply may hold.
+pub(super) fn read_page(
+    tenant: &mut TenantConn<'_>,
+    view: &Presentation<'_>,
+    page: &mut [StoredResource],
+) -> Result<HashMap<Uuid, Members>, ScimError> {
+    let ids: Vec<Uuid> = page.iter().map(|stored| stored.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    if view.shows_groups() {
+        let mut groups = tenant.groups(&ids)?;
+        for stored in page.iter_mut() {
+            stored.groups = groups.remove(&stored.id);
+        }
+    }
+    if !view.shows_members() {
+        return Ok(HashMap::new());
+    }
+    let limit = i64::try_from(limits::MEMBERS_PER_PAGE).unwrap_or(i64::MAX).saturating_add(1);
+    let members = tenant.members_up_to(&ids, limit)?;
+    if members.values().map(Members::len).sum::<usize>() > limits::MEMBERS_PER_PAGE {
+        return Err(ScimError::new(
+            ErrorKind::TooMany,
+            format!(
+                "the groups on this page have more than {} members; ask for fewer groups by 'count', or leave out 'members'",
+                limits::MEMBERS_PER_PAGE
+            ),
+        ));
+    }
+    Ok(members)
+}
+
+/// Gives a representation the members that were read for it; a group without any has an empty list.
+pub(super) fn attach(
+    representation: &mut Representation,
+    view: &Presentation<'_>,
+    id: Uuid,
+    members: &mut HashMap<Uuid, Members>,
+) {
+    if view.shows_members() {
+        representation.members = Some(members.remove(&id).unwrap_or_default());
+    }
+}

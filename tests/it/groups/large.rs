@@ -1,0 +1,164 @@
+//! Groups of many members: what is answered, and that nothing is lost between many writers.
+
+use std::thread;
+
+use chrono::Utc;
+use provisor::audit::{Action, AuditEvent, Target};
+use provisor::id::ResourceId;
+use provisor::store::ResourceRow;
+use serde_json::{Value, json};
+
+use super::{group, members, version};
+use crate::support::{Tenant, operator, shared, tenant};
+
+/// Creates users in the database and returns their ids.
+fn many_users(tenant: &Tenant, number: usize) -> Vec<String> {
+    let caller = operator(tenant.id);
+    shared().with_backend(|backend| {
+        (0..number)
+            .map(|number| {
+                let id = ResourceId::generate();
+                let name = format!("user-{number}");
+                let row = ResourceRow {
+                    unique_name: Some(name.clone()),
+                    external_id: None,
+                    document: json!({"schemas": [crate::support::USER], "id": id.to_string(), "userName": name})
+                        .to_string(),
+                    comparable: json!({}),
+                    password_hash: None,
+                    at: Utc::now(),
+                };
+                let event = AuditEvent::new(Action::Create, Target::new("User", id));
+                backend.store.run(&caller, |conn| conn.create_resource("User", id, &row, None, &event)).unwrap();
+                id.to_string()
+            })
+            .collect()
+    })
+}
+
+fn elements(ids: &[String]) -> Vec<Value> {
+    ids.iter().map(|id| json!({"value": id})).collect()
+}
+
+#[test]
+fn a_patch_of_more_than_two_hundred_members_is_answered_without_them() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 202);
+    let path = group(&tenant, "A", &[]);
+    let patch = |query: &str, ids: &[String]| {
+        tenant
+            .client
+            .modify(&format!("{path}{query}"), &json!([{"op": "add", "path": "members", "value": elements(ids)}]))
+    };
+    let shown = patch("", &ids[..200]);
+    assert_eq!((shown.status, shown.json()["members"].as_array().unwrap().len()), (200, 200));
+    let large = patch("", &ids[200..201]);
+    assert_eq!((large.status, large.text.as_str(), large.header("etag")), (204, "", Some("W/\"3\"")));
+    let selected = patch("?attributes=displayName", &ids[201..]);
+    assert_eq!((selected.status, selected.json()["displayName"].as_str()), (200, Some("A")));
+    let all = patch("?attributes=members", &ids[..1]);
+    assert_eq!((all.status, all.json()["members"].as_array().unwrap().len()), (200, 202));
+    let put = tenant.client.put(&path, &json!({"displayName": "A", "members": elements(&ids)}));
+    assert_eq!((put.status, put.json()["members"].as_array().unwrap().len()), (200, 202));
+    assert_eq!(version(&tenant, &path), "W/\"4\"");
+}
+
+#[test]
+fn a_group_of_thousands_is_written_and_read_whole() {
+    let tenant = tenant();
+    let mut ids = many_users(&tenant, 3_500);
+    let path = group(&tenant, "A", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let answer = tenant.client.get(&path);
+    assert_eq!(answer.status, 200);
+    ids.sort();
+    assert_eq!(super::values(&answer.json()["members"]), ids);
+    let listed = tenant.client.get("/Groups").json();
+    assert_eq!(listed["Resources"][0], answer.json());
+    // All but one go, one comes back.
+    let put = tenant.client.put(&path, &json!({"displayName": "A", "members": elements(&ids[..1])}));
+    assert_eq!(super::values(&put.json()["members"]), ids[..1]);
+    let put = tenant.client.put(&path, &json!({"displayName": "A", "members": elements(&ids)}));
+    assert_eq!(put.json()["members"].as_array().unwrap().len(), 3_500);
+    let entry = &tenant.audit()[0];
+    assert_eq!(entry.after.as_ref().unwrap()["members"].as_array().unwrap().len(), 3_499, "only the difference");
+}
+
+#[test]
+fn a_put_of_a_hundred_thousand_members_fits_and_one_beyond_the_limit_is_413() {
+    let tenant = tenant();
+    let [ada] = super::users(&tenant);
+    let path = group(&tenant, "A", &[&ada]);
+    let mut many: Vec<Value> = (0..100_000_u32)
+        .map(|number| json!({"value": format!("01900000-0000-7000-8000-{number:012x}"), "display": "somebody@example.com"}))
+        .collect();
+    many.push(json!({"value": ada}));
+    let answer = tenant.client.put(&path, &json!({"displayName": "A", "members": many}));
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(super::values(&answer.json()["members"]), [ada]);
+    let long = "x".repeat(provisor::http::scim::GROUP_BODY_BYTES);
+    crate::support::assert_error(&tenant.client.put(&path, &json!({"displayName": long})), 413, None);
+}
+
+/// Every writer adds members of its own, and every other one takes one away again.
+#[test]
+fn parallel_changes_of_one_group_lose_nothing() {
+    const WRITERS: usize = 16;
+    const EACH: usize = 20;
+    let tenant = tenant();
+    let ids = many_users(&tenant, WRITERS * EACH);
+    let path = group(&tenant, "A", &[]);
+    thread::scope(|scope| {
+        for own in ids.chunks(EACH) {
+            let (tenant, path) = (&tenant, &path);
+            scope.spawn(move || {
+                for (number, id) in own.iter().enumerate() {
+                    let mut operations = vec![
+                        json!({"op": "replace", "value": {"displayName": "A"}}),
+                        json!({"op": "add", "path": "members", "value": [{"value": id}]}),
+                    ];
+                    if number % 2 == 1 {
+                        let last = &own[number - 1];
+                        operations.push(json!({"op": "remove", "path": format!("members[value eq \"{last}\"]")}));
+                    }
+                    let answer = tenant.client.modify(path, &json!(operations));
+                    assert!([200, 204].contains(&answer.status), "{}", answer.text);
+                }
+            });
+        }
+    });
+    let mut expected: Vec<String> = ids.into_iter().skip(1).step_by(2).collect();
+    expected.sort();
+    assert_eq!(members(&tenant, &path), expected);
+    assert_eq!(version(&tenant, &path), format!("W/\"{}\"", WRITERS * EACH + 1));
+}
+
+/// Users leave while they are added: no member is left that is not there, and nobody sees a failure.
+#[test]
+fn deletions_beside_additions_leave_no_member_that_is_gone() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 60);
+    let paths: Vec<String> = (0..4).map(|number| group(&tenant, &format!("G{number}"), &[])).collect();
+    thread::scope(|scope| {
+        for path in &paths {
+            scope.spawn(|| {
+                for id in &ids {
+                    let add = json!([{"op": "add", "path": "members", "value": [{"value": id}]}]);
+                    let answer = tenant.client.modify(path, &add);
+                    assert_eq!(answer.status, 200, "{}", answer.text);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for id in ids.iter().step_by(2) {
+                assert_eq!(tenant.client.delete(&format!("/Users/{id}")).status, 204);
+            }
+        });
+    });
+    let mut expected: Vec<String> = ids.iter().skip(1).step_by(2).cloned().collect();
+    expected.sort();
+    for path in &paths {
+        let shown = members(&tenant, path);
+        assert!(shown.iter().all(|id| expected.contains(id)), "{shown:?}");
+        assert_eq!(shown, expected);
+    }
+}
