@@ -79,7 +79,7 @@ impl Client {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
         let status = line.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut length = 0;
+        let (mut length, mut chunked) = (0, false);
         loop {
             line.clear();
             self.stream.read_line(&mut line).unwrap();
@@ -89,10 +89,35 @@ impl Client {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap();
             }
+            chunked |= name.eq_ignore_ascii_case("transfer-encoding");
+        }
+        if chunked {
+            self.receive_chunks();
+            return (status, &self.body);
         }
         self.body.resize(length, 0);
         self.stream.read_exact(&mut self.body).unwrap();
         (status, &self.body)
+    }
+}
+
+impl Client {
+    fn receive_chunks(&mut self) {
+        self.body.clear();
+        let mut line = String::new();
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            let length = usize::from_str_radix(line.trim(), 16).unwrap();
+            let end = self.body.len();
+            self.body.resize(end + length, 0);
+            self.stream.read_exact(&mut self.body[end..]).unwrap();
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            if length == 0 {
+                return;
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
 mod driver;
+mod groups;
 mod pgbench;
 mod server;
 mod workloads;
@@ -59,6 +60,9 @@ fn main() {
     }
     if selected("walk") {
         walk(&server, &directory);
+    }
+    if selected("groups") {
+        groups::measure(&options, &server);
     }
     let (now, peak) = server.memory();
     println!();

@@ -49,6 +49,19 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// How long psql takes for a query and its rows, in milliseconds, without the time for its start.
+    pub fn time_sql(&self, query: &str) -> f64 {
+        let output = self
+            .postgres_program("psql")
+            .args(["-qAtX", "-v", "ON_ERROR_STOP=1", "-c", "\\timing on", "-c", query])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let time = text.lines().rev().find_map(|line| line.strip_prefix("Time: ")).unwrap();
+        time.split(' ').next().unwrap().parse().unwrap()
+    }
+
     /// A program of Postgres, connected to the server's database.
     pub fn postgres_program(&self, name: &str) -> Command {
         let mut command = Command::new(programs().join(name));
