@@ -187,20 +187,10 @@ impl List<'_> {
             }
             (_, _, None) => elements,
         };
-        let next = Self::without_repeats(next);
+        // An edit may have made two elements the same.
+        let next = validate::once_each(self.attribute, next);
         validate::check_list(self.attribute, &next)?;
         Ok(next)
-    }
-
-    /// Each element once (R7643-2.4-3): an edit may have made two the same.
-    fn without_repeats(elements: Vec<Value>) -> Vec<Value> {
-        let mut different: Vec<Value> = Vec::with_capacity(elements.len());
-        for element in elements {
-            if !different.contains(&element) {
-                different.push(element);
-            }
-        }
-        different
     }
 
     fn selects(&self, selection: &Selection<'_>, element: &Value) -> bool {
@@ -217,9 +207,9 @@ impl List<'_> {
 
     /// Appends what is not there yet; an element that is there takes over what is new about it.
     fn with(&self, mut elements: Vec<Value>, given: &Value) -> Result<Vec<Value>, ScimError> {
-        let mut identities: Vec<_> = elements.iter().map(|known| self.identity(known)).collect();
+        let mut identities: Vec<_> = elements.iter().map(|known| validate::identity(self.attribute, known)).collect();
         for new in self.canonical(given)? {
-            let identity = self.identity(&new);
+            let identity = validate::identity(self.attribute, &new);
             let position = identities.iter().position(|known| *known == identity).unwrap_or(elements.len());
             if position == elements.len() {
                 identities.push(identity);
@@ -232,15 +222,6 @@ impl List<'_> {
             self.keep_one_primary(&mut elements, position);
         }
         Ok(elements)
-    }
-
-    /// What makes two elements the same: `type` and `value` where there is a value; else everything.
-    fn identity(&self, element: &Value) -> (Value, Value) {
-        let folded = fold::value(self.attribute, element);
-        match folded.get(VALUE) {
-            Some(value) => (value.clone(), folded.get(TYPE).cloned().unwrap_or_default()),
-            None => (folded, Value::Null),
-        }
     }
 
     /// Removes the listed elements only, as Entra asks for it. An empty list removes nothing.

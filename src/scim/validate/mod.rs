@@ -9,7 +9,7 @@
 
 mod value;
 
-pub use value::{check_list, element, is_primary, is_writable, missing, value};
+pub use value::{check_list, element, identity, is_primary, is_writable, missing, once_each, value};
 
 use serde_json::{Map, Value};
 

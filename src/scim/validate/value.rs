@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
-use crate::scim::schema::{Attribute, Mutability, PRIMARY, Type, VALUE};
+use crate::scim::schema::{Attribute, Mutability, PRIMARY, TYPE, Type, VALUE};
 use crate::scim::{fold, leniency, limits};
 
 /// The canonical value of an attribute: an array for a multi-valued one. `None` when the input means "unassigned"
@@ -26,16 +26,43 @@ fn list(attribute: &Attribute, input: Value) -> Result<Option<Value>, ScimError>
     }
     let mut values: Vec<Value> = Vec::new();
     for input in leniency::elements(input) {
-        if let Some(value) = element(attribute, input)?
-            && !values.contains(&value)
-        {
+        if let Some(value) = element(attribute, input)? {
             values.push(value);
-            // At once, because the comparison of each with all before it is only cheap while they are few.
+            // At once, because a list is only cheap to look through while it is short.
             check_length(attribute, &values)?;
         }
     }
+    let values = once_each(attribute, values);
     check_list(attribute, &values)?;
     Ok(if values.is_empty() { None } else { Some(Value::Array(values)) })
+}
+
+/// Each element once (R7643-2.4-3): of those that are the same the last, at the place of the first.
+#[must_use]
+pub fn once_each(attribute: &Attribute, values: Vec<Value>) -> Vec<Value> {
+    let mut identities: Vec<(Value, Value)> = Vec::with_capacity(values.len());
+    let mut different: Vec<Value> = Vec::with_capacity(values.len());
+    for value in values {
+        let identity = identity(attribute, &value);
+        match identities.iter().position(|known| *known == identity) {
+            Some(position) => different[position] = value,
+            None => {
+                identities.push(identity);
+                different.push(value);
+            }
+        }
+    }
+    different
+}
+
+/// What makes two elements of a list the same: `type` and `value` where there is a value, else everything.
+#[must_use]
+pub fn identity(attribute: &Attribute, element: &Value) -> (Value, Value) {
+    let folded = fold::value(attribute, element);
+    match folded.get(VALUE) {
+        Some(value) => (value.clone(), folded.get(TYPE).cloned().unwrap_or_default()),
+        None => (folded, Value::Null),
+    }
 }
 
 /// Checks what holds for the elements together: their number, and at most one primary (RFC 7643 section 2.4).

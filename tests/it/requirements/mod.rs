@@ -7,12 +7,14 @@ mod delete;
 mod discovery;
 mod errors;
 mod filters;
+mod groups;
 mod modify;
 mod paging;
 mod projection;
 mod query;
 mod replace;
 mod transport;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::fs;
