@@ -120,3 +120,19 @@ fn r7644_3_3_7_of_simultaneous_creations_of_one_name_one_succeeds() {
         assert_eq!(read(&tenant.client, "/Users")["totalResults"], round + 1);
     }
 }
+
+#[test]
+fn r7644_3_3_6_the_reply_to_a_creation_shows_what_was_asked_for() {
+    let tenant = tenant();
+    let made = tenant.client.post("/Users?attributes=userName", &ada());
+    assert_eq!(made.status, 201);
+    let mut names: Vec<String> = made.json().as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    assert_eq!(names, ["id", "schemas", "userName"]);
+    let made =
+        tenant.client.post("/Users?excludedAttributes=emails,name", &json!({"userName": "bob", "emails": ["b"]}));
+    assert_eq!((made.status, made.json().get("emails")), (201, None));
+    let both = tenant.client.post("/Users?attributes=id&excludedAttributes=name", &json!({"userName": "cyd"}));
+    assert_error(&both, 400, Some("invalidValue"));
+    assert_eq!(tenant.client.get("/Users").json()["totalResults"], 2, "what is refused creates nobody");
+}

@@ -562,3 +562,24 @@ fn r7643_4_3_1_the_manager_need_not_be_a_user() {
     let found = tenant.client.found(&format!("{ENTERPRISE}:manager.value eq \"no-such-id\""));
     assert_eq!(found, ["ada"]);
 }
+
+#[test]
+fn r7643_2_4_3_no_value_comes_back_twice_under_one_type() {
+    let tenant = tenant();
+    let body = json!({"userName": "ada", "emails": [
+        {"value": "ada@work.example", "type": "work"},
+        {"value": "ada@work.example", "type": "home"},
+        {"value": "ADA@work.example", "type": "Work", "primary": true, "display": "Ada"}
+    ]});
+    let path = tenant.create_path(&body);
+    let expected = json!([
+        {"value": "ADA@work.example", "type": "Work", "primary": true, "display": "Ada"},
+        {"value": "ada@work.example", "type": "home"}
+    ]);
+    assert_eq!(read(&tenant.client, &path)["emails"], expected);
+    assert_eq!(tenant.client.put(&path, &body).json()["emails"], expected);
+    let again = json!([{"op": "add", "path": "emails", "value": [{"value": "ada@WORK.example", "type": "home"}]}]);
+    assert_eq!(tenant.client.modify(&path, &again).json()["emails"].as_array().unwrap().len(), 2);
+    let same = json!([{"op": "replace", "path": "emails[type eq \"home\"].type", "value": "work"}]);
+    assert_eq!(tenant.client.modify(&path, &same).json()["emails"].as_array().unwrap().len(), 1);
+}

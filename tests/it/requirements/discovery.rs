@@ -228,3 +228,16 @@ fn r7643_7_1_schemas_describe_every_attribute_with_its_characteristics() {
     );
     assert_eq!(names(&enterprise[5]["subAttributes"]), ["value", "$ref", "displayName"]);
 }
+
+#[test]
+fn r7643_5_2_discovery_needs_no_credential_and_tells_nothing_of_tenants() {
+    let tenant = tenant();
+    let anonymous = Client::anonymous(&crate::support::shared().url);
+    for path in ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"] {
+        let open = anonymous.get(path);
+        assert_eq!(open.status, 200, "{path}");
+        assert!(!open.text.contains(&tenant.name));
+    }
+    let schemes = anonymous.get("/ServiceProviderConfig").json()["authenticationSchemes"].clone();
+    assert!(schemes.as_array().is_some_and(|schemes| !schemes.is_empty()));
+}

@@ -284,3 +284,28 @@ fn r7644_3_4_2_2_8_depth_length_and_number_of_terms_are_bounded() {
     }
     assert_eq!(read(&tenant.client, "/Users")["totalResults"], 3);
 }
+
+#[test]
+fn r7644_3_4_2_2_5_operators_that_a_type_does_not_have_are_refused() {
+    let tenant = people();
+    for operator in ["gt", "ge", "lt", "le"] {
+        refused(&tenant, &format!("active {operator} true"));
+        refused(&tenant, &format!("x509Certificates.value {operator} \"TUlJ\""));
+    }
+    for operator in ["co", "sw", "ew"] {
+        refused(&tenant, &format!("active {operator} \"t\""));
+        refused(&tenant, &format!("meta.created {operator} \"2026\""));
+        refused(&tenant, &format!("x509Certificates.value {operator} \"TU\""));
+    }
+    finds(&tenant, "x509Certificates.value eq \"TUlJ\"", "b");
+    finds(&tenant, "active eq false", "b");
+}
+
+#[test]
+fn r7644_3_note_a_filter_on_a_defaulted_attribute_sees_the_value_that_was_returned() {
+    let tenant = tenant();
+    let made = tenant.create(&json!({"userName": "ada"}));
+    assert_eq!(made["active"], true);
+    finds(&tenant, "active eq true", "a");
+    finds(&tenant, "active pr", "a");
+}

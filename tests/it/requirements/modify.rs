@@ -433,3 +433,21 @@ fn r7644_3_5_2_13_a_password_is_changed_and_never_shown() {
     assert_eq!(answer.json().get("password"), None);
     assert!(first.is_some() && hash().is_some() && hash() != first);
 }
+
+#[test]
+fn r7644_3_5_2_11_schemas_follow_from_the_content_whatever_a_patch_says_of_them() {
+    let tenant = tenant();
+    let path = tenant.create_path(&json!({"userName": "ada"}));
+    let schemas = |operations: &Value| tenant.client.modify(&path, operations).json()["schemas"].clone();
+    let department = format!("{ENTERPRISE}:department");
+    assert_eq!(schemas(&json!([{"op": "add", "path": department, "value": "IT"}])), json!([USER, ENTERPRISE]));
+    assert_eq!(schemas(&json!([{"op": "remove", "path": "schemas"}])), json!([USER, ENTERPRISE]));
+    let listed = json!([{"op": "add", "path": "schemas", "value": ["urn:example:other"]}]);
+    assert_eq!(schemas(&listed), json!([USER, ENTERPRISE]));
+    assert_eq!(schemas(&json!([{"op": "remove", "path": department}])), json!([USER]));
+    let beside = json!([
+        {"op": "add", "path": "schemas", "value": [ENTERPRISE]},
+        {"op": "add", "value": {ENTERPRISE: {"costCenter": "7"}}}
+    ]);
+    assert_eq!(schemas(&beside), json!([USER, ENTERPRISE]));
+}

@@ -218,3 +218,16 @@ fn await_refusal(client: &Client) {
         assert!(Instant::now() < deadline, "the token still works");
     }
 }
+
+#[test]
+fn r7644_3_13_1_the_path_names_version_2_and_others_are_not_found() {
+    let tenant = tenant();
+    assert!(tenant.client.base().ends_with("/scim/v2"));
+    let root = tenant.client.base().trim_end_matches("/v2");
+    for version in ["v1", "v3", "V2", "v2.0"] {
+        let http = reqwest::blocking::Client::new();
+        let request =
+            http.get(format!("{root}/{version}/Users")).header("Authorization", tenant.client.authorization().unwrap());
+        assert_error(&Client::send(request), 404, None);
+    }
+}
