@@ -15,6 +15,8 @@ pub enum ErrorKind {
     TooMany,
     /// A value that must be unique is taken.
     Uniqueness,
+    /// The state of something else stands against it: an operation in a bulk request that this one refers to has failed.
+    Conflict,
     /// A change to what is read-only, immutable or required.
     Mutability,
     /// The body's structure is wrong.
@@ -57,6 +59,7 @@ impl ErrorKind {
             Self::InvalidFilter => (400, Some("invalidFilter")),
             Self::TooMany => (400, Some("tooMany")),
             Self::Uniqueness => (409, Some("uniqueness")),
+            Self::Conflict => (409, None),
             Self::Mutability => (400, Some("mutability")),
             Self::InvalidSyntax => (400, Some("invalidSyntax")),
             Self::InvalidPath => (400, Some("invalidPath")),
@@ -146,6 +149,12 @@ impl ScimError {
     #[must_use]
     pub fn no_such_resource(resource_type: &str, id: &str) -> Self {
         Self::new(ErrorKind::NotFound, format!("{resource_type} '{}' not found", excerpt(id)))
+    }
+
+    /// 404 for a path that names no endpoint.
+    #[must_use]
+    pub fn no_such_endpoint() -> Self {
+        Self::new(ErrorKind::NotFound, "there is no such endpoint")
     }
 
     /// The kind, which decides status and `scimType`.

@@ -163,6 +163,13 @@ pub fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Valu
         .or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
+/// Takes the member of this name, in any case, out of an object. `None` for `null` too.
+#[must_use]
+pub fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let known = object.keys().find(|known| known.eq_ignore_ascii_case(name))?.clone();
+    object.remove(&known).filter(|value| !value.is_null())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

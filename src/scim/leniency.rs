@@ -102,3 +102,11 @@ pub fn below_an_unknown_schema(path: &str) -> bool {
 pub fn cleared_by_empty_text(attribute: &Attribute, value: &Value) -> bool {
     attribute.kind != Type::Complex && value.as_str() == Some("")
 }
+
+/// As a precaution, seen from no client yet: the path of a bulk operation without the slash before it, or the whole URL as
+/// `location` gave it. In the RFC it begins with a slash, below the base URL (RFC 7644 section 3.7).
+#[must_use]
+pub fn path_below<'p>(base_url: &str, path: &'p str) -> &'p str {
+    let below = path.strip_prefix(base_url).filter(|rest| rest.starts_with('/'));
+    below.unwrap_or(path).trim_matches('/')
+}

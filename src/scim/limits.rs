@@ -1,5 +1,7 @@
 //! What one message may contain. Beyond a limit the request is refused; nothing is cut short silently.
 
+/// Bytes of a request body; advertised as `bulk.maxPayloadSize`.
+pub const BODY_BYTES: usize = 1 << 20;
 /// Nesting of objects and arrays in a request body.
 pub const JSON_DEPTH: usize = 32;
 /// Object members and array elements in a request body, all levels together.
@@ -22,6 +24,10 @@ pub const INDEXED_BYTES: usize = 1_024;
 pub const RESOURCE_BYTES: usize = 256 * 1_024;
 /// Operations in one PATCH request.
 pub const PATCH_OPERATIONS: usize = 1_000;
+/// Operations in one bulk request; advertised as `bulk.maxOperations`.
+pub const BULK_OPERATIONS: usize = 1_000;
+/// Object members and array elements in the body of a bulk request: [`BULK_OPERATIONS`] resources of a hundred each.
+pub const BULK_JSON_NODES: usize = 100_000;
 /// Values of one multi-valued attribute.
 pub const VALUES_PER_ATTRIBUTE: usize = 100;
 /// Members of all groups on one page of a list.

@@ -6,10 +6,12 @@
 //! | [`path`], [`filter`] | 7644 sections 3.10, 3.4.2.2 |
 //! | [`json`], [`validate`], [`resource`] | 7643 sections 2, 3; 7644 sections 3.3, 3.5.1 |
 //! | [`patch`], [`membership`] | 7644 section 3.5.2; 7643 section 4.2 |
+//! | [`bulk`] | 7644 section 3.7 |
 //! | [`project`], [`present`], [`reply`], [`search`], [`parameters`] | 7644 sections 3.9, 3.4 |
 //! | [`fold`] | the comparison form that filters read |
 //! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
 
+pub mod bulk;
 pub mod error;
 pub mod filter;
 pub mod fold;

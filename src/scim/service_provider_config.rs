@@ -11,7 +11,11 @@ pub fn to_json(base_url: &str, changes_passwords: bool) -> Value {
     json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": true},
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {
+            "supported": true,
+            "maxOperations": limits::BULK_OPERATIONS,
+            "maxPayloadSize": limits::BODY_BYTES,
+        },
         "filter": {"supported": true, "maxResults": limits::MAX_PAGE_SIZE},
         "changePassword": {"supported": changes_passwords},
         "sort": {"supported": false},

@@ -92,7 +92,22 @@ pub enum Filter {
     ValuePath(String, Box<Filter>),
 }
 
-/// A PATCH path as written (RFC 7644 section 3.5.2): `attrPath / valuePath [subAttr]`.
+impl Filter {
+    /// Visits every value that something is compared with.
+    ///
+    /// # Errors
+    /// The first of `visit`.
+    pub fn each_literal<E>(&mut self, visit: &mut impl FnMut(&mut Value) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter_mut().try_for_each(|part| part.each_literal(visit)),
+            Self::Not(inner) | Self::ValuePath(_, inner) => inner.each_literal(visit),
+            Self::Present(_) => Ok(()),
+            Self::Compare(_, _, literal) => visit(literal),
+        }
+    }
+}
+
+/// A PATCH path as written (RFC 7644 section 3.5.2): `attrPath / valuePath [subAttr]`. Its `Display` is again such a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchPath {
     /// The attribute path before any bracket.
@@ -112,6 +127,19 @@ impl fmt::Display for Filter {
             Self::Present(path) => write!(formatter, "{path} pr"),
             Self::Compare(path, operator, value) => write!(formatter, "{path} {} {value}", operator.name()),
             Self::ValuePath(path, inner) => write!(formatter, "{path}[{inner}]"),
+        }
+    }
+}
+
+impl fmt::Display for PatchPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.attribute)?;
+        if let Some(filter) = &self.filter {
+            write!(formatter, "[{filter}]")?;
+        }
+        match &self.sub_attribute {
+            Some(name) => write!(formatter, ".{name}"),
+            None => Ok(()),
         }
     }
 }
