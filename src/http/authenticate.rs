@@ -119,12 +119,12 @@ fn record_refused_write<B>(response: &ServiceResponse<B>, method: &Method, calle
         return;
     };
     let parameters = response.request().match_info();
-    let parameter = |name| excerpt(parameters.get(name).unwrap_or_default());
-    let target = Target::new(parameter("endpoint"), parameter("id"));
-    let detail = scim_error(response).map_or_else(String::new, |error| format!(": {}", error.detail()));
-    let event = AuditEvent::new(Action::WriteRefused, target)
-        .because(format!("{method} answered {}{detail}", response.status().as_u16()));
-    app.refusals.record(caller.clone(), event);
+    // A route without parameters has a name of its own, such as `Bulk`.
+    let path = response.request().path().trim_start_matches(super::SCIM_BASE).trim_start_matches('/');
+    let endpoint = excerpt(parameters.get("endpoint").unwrap_or(path));
+    let target = Target::new(endpoint, excerpt(parameters.get("id").unwrap_or_default()));
+    let detail = scim_error(response).map(ScimError::detail);
+    app.refusals.record_write(caller.clone(), target, method.as_str(), response.status().as_u16(), detail);
 }
 
 fn scim_error<B>(response: &ServiceResponse<B>) -> Option<&ScimError> {
@@ -133,9 +133,16 @@ fn scim_error<B>(response: &ServiceResponse<B>) -> Option<&ScimError> {
 
 /// What lies behind a fault of ours, under the id that the client was told.
 fn log_fault<B>(response: &ServiceResponse<B>, request_id: &str) {
-    let Some(error) = scim_error(response).filter(|error| error.is_fault()) else {
+    if let Some(error) = scim_error(response) {
+        log_error(error, request_id);
+    }
+}
+
+/// The error and its causes, where it is a fault of ours.
+pub(super) fn log_error(error: &ScimError, request_id: &str) {
+    if !error.is_fault() {
         return;
-    };
+    }
     let mut sentence = error.detail().to_owned();
     for cause in std::iter::successors(std::error::Error::source(error), |cause| cause.source()) {
         sentence = format!("{sentence}: {cause}");

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::web;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AppState;
 use crate::scim::error::{ErrorKind, ScimError};
@@ -17,10 +18,7 @@ pub(super) async fn run<T: Send + 'static>(
     app: &web::Data<AppState>,
     work: impl FnOnce(&AppState) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
-    let permit = tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(&app.connections).acquire_owned());
-    let Ok(Ok(permit)) = permit.await else {
-        return Err(ScimError::new(ErrorKind::Unavailable, "the server is at its capacity; try again"));
-    };
+    let permit = permit(&app.connections).await?;
     let app = app.clone();
     web::block(move || {
         let _permit = permit;
@@ -28,4 +26,28 @@ pub(super) async fn run<T: Send + 'static>(
     })
     .await
     .unwrap_or_else(|error| Err(ScimError::new(ErrorKind::Internal, "the request was cut off").caused_by(error)))
+}
+
+/// Runs `work` that may take many times as long as a common request. Half of the connections are kept from it, so that whoever
+/// sends much at once does not shut out the others.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_long<T: Send + 'static>(
+    app: &web::Data<AppState>,
+    work: impl FnOnce(&AppState) -> Result<T, ScimError> + Send + 'static,
+) -> Result<T, ScimError> {
+    let permit = permit(&app.long_work).await?;
+    run(app, move |app| {
+        let _permit = permit;
+        work(app)
+    })
+    .await
+}
+
+async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ScimError> {
+    match tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(permits).acquire_owned()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(ScimError::new(ErrorKind::Unavailable, "the server is at its capacity; try again")),
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use crate::audit::AuditEvent;
+use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::{Authenticator, Caller};
 use crate::store::{AuditRow, Refused, Store};
 
@@ -49,6 +49,14 @@ impl Refusals {
         let writer = Writer { store, authenticator, dropped: Arc::clone(&dropped) };
         let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run(&waiting))?;
         Ok((Self { queue, dropped }, thread))
+    }
+
+    /// Records that a caller's write was refused: what it was to be done to, by which method, and with which answer.
+    pub(super) fn record_write(&self, caller: Caller, target: Target, method: &str, status: u16, detail: Option<&str>) {
+        let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
+        let event =
+            AuditEvent::new(Action::WriteRefused, target).because(format!("{method} answered {status}{detail}"));
+        self.record(caller, event);
     }
 
     /// Records a refusal.

@@ -22,6 +22,8 @@ pub struct AppState {
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
+    /// The connections that long work may hold.
+    pub(super) long_work: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
     assets: PathBuf,
 }
@@ -61,6 +63,7 @@ impl AppState {
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            long_work: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             templates: parts.templates,
             assets: parts.assets,
         }

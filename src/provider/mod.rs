@@ -1,6 +1,7 @@
 //! The use cases, one file per verb of RFC 7644 section 3, where protocol and storage meet. Synchronous: the HTTP layer runs each
 //! on a blocking thread, with one connection.
 
+mod bulk;
 mod create;
 mod delete;
 mod members;
@@ -11,6 +12,7 @@ mod retrieve;
 mod row;
 mod update;
 
+pub use bulk::bulk;
 pub use create::create;
 pub use delete::delete;
 pub use modify::{Modified, modify};

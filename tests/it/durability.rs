@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use provisor::id::ResourceId;
 use reqwest::Method;
@@ -240,4 +241,38 @@ fn what_is_acknowledged_survives_kill_9_of_the_server_and_of_postgres() {
     let postgres = server.postgres_pid();
     assert!(server.stop());
     assert!(!lives(postgres));
+}
+
+#[test]
+fn a_bulk_request_under_way_is_answered_when_the_server_stops() {
+    const USERS: usize = 200;
+    let data_dir = TemporaryDirectory::new("stop");
+    let server = ServerProcess::start(&data_dir);
+    let token = run_json(&data_dir, &["token", "create", "okta"]);
+    let authorization = format!("Bearer {}", token["token"].as_str().unwrap());
+    let client = Client::new(&server.url, &authorization);
+    let create = |number: usize| {
+        let bulk_id = number.to_string();
+        json!({"method": "POST", "path": "/Users", "data": minimal(&bulk_id), "bulkId": bulk_id})
+    };
+    let message = json!({"Operations": (0..USERS).map(create).collect::<Vec<_>>()});
+
+    // The first of them waits until the server has been told to stop.
+    let mut other = database::connect(&data_dir, "provisor");
+    database::execute(&mut other, "BEGIN; LOCK TABLE resources IN EXCLUSIVE MODE");
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| client.post("/Bulk", &message));
+        std::thread::sleep(Duration::from_millis(500));
+        let stopped = scope.spawn(|| server.stop());
+        std::thread::sleep(Duration::from_millis(500));
+        database::execute(&mut other, "ROLLBACK");
+        let replies = answer.join().unwrap().json()["Operations"].take();
+        assert_eq!(replies.as_array().unwrap().len(), USERS);
+        assert!(replies.as_array().unwrap().iter().all(|reply| reply["status"] == "201"));
+        drop(other);
+        assert!(stopped.join().unwrap());
+    });
+    let server = ServerProcess::start(&data_dir);
+    assert_eq!(Client::new(&server.url, &authorization).get("/Users?count=0").json()["totalResults"], USERS);
+    assert!(server.stop());
 }

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Client, ENTERPRISE, Tenant, USER, assert_error, eventually, minimal, operator, patch, path_of, shared,
-    tenant,
+    Answer, BULK_REQUEST, Client, ENTERPRISE, Tenant, USER, assert_error, eventually, minimal, operator, patch,
+    path_of, shared, tenant,
 };
 
 /// What occurs in the other tenant's users and nowhere else. Ids are not among it: who asks for one hears it again.
@@ -172,6 +172,42 @@ fn what_one_writes_may_name_the_other_but_never_reaches_it() {
     assert_silent(&answer, "manager");
     assert_eq!(answer.json()[ENTERPRISE]["manager"], json!({"value": stolen}));
     assert_eq!(everything(&other), before);
+}
+
+#[test]
+fn bulk_operations_reach_no_other_tenant() {
+    let (other, users, own, own_path) = two_tenants();
+    let before = everything(&other);
+    let path = path_of(&users[0]);
+    let tag = users[0]["meta"]["version"].clone();
+    let title = patch(&json!([{"op": "replace", "path": "title", "value": "Mine"}]));
+    let operations = json!([
+        {"method": "PUT", "path": path, "data": minimal("mine")},
+        {"method": "PATCH", "path": path, "data": title},
+        {"method": "PATCH", "path": path, "version": tag, "data": title},
+        {"method": "PATCH", "path": users[0]["meta"]["location"], "data": title},
+        {"method": "DELETE", "path": path},
+        {"method": "DELETE", "path": path, "version": "W/\"9\""},
+        {"method": "POST", "path": "/Users", "bulkId": "same", "data": {"userName": users[0]["userName"]}},
+        {"method": "PATCH", "path": own_path, "data": title},
+    ]);
+    // The other has the same bulkId at the same time.
+    let message = |operations: &Value| json!({"schemas": [BULK_REQUEST], "Operations": operations});
+    let refers = json!([{"method": "DELETE", "path": "/Users/bulkId:same"}]);
+    assert_eq!(other.client.post("/Bulk", &message(&refers)).json()["Operations"][0]["status"], "400");
+    let answer = own.client.post("/Bulk", &message(&operations));
+    assert_silent(&answer, "bulk");
+    let replies = answer.json()["Operations"].take();
+    let statuses: Vec<_> = replies.as_array().unwrap().iter().map(|reply| reply["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["404", "404", "404", "404", "404", "404", "201", "200"]);
+    assert_eq!(other.client.post("/Bulk", &message(&refers)).json()["Operations"][0]["status"], "400");
+    assert_eq!(everything_but_refusals(&other), before);
+}
+
+/// What [`everything`] shows, without refused writes.
+fn everything_but_refusals(tenant: &Tenant) -> String {
+    let log: Vec<_> = tenant.audit().into_iter().filter(|row| row.action != "write.refused").collect();
+    format!("{}\n{log:?}", tenant.client.get("/Users?count=1000").text)
 }
 
 #[test]

@@ -4,20 +4,21 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use provisor::http::scim::{BODY_BYTES, BODY_TIMEOUT};
+use provisor::http::scim::BODY_TIMEOUT;
 use provisor::scim::limits;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::process::run_json;
 use crate::support::{
-    Client, PATCH_OP, ServerProcess, TemporaryDirectory, assert_error, database, minimal, path_of, shared, tenant,
+    BULK_REQUEST, Client, PATCH_OP, ServerProcess, TemporaryDirectory, assert_error, database, minimal, okta_user,
+    path_of, shared, tenant,
 };
 
 #[test]
 fn a_body_that_is_too_large_is_refused_whether_announced_or_not() {
     let tenant = tenant();
-    let large = json!({"userName": "a".repeat(BODY_BYTES)}).to_string();
+    let large = json!({"userName": "a".repeat(limits::BODY_BYTES)}).to_string();
     let announced = tenant.client.request(Method::POST, "/Users").body(large.clone());
     let chunked = tenant
         .client
@@ -183,5 +184,94 @@ fn when_every_connection_is_taken_the_answer_is_503_with_whole_seconds_to_wait()
     }
     database::execute(&mut other, "ROLLBACK");
     assert_eq!(client.get("/Users?count=1").status, 200);
+    assert!(server.stop());
+}
+
+/// A bulk message that creates so many users.
+fn creations(count: usize) -> serde_json::Value {
+    let create = |number: usize| {
+        let mut data = okta_user(&format!("user{number}@example.com"));
+        data["externalId"] = json!(number.to_string());
+        json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": data})
+    };
+    let operations: Vec<_> = (0..count).map(create).collect();
+    json!({"schemas": [BULK_REQUEST], "Operations": operations})
+}
+
+#[test]
+fn a_bulk_request_may_create_as_many_ordinary_users_as_it_may_have_operations() {
+    let tenant = tenant();
+    let message = creations(limits::BULK_OPERATIONS);
+    let answer = tenant.client.post("/Bulk", &message);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let replies = answer.json()["Operations"].take();
+    let replies = replies.as_array().unwrap();
+    assert_eq!(replies.len(), limits::BULK_OPERATIONS);
+    assert!(replies.iter().all(|reply| reply["status"] == "201"));
+    assert_eq!(tenant.client.get("/Users?count=0").json()["totalResults"], limits::BULK_OPERATIONS);
+    let again = tenant.client.post("/Bulk", &message).json()["Operations"].take();
+    assert!(again.as_array().unwrap().iter().all(|reply| reply["response"]["scimType"] == "uniqueness"));
+
+    let wide: serde_json::Map<_, _> = (0..=limits::BULK_JSON_NODES).map(|n| (n.to_string(), json!(1))).collect();
+    assert_error(&tenant.client.post("/Bulk", &json!({"Operations": [], "x": wide})), 400, Some("invalidSyntax"));
+}
+
+#[test]
+fn bulk_requests_end_in_time_and_leave_connections_to_others() {
+    let data_dir = TemporaryDirectory::new("bulk");
+    let server = ServerProcess::start_with(&data_dir, &["--database-connections", "2"]);
+    let token = run_json(&data_dir, &["token", "create", "okta"]);
+    let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    assert_eq!(client.post("/Users", &minimal("ada@example.com")).status, 201);
+
+    // Every change waits two seconds for a lock that it does not get.
+    let mut other = database::connect(&data_dir, "provisor");
+    database::execute(
+        &mut other,
+        "SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE resources IN EXCLUSIVE MODE",
+    );
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| client.post("/Bulk", &creations(limits::BULK_OPERATIONS)));
+        std::thread::sleep(Duration::from_secs(1));
+        assert_error(&client.post("/Bulk", &creations(1)), 503, None);
+        assert_eq!(client.get("/Users?count=1").status, 200);
+        assert!(!answer.is_finished());
+        let answer = answer.join().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let replies = answer.json()["Operations"].take();
+        let replies = replies.as_array().unwrap();
+        assert_eq!(replies.len(), limits::BULK_OPERATIONS);
+        assert!(replies.iter().all(|reply| reply["status"] == "503"));
+        assert!(replies.last().unwrap()["response"]["detail"].as_str().unwrap().contains("not begun"));
+    });
+    database::execute(&mut other, "ROLLBACK");
+    let replies = client.post("/Bulk", &creations(1)).json()["Operations"].take();
+    assert_eq!(replies[0]["status"], "201");
+    assert!(server.stop());
+}
+
+#[test]
+fn what_a_failed_circle_leaves_behind_is_named() {
+    let data_dir = TemporaryDirectory::new("circle");
+    let server = ServerProcess::start(&data_dir);
+    let token = run_json(&data_dir, &["token", "create", "okta"]);
+    let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    let mut other = database::connect(&data_dir, "provisor");
+    database::execute(
+        &mut other,
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$;
+         CREATE TRIGGER keep BEFORE DELETE ON resources FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let create =
+        |name: &str, data: serde_json::Value| json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data});
+    let operations =
+        json!([create("a", json!({"userName": "a", "title": "bulkId:b"})), create("b", json!({"title": "bulkId:a"})),]);
+    let replies = client.post("/Bulk", &json!({"Operations": operations})).json()["Operations"].take();
+    assert_eq!([&replies[0]["status"], &replies[1]["status"]], ["500", "400"]);
+    let left = client.get("/Users").json()["Resources"][0]["meta"]["location"].take();
+    let detail = replies[0]["response"]["detail"].as_str().unwrap();
+    assert!(detail.contains(left.as_str().unwrap()) && !detail.contains("kept"), "{detail}");
     assert!(server.stop());
 }

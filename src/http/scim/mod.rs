@@ -1,6 +1,7 @@
 //! The SCIM endpoints (RFC 7644 section 3.2). What is served follows from the registry; errors below the base URL are SCIM errors,
 //! also for unknown paths and methods.
 
+mod bulk;
 mod discovery;
 mod request;
 mod resources;
@@ -17,7 +18,10 @@ use super::SCIM_BASE;
 use super::authenticate::authenticate;
 use crate::scim::error::{ErrorKind, ScimError};
 
-pub use request::{BODY_BYTES, BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
+pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
+
+/// Where bulk requests go, below the base URL (RFC 7644 section 3.7).
+const BULK: &str = "/Bulk";
 
 /// All routes below the base URL.
 pub(super) fn routes() -> impl HttpServiceFactory {
@@ -33,7 +37,11 @@ pub(super) fn routes() -> impl HttpServiceFactory {
         .service(discovery("/ResourceTypes/{name}").route(get().to(discovery::resource_type)))
         .service(discovery("/Schemas").route(get().to(discovery::schemas)))
         .service(discovery("/Schemas/{uri}").route(get().to(discovery::schema)))
-        .service(not_implemented("/Bulk"))
+        .service(
+            web::resource(BULK)
+                .route(web::post().to(bulk::bulk))
+                .default_service(web::to(|| async { response::not_allowed("POST") })),
+        )
         .service(not_implemented("/Me"))
         .service(not_implemented("/.search"))
         .service(
@@ -64,7 +72,7 @@ fn get() -> Route {
 }
 
 async fn unknown() -> Result<HttpResponse, ScimError> {
-    Err(ScimError::new(ErrorKind::NotFound, "there is no such endpoint"))
+    Err(ScimError::no_such_endpoint())
 }
 
 /// An optional endpoint of RFC 7644 that is not offered: 501 tells clients to do without (section 3.12).

@@ -13,16 +13,16 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::http::AppState;
+use super::BULK;
+use crate::http::{AppState, SCIM_BASE};
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::limits::BODY_BYTES;
 use crate::scim::precondition::Preconditions;
 use crate::scim::project::Projection;
 use crate::scim::search::SearchRequest;
 use crate::scim::{json, limits};
 
-/// Bytes of a body at most.
-pub const BODY_BYTES: usize = 1 << 20;
 /// Time in which a body must have arrived. actix limits only the head.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the body of a request on a group at most: some 150,000 members with their names.
@@ -62,9 +62,8 @@ impl FromRequest for Target {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let segment = request.match_info().get("endpoint").unwrap_or_default();
-        let unknown = || ScimError::new(ErrorKind::NotFound, "there is no such endpoint");
         ready(service(request).and_then(|service| {
-            let endpoint = service.endpoint(segment).ok_or_else(unknown)?;
+            let endpoint = service.endpoint(segment).ok_or_else(ScimError::no_such_endpoint)?;
             Ok(Self { endpoint, service })
         }))
     }
@@ -94,22 +93,30 @@ struct Allowance {
     bytes: usize,
     nodes: usize,
     time: Duration,
+    /// The name under which clients are told the number of bytes.
+    published: Option<&'static str>,
 }
 
 impl Allowance {
-    /// A group may come with all its members; anything else is small.
+    /// A group may come with all its members, and a bulk request consists of many small bodies; anything else is small.
     fn of(request: &HttpRequest) -> Self {
+        let small = Self { bytes: BODY_BYTES, nodes: limits::JSON_NODES, time: BODY_TIMEOUT, published: None };
+        if request.path().strip_prefix(SCIM_BASE) == Some(BULK) {
+            return Self { nodes: limits::BULK_JSON_NODES, published: Some("maxPayloadSize"), ..small };
+        }
         let segment = request.match_info().get("endpoint").unwrap_or_default();
         let service = request.extensions().get::<Service>().cloned();
         let resource_type = service.as_ref().and_then(|service| service.registry.by_endpoint(segment));
         if resource_type.is_some_and(|resource_type| resource_type.members().is_some()) {
-            return Self { bytes: GROUP_BODY_BYTES, nodes: limits::GROUP_JSON_NODES, time: GROUP_BODY_TIMEOUT };
+            let (bytes, nodes, time) = (GROUP_BODY_BYTES, limits::GROUP_JSON_NODES, GROUP_BODY_TIMEOUT);
+            return Self { bytes, nodes, time, published: None };
         }
-        Self { bytes: BODY_BYTES, nodes: limits::JSON_NODES, time: BODY_TIMEOUT }
+        small
     }
 
     fn exceeded(self) -> ScimError {
-        ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {} bytes", self.bytes))
+        let published = self.published.map(|name| format!(" ({name})")).unwrap_or_default();
+        ScimError::new(ErrorKind::PayloadTooLarge, format!("the body must not exceed {} bytes{published}", self.bytes))
     }
 }
 

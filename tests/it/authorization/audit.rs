@@ -218,6 +218,61 @@ fn refused_writes_are_in_the_log_and_refused_reads_are_not() {
 }
 
 #[test]
+fn refused_operations_of_a_bulk_request_are_in_the_log_like_requests_of_their_own() {
+    let (tenant, token) = tenant_and_token(false);
+    let user = tenant.user("subject");
+    let id = user["id"].as_str().unwrap();
+    let post = |name: &str, data: Value| json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data});
+    let secret = json!({"userName": "", "password": "hunter2"});
+    let operations = json!([
+        post("a", minimal("new")),
+        post("b", minimal("SUBJECT")),
+        post("c", secret),
+        {"method": "PUT", "path": "/Users/bulkId:b", "data": minimal("x")},
+        {"method": "DELETE", "path": path_of(&user), "version": "W/\"9\""},
+        {"method": "GET", "path": path_of(&user)},
+        {"method": "DELETE"},
+    ]);
+    let answer =
+        tenant.client.post("/Bulk", &json!({"schemas": [crate::support::BULK_REQUEST], "Operations": operations}));
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let request_id = answer.header("x-request-id").unwrap();
+    let rows = eventually("the entries of the refusals", || {
+        let log = tenant.audit();
+        let of_request = |row: &AuditRow| row.request_id == request_id && row.action == "write.refused";
+        let rows: Vec<_> = log.into_iter().rev().filter(of_request).collect();
+        (rows.len() == 6).then_some(rows)
+    });
+    let mut found: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| [row.target_type.as_str(), row.target_id.as_str(), row.detail.as_deref().unwrap()])
+        .collect();
+    let mut expected = [
+        ["Users", "", "POST answered 409: a User with this userName already exists: SUBJECT"],
+        ["Users", "", "POST answered 400: attribute 'userName': is required"],
+        ["Users", "bulkId:b", "PUT answered 409: refers to the operation with bulkId 'b', which failed"],
+        ["Users", id, "DELETE answered 412: the resource is at version W/\"1\""],
+        ["Users", id, "GET answered 400: method 'GET' is none of POST, PUT, PATCH, DELETE"],
+        ["", "", "DELETE answered 400: an operation needs a 'path' of at most 512 bytes"],
+    ];
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    for row in &rows {
+        assert_eq!([row.actor_kind.as_str(), &row.actor_id, &row.actor_name], ["header_token", id_of(&token), "okta"]);
+        assert_eq!(row.address.as_deref(), Some("127.0.0.1"));
+    }
+    let created: Vec<_> = changes(&tenant).into_iter().filter(|row| row.request_id == request_id).collect();
+    assert_eq!(created.len(), 1);
+    assert!(!format!("{:?}", tenant.audit()).contains("hunter2"));
+
+    // Refused as a whole it is one entry.
+    let whole = refusal(&tenant, &tenant.client.post("/Bulk", &json!({})));
+    assert_eq!([whole.target_type.as_str(), &whole.target_id], ["Bulk", ""]);
+    assert!(whole.detail.unwrap().starts_with("POST answered 400: a bulk request"));
+}
+
+#[test]
 fn refusals_that_differ_only_in_the_request_share_an_entry() {
     const TIMES: usize = 30;
     let tenant = tenant();

@@ -84,7 +84,7 @@ fn r7643_5_1_the_service_provider_config_says_what_is_offered() {
             json!({
                 "schemas": [CONFIG],
                 "patch": {"supported": true},
-                "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+                "bulk": {"supported": true, "maxOperations": 1_000, "maxPayloadSize": 1_048_576},
                 "filter": {"supported": true, "maxResults": 1_000},
                 "changePassword": {"supported": stores_passwords},
                 "sort": {"supported": false},

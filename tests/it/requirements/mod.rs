@@ -1,6 +1,7 @@
 //! Every requirement of priority 1 that concerns users, over HTTP. The name of a test begins with the id of its requirement, and
 //! `docs/conformance.md` lists them all.
 
+mod bulk;
 mod create;
 mod data_model;
 mod delete;
