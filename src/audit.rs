@@ -19,6 +19,14 @@ pub enum Action {
     TenantCreate,
     /// A tenant's settings were changed.
     TenantUpdate,
+    /// A schema was imported into a tenant.
+    SchemaImport,
+    /// A schema was removed from a tenant.
+    SchemaRemove,
+    /// A resource type was imported into a tenant.
+    ResourceTypeImport,
+    /// A resource type was removed from a tenant.
+    ResourceTypeRemove,
     /// A header token was created.
     TokenCreate,
     /// A header token was replaced by a new one.
@@ -42,6 +50,10 @@ impl Action {
             Self::Delete => "resource.delete",
             Self::TenantCreate => "tenant.create",
             Self::TenantUpdate => "tenant.update",
+            Self::SchemaImport => "schema.import",
+            Self::SchemaRemove => "schema.remove",
+            Self::ResourceTypeImport => "resource_type.import",
+            Self::ResourceTypeRemove => "resource_type.remove",
             Self::TokenCreate => "token.create",
             Self::TokenRotate => "token.rotate",
             Self::TokenRevoke => "token.revoke",

@@ -114,7 +114,7 @@ impl Authenticator {
         }
         let actor = Actor { kind: ActorKind::HeaderToken, id: credential.id.clone(), name: token.name };
         let scopes = token.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
-        let principal = Arc::new(Principal::new(token.tenant, token.stores_passwords, actor, scopes));
+        let principal = Arc::new(Principal::new(token.tenant, token.settings, actor, scopes));
         let valid = token.expires_at.and_then(|expires| (expires - now).to_std().ok());
         self.recent.insert(credential.hash, Arc::clone(&principal), Instant::now(), valid);
         Ok(principal)

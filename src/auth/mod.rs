@@ -9,5 +9,6 @@ pub mod secret;
 mod tokens;
 
 pub use authenticate::{Authenticator, Credential, Refusal};
-pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes};
+pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes, TenantSettings};
+pub use recent::LIFETIME as RECENT_LIFETIME;
 pub use tokens::{IssuedToken, NewToken, TokenError, create, list, revoke, rotate};

@@ -91,33 +91,42 @@ pub struct Actor {
     pub name: String,
 }
 
+/// What every request needs of the settings of the caller's tenant. As old as the look at the credential: a second at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Whether the tenant keeps passwords.
+    pub stores_passwords: bool,
+    /// Counts the changes of what the tenant is served; 0 is the standard.
+    pub schema_revision: i64,
+}
+
 /// An authenticated caller. Only this module's callers inside `auth` make one, so whoever has a `Principal` has proven
 /// something; the command line uses [`Principal::operator`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     tenant: TenantId,
-    stores_passwords: bool,
+    settings: TenantSettings,
     actor: Actor,
     scopes: Scopes,
 }
 
 impl Principal {
-    pub(super) fn new(tenant: TenantId, stores_passwords: bool, actor: Actor, scopes: Scopes) -> Self {
-        Self { tenant, stores_passwords, actor, scopes }
+    pub(super) fn new(tenant: TenantId, settings: TenantSettings, actor: Actor, scopes: Scopes) -> Self {
+        Self { tenant, settings, actor, scopes }
     }
 
     /// The operator at the command line, who may act for any tenant.
     #[must_use]
     pub fn operator(tenant: TenantId) -> Self {
         let actor = Actor { kind: ActorKind::Operator, id: "cli".into(), name: "command line".into() };
-        Self::new(tenant, false, actor, Scope::ALL.into_iter().collect())
+        Self::new(tenant, TenantSettings::default(), actor, Scope::ALL.into_iter().collect())
     }
 
     /// Nobody known, as whom refused callers are recorded. May do nothing.
     #[must_use]
     pub fn anonymous(tenant: TenantId, id: String) -> Self {
         let actor = Actor { kind: ActorKind::Anonymous, id, name: String::new() };
-        Self::new(tenant, false, actor, Scopes::default())
+        Self::new(tenant, TenantSettings::default(), actor, Scopes::default())
     }
 
     /// The tenant whose data the caller may touch.
@@ -129,7 +138,13 @@ impl Principal {
     /// Whether the tenant keeps passwords.
     #[must_use]
     pub fn stores_passwords(&self) -> bool {
-        self.stores_passwords
+        self.settings.stores_passwords
+    }
+
+    /// Which state of what the tenant is served; see [`TenantSettings::schema_revision`].
+    #[must_use]
+    pub fn schema_revision(&self) -> i64 {
+        self.settings.schema_revision
     }
 
     /// Who acts.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::principal::Principal;
 use super::secret::SecretHash;
 
-/// How long an entry lives.
-const LIFETIME: Duration = Duration::from_secs(1);
+/// How long an entry lives, and so how long a server may go by a tenant's former settings.
+pub const LIFETIME: Duration = Duration::from_secs(1);
 /// Entries at most.
 const CAPACITY: usize = 10_000;
 

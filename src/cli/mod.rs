@@ -4,19 +4,29 @@ mod audit;
 mod duration;
 mod master_key;
 mod output;
+mod resource_type;
+mod schema;
 mod serve;
 mod tenant;
 mod token;
 
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::auth::{Caller, Principal, TokenError};
+use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError};
 use crate::config::Settings;
 use crate::id::TenantId;
 use crate::private_postgres::Role;
+use crate::provider::definitions::{self, ChangeError, Changed};
+use crate::scim::definitions::Definitions;
+use crate::scim::{json, limits};
 use crate::server::{Backend, StartError};
 use crate::store::{self, TenantRow};
 
@@ -51,6 +61,12 @@ enum Command {
     /// Manage header tokens: what an identity provider sends in the Authorization header.
     #[command(subcommand)]
     Token(token::Command),
+    /// Manage schemas of a tenant's own: extensions of users and groups, and bases of resource types.
+    #[command(subcommand)]
+    Schema(schema::Command),
+    /// Manage resource types of a tenant's own.
+    #[command(subcommand)]
+    ResourceType(resource_type::Command),
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -83,6 +99,23 @@ pub enum Error {
         /// The limit.
         longest: usize,
     },
+    /// A definition, or what depends on it.
+    #[error(transparent)]
+    Definition(#[from] ChangeError),
+    /// A file that cannot be read.
+    #[error("{file}: {problem}", file = file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// A schema that was not imported.
+    #[error("no schema '{0}' in this tenant; 'provisor schema list' shows them")]
+    UnknownSchema(String),
+    /// A resource type that was not imported.
+    #[error("no resource type '{0}' in this tenant; 'provisor resource-type list' shows them")]
+    UnknownResourceType(String),
     /// The answer could not be written.
     #[error("{0}")]
     Output(#[from] std::io::Error),
@@ -111,6 +144,10 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         None | Some(Command::Serve) => serve::run(&settings),
         Some(Command::Tenant(command)) => with_backend(&settings, |backend| tenant::run(&command, backend)),
         Some(Command::Token(command)) => with_backend(&settings, |backend| token::run(&command, backend)),
+        Some(Command::Schema(command)) => with_backend(&settings, |backend| schema::run(&command, backend)),
+        Some(Command::ResourceType(command)) => {
+            with_backend(&settings, |backend| resource_type::run(&command, backend))
+        }
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
     }
@@ -145,4 +182,34 @@ fn operator(tenant: TenantId) -> Caller {
         request_id: Uuid::now_v7().to_string().into(),
         address: None,
     }
+}
+
+/// What the caller's tenant has defined.
+fn own_definitions(backend: &Backend, caller: &Caller) -> Result<Definitions, Error> {
+    Ok(backend.store.read(caller, |tenant| tenant.definitions())?.definitions)
+}
+
+/// Reads a JSON file that defines something.
+fn read_definition(file: &Path) -> Result<Value, Error> {
+    let refuse = |problem: String| Error::File { file: file.to_owned(), problem };
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(limits::DEFINITION_BYTES).unwrap_or(u64::MAX);
+    let read = File::open(file).and_then(|opened| opened.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    if bytes.len() > limits::DEFINITION_BYTES {
+        return Err(refuse(format!("is larger than {} bytes", limits::DEFINITION_BYTES)));
+    }
+    json::parse(&bytes).map_err(|error| refuse(error.detail().to_owned()))
+}
+
+/// What requests under way may still take that were let in by the former settings.
+const UNDER_WAY: Duration = Duration::from_millis(500);
+
+/// Does what a change leaves to do, once every server goes by it.
+fn settle(backend: &Backend, caller: &Caller, changed: Changed) -> Result<(), Error> {
+    if changed.unique_names {
+        std::thread::sleep(RECENT_LIFETIME + UNDER_WAY);
+        definitions::settle_unique_names(&backend.store, caller)?;
+    }
+    Ok(())
 }

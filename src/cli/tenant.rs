@@ -1,13 +1,14 @@
 //! `provisor tenant`.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgGroup, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Error, check_name, find_tenant, operator, output};
+use super::{Error, check_name, find_tenant, operator, output, settle};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::TenantId;
+use crate::provider::definitions;
 use crate::server::Backend;
-use crate::store::{self, TenantRow};
+use crate::store::{self, NewTenant, TenantRow};
 
 /// A switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,17 +28,24 @@ pub(super) enum Command {
         /// Whether User.password is kept, as an argon2id hash, or discarded.
         #[arg(long, value_enum, default_value = "off")]
         store_passwords: Switch,
+        /// Whether two groups may not have the same name, in any case.
+        #[arg(long, value_enum, default_value = "on")]
+        unique_group_names: Switch,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Change a tenant.
+    #[command(group = ArgGroup::new("settings").required(true).multiple(true))]
     Update {
         /// Its name.
         name: String,
         /// Whether User.password is kept; 'off' erases the hashes kept.
-        #[arg(long, value_enum)]
-        store_passwords: Switch,
+        #[arg(long, value_enum, group = "settings")]
+        store_passwords: Option<Switch>,
+        /// Whether two groups may not have the same name, in any case; 'on' is refused while two have.
+        #[arg(long, value_enum, group = "settings")]
+        unique_group_names: Option<Switch>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -52,37 +60,52 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
     match command {
-        Command::Create { name, store_passwords, json } => {
-            let row = create(backend, name, *store_passwords == Switch::On)?;
+        Command::Create { name, store_passwords, unique_group_names, json } => {
+            let stores_passwords = *store_passwords == Switch::On;
+            let unique_group_names = *unique_group_names == Switch::On;
+            let row = create(backend, &NewTenant { name, stores_passwords, unique_group_names })?;
             show(&row, *json, "created")
         }
-        Command::Update { name, store_passwords, json } => {
-            let row = update(backend, name, *store_passwords == Switch::On)?;
+        Command::Update { name, store_passwords, unique_group_names, json } => {
+            let on = |switch: &Option<Switch>| switch.map(|switch| switch == Switch::On);
+            let row = update(backend, name, on(store_passwords), on(unique_group_names))?;
             show(&row, *json, "updated")
         }
         Command::List { json } => list(backend, *json),
     }
 }
 
-fn create(backend: &Backend, name: &str, stores_passwords: bool) -> Result<TenantRow, Error> {
+fn create(backend: &Backend, new: &NewTenant<'_>) -> Result<TenantRow, Error> {
+    let NewTenant { name, stores_passwords, unique_group_names } = *new;
     check_name(name)?;
     let id = TenantId::generate();
     let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", id))
-        .after(json!({"name": name, "storesPasswords": stores_passwords}));
-    let result = backend.store.run(&operator(id), |tenant| tenant.insert_tenant(name, stores_passwords, &event));
+        .after(json!({"name": name, "storesPasswords": stores_passwords, "uniqueGroupNames": unique_group_names}));
+    let result = backend.store.run(&operator(id), |tenant| tenant.insert_tenant(new, &event));
     result.map_err(|error| match error {
         store::Error::Conflict { .. } => Error::TenantExists(name.to_owned()),
         other => Error::Store(other),
     })
 }
 
-fn update(backend: &Backend, name: &str, stores_passwords: bool) -> Result<TenantRow, Error> {
-    let row = find_tenant(backend, name)?;
-    let id = TenantId(row.id);
-    let event = AuditEvent::new(Action::TenantUpdate, Target::new("Tenant", id))
-        .after(json!({"storesPasswords": stores_passwords}));
-    backend.store.run(&operator(id), |tenant| tenant.set_stores_passwords(stores_passwords, &event))?;
-    Ok(TenantRow { stores_passwords, ..row })
+fn update(
+    backend: &Backend,
+    name: &str,
+    stores_passwords: Option<bool>,
+    unique_group_names: Option<bool>,
+) -> Result<TenantRow, Error> {
+    let caller = operator(TenantId(find_tenant(backend, name)?.id));
+    // First what may be refused.
+    if let Some(on) = unique_group_names {
+        let changed = definitions::set_unique_group_names(&backend.store, &caller, on)?;
+        settle(backend, &caller, changed)?;
+    }
+    if let Some(on) = stores_passwords {
+        let event = AuditEvent::new(Action::TenantUpdate, Target::new("Tenant", caller.principal.tenant()))
+            .after(json!({"storesPasswords": on}));
+        backend.store.run(&caller, |tenant| tenant.set_stores_passwords(on, &event))?;
+    }
+    find_tenant(backend, name)
 }
 
 fn show(row: &TenantRow, json: bool, done: &str) -> Result<(), Error> {
@@ -100,14 +123,15 @@ fn list(backend: &Backend, json: bool) -> Result<(), Error> {
         output::json(&rows.iter().map(to_json).collect())?;
         return Ok(());
     }
-    let rows: Vec<[String; 4]> = rows
+    let rows: Vec<[String; 5]> = rows
         .into_iter()
         .map(|row| {
             let passwords = if row.stores_passwords { "stored" } else { "discarded" };
-            [row.name, row.id.to_string(), passwords.into(), output::time(row.created_at)]
+            let names = if row.unique_group_names { "unique" } else { "repeatable" };
+            [row.name, row.id.to_string(), passwords.into(), names.into(), output::time(row.created_at)]
         })
         .collect();
-    output::table(["NAME", "ID", "PASSWORDS", "CREATED"], &rows)?;
+    output::table(["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED"], &rows)?;
     Ok(())
 }
 
@@ -116,6 +140,7 @@ fn to_json(row: &TenantRow) -> Value {
         "id": row.id,
         "name": row.name,
         "storesPasswords": row.stores_passwords,
+        "uniqueGroupNames": row.unique_group_names,
         "createdAt": row.created_at,
     })
 }

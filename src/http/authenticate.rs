@@ -17,6 +17,7 @@ use super::blocking;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::{Caller, Principal, Refusal};
 use crate::id::TenantId;
+use crate::provider::Service;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,11 +36,9 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
     let address: Option<Arc<str>> = request.peer_addr().map(|peer| peer.ip().to_string().into());
     let method = request.method().clone();
     let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static(""));
-    let (mut response, caller) = match identify(&request, &request_id, address.as_ref()).await {
-        Ok(caller) => {
-            if let Some(app) = request.app_data::<web::Data<AppState>>() {
-                request.extensions_mut().insert(app.service.clone());
-            }
+    let (mut response, caller) = match admit(&request, &request_id, address.as_ref()).await {
+        Ok((caller, service)) => {
+            request.extensions_mut().insert(service);
             if let Some(caller) = &caller {
                 request.extensions_mut().insert(caller.clone());
             }
@@ -68,14 +67,32 @@ fn request_id(request: &ServiceRequest) -> Arc<str> {
     given.filter(acceptable).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
 }
 
+/// Who calls, and what that caller is served.
+async fn admit(
+    request: &ServiceRequest,
+    request_id: &Arc<str>,
+    address: Option<&Arc<str>>,
+) -> Result<(Option<Caller>, Service), ScimError> {
+    let Some(app) = request.app_data::<web::Data<AppState>>() else {
+        return Err(ScimError::new(ErrorKind::Internal, "the server is not set up"));
+    };
+    let Some(caller) = identify(app, request, request_id, address).await? else {
+        return Ok((None, app.services.standard().clone()));
+    };
+    if let Some(service) = app.services.find(&caller.principal) {
+        return Ok((Some(caller), service));
+    }
+    let own = caller.clone();
+    let service = blocking::run(app, move |app| app.services.load(&app.store, &own)).await?;
+    Ok((Some(caller), service))
+}
+
 async fn identify(
+    app: &web::Data<AppState>,
     request: &ServiceRequest,
     request_id: &Arc<str>,
     address: Option<&Arc<str>>,
 ) -> Result<Option<Caller>, ScimError> {
-    let Some(app) = request.app_data::<web::Data<AppState>>() else {
-        return Err(ScimError::new(ErrorKind::Internal, "the server is not set up"));
-    };
     let header = request.headers().get(AUTHORIZATION);
     if header.is_none() && is_open(request.path()) {
         return Ok(None);

@@ -9,7 +9,7 @@ use super::SCIM_BASE;
 use super::refusals::Refusals;
 use super::scim::LARGE_BODIES;
 use crate::auth::Authenticator;
-use crate::provider::Service;
+use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::store::Store;
 
@@ -18,7 +18,7 @@ use crate::store::Store;
 pub struct AppState {
     pub(super) store: Arc<Store>,
     pub(super) authenticator: Arc<Authenticator>,
-    pub(super) service: Service,
+    pub(super) services: Services,
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
@@ -35,7 +35,7 @@ pub struct Parts {
     pub store: Arc<Store>,
     /// Verifies credentials.
     pub authenticator: Arc<Authenticator>,
-    /// What is served.
+    /// What is served to tenants without anything of their own.
     pub registry: Registry,
     /// Where refusals are recorded.
     pub refusals: Refusals,
@@ -56,10 +56,10 @@ impl AppState {
         Self {
             store: parts.store,
             authenticator: parts.authenticator,
-            service: Service {
+            services: Services::new(Service {
                 registry: Arc::new(parts.registry),
                 base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),
-            },
+            }),
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),

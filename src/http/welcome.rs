@@ -7,7 +7,7 @@ use super::AppState;
 /// Renders the page.
 pub(super) async fn welcome(app: web::Data<AppState>) -> HttpResponse {
     let mut context = tera::Context::new();
-    context.insert("scim_url", &*app.service.base_url);
+    context.insert("scim_url", &*app.services.standard().base_url);
     context.insert("version", env!("CARGO_PKG_VERSION"));
     match app.templates.render("welcome.html", &context) {
         Ok(page) => HttpResponse::Ok()

@@ -10,6 +10,7 @@ use crate::id::ResourceId;
 use crate::scim::error::ScimError;
 use crate::scim::present::Presentation;
 use crate::scim::resource::{Meta, Representation};
+use crate::scim::schema::Type;
 use crate::scim::{membership, validate};
 
 /// Creates a resource. `active` defaults to true where the schema has it (R7643-1.1). Members that do not exist are left out.
@@ -25,10 +26,12 @@ pub fn create(
     let resource_type = &endpoint.resource_type;
     let members = membership::take(resource_type, &mut body)?;
     let mut resource = validate::resource(resource_type, body)?;
-    if resource_type.core_attribute("active").is_some() {
+    if resource_type.core_attribute("active").is_some_and(|active| active.kind == Type::Boolean && !active.multi_valued)
+    {
         resource.attributes.entry("active").or_insert(json!(true));
     }
     let password_hash = take_password(context, &mut resource)?;
+    resource.forget_unreadable(resource_type);
     let id = ResourceId::generate();
     let row = row(resource_type, id, &resource, password_hash)?;
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod create;
+pub mod definitions;
 mod delete;
 mod members;
 mod modify;
@@ -10,6 +11,7 @@ mod query;
 mod replace;
 mod retrieve;
 mod row;
+mod services;
 mod update;
 
 pub use bulk::bulk;
@@ -19,6 +21,7 @@ pub use modify::{Modified, modify};
 pub use query::query;
 pub use replace::replace;
 pub use retrieve::retrieve;
+pub use services::Services;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use crate::scim::{fold, limits};
 use crate::store::ResourceRow;
 
 /// The attribute whose value is kept as a hash at most.
-pub(super) const PASSWORD: &str = "password";
+const PASSWORD: &str = "password";
 
 /// Takes the password out of a resource and hashes it where the tenant keeps passwords. Where it does not, the value is
 /// dropped at no cost.
@@ -40,17 +40,19 @@ pub(super) fn row(
     password_hash: Option<String>,
 ) -> Result<ResourceRow, ScimError> {
     let mut comparable = fold::attributes(resource_type, &resource.attributes);
-    let mut take_text = |name: &str| match comparable.remove(name) {
+    let text = |name: &str, value: Option<Value>| match value {
         Some(Value::String(text)) if text.len() > limits::INDEXED_BYTES => {
             Err(ScimError::invalid_value(name, format_args!("is longer than {} bytes", limits::INDEXED_BYTES)))
         }
         Some(Value::String(text)) => Ok(Some(text)),
         _ => Ok(None),
     };
-    let external_id = take_text("externalId")?;
-    let unique_name = match resource_type.unique_attribute() {
-        Some(attribute) => take_text(&attribute.name)?,
-        None => None,
+    let external_id = text("externalId", comparable.remove("externalId"))?;
+    let unique_name = match (resource_type.promoted_attribute(), resource_type.unique_attribute()) {
+        (Some(promoted), _) => text(&promoted.name, comparable.remove(&promoted.name))?,
+        // Filters read `comparable`, so that they find the same while servers do not agree yet on what is unique.
+        (None, Some(attribute)) => text(&attribute.name, comparable.get(&attribute.name).cloned())?,
+        (None, None) => None,
     };
     comparable.insert("schemas".into(), resource.schemas(resource_type).into());
     let document = resource.document(resource_type, &id.to_string());

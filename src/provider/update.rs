@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use chrono::{SubsecRound, TimeDelta, Utc};
 
 use super::members;
-use super::row::{PASSWORD, name_conflict, row, take_password};
+use super::row::{name_conflict, row, take_password};
 use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
@@ -121,7 +121,7 @@ impl<F: Fn(&Resource) -> Result<Resource, ScimError>> Update<'_, F> {
         if self.password_hash.get().is_none() {
             let _ = self.password_hash.set(take_password(self.context, &mut after)?);
         }
-        after.attributes.remove(PASSWORD);
+        after.forget_unreadable(resource_type);
         let hash = self.password_hash.get().cloned().flatten();
         if after == before && hash.is_none() {
             return Ok(if self.edges.is_some() { Step::Write(None) } else { Step::Nothing });

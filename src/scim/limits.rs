@@ -39,3 +39,23 @@ pub const MEMBERS_IN_PATCH_REPLY: usize = 200;
 pub const DEFAULT_PAGE_SIZE: usize = 100;
 /// Resources on a page at most; advertised as `filter.maxResults`.
 pub const MAX_PAGE_SIZE: usize = 1_000;
+/// Bytes of a file that defines a schema or a resource type.
+pub const DEFINITION_BYTES: usize = 256 * 1_024;
+/// Bytes of all that a tenant defines, as stored.
+pub const DEFINITIONS_BYTES: usize = 1 << 20;
+/// Schemas that a tenant defines.
+pub const SCHEMAS_PER_TENANT: usize = 50;
+/// Resource types that a tenant defines.
+pub const RESOURCE_TYPES_PER_TENANT: usize = 50;
+/// Extensions of one resource type.
+pub const EXTENSIONS_PER_TYPE: usize = 20;
+/// Bytes of a schema's URI. With two names behind it a path stays below [`PATH_BYTES`].
+pub const SCHEMA_URI_BYTES: usize = 200;
+/// Bytes of the name of an attribute, a resource type or an endpoint.
+pub const NAME_BYTES: usize = 64;
+/// Bytes of a name or description for people.
+pub const DESCRIPTION_BYTES: usize = 1_024;
+/// Attributes of a schema, and sub-attributes of an attribute.
+pub const ATTRIBUTES_PER_LEVEL: usize = 200;
+/// Canonical values, or reference types, of an attribute.
+pub const CANONICAL_VALUES: usize = 200;

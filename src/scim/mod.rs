@@ -3,6 +3,7 @@
 //! | part | RFC |
 //! | --- | --- |
 //! | [`schema`], [`resource_type`], [`registry`], [`urn`] | 7643 sections 2, 6, 7 |
+//! | [`definitions`] | what a tenant adds to them |
 //! | [`path`], [`filter`] | 7644 sections 3.10, 3.4.2.2 |
 //! | [`json`], [`validate`], [`resource`] | 7643 sections 2, 3; 7644 sections 3.3, 3.5.1 |
 //! | [`patch`], [`membership`] | 7644 section 3.5.2; 7643 section 4.2 |
@@ -12,6 +13,7 @@
 //! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
 
 pub mod bulk;
+pub mod definitions;
 pub mod error;
 pub mod filter;
 pub mod fold;
@@ -34,3 +36,4 @@ pub mod search;
 pub mod service_provider_config;
 pub mod urn;
 pub mod validate;
+mod written;

@@ -39,6 +39,12 @@ impl<'s> Presentation<'s> {
         Self { whole: projection.is_default(resource_type), selected, selection, groups, members }
     }
 
+    /// The presentation in the reply to a write with this body: also what is returned on request, where the write names it.
+    #[must_use]
+    pub fn of_write(self, body: &Value) -> Self {
+        if self.whole { self } else { Self { selection: self.selection.of_write(body), ..self } }
+    }
+
     /// Whether the client has chosen what is shown.
     #[must_use]
     pub fn is_selected(&self) -> bool {

@@ -6,7 +6,7 @@ use super::error::{ErrorKind, ScimError};
 use super::path::{self, AttributeRef, Target};
 use super::resource_type::ResourceType;
 use super::schema::{Attribute, Attributes, Returned, Schema};
-use super::{limits, parameters, urn};
+use super::{limits, parameters, urn, written};
 
 /// What the client asked for, as written. Unknown names are ignored when it is applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,10 +63,12 @@ impl Projection {
     /// Whether a stored document can be returned as it is.
     #[must_use]
     pub fn is_default(&self, resource_type: &ResourceType) -> bool {
+        // What is never returned is not stored.
         let plain = |known: &Attributes| {
-            known
-                .iter()
-                .all(|attribute| matches!(attribute.returned, Returned::Default | Returned::Always | Returned::Never))
+            known.iter().all(|attribute| {
+                let parts = attribute.sub_attributes.iter();
+                std::iter::once(attribute).chain(parts).all(|known| known.returned != Returned::Request)
+            })
         };
         *self == Self::Default
             && plain(&resource_type.schema.attributes)
@@ -106,6 +108,8 @@ pub(super) struct Selection<'s> {
     resource_type: &'s ResourceType,
     only: bool,
     named: Vec<Target<'s>>,
+    /// What the write that is answered names.
+    written: Vec<AttributeRef<'s>>,
 }
 
 /// How a selection names an attribute.
@@ -124,7 +128,23 @@ impl<'s> Selection<'s> {
             Projection::Except(names) => (false, names.as_slice()),
         };
         let named = names.iter().flat_map(|name| Self::targets(name, resource_type)).collect();
-        Self { resource_type, only, named }
+        Self { resource_type, only, named, written: Vec::new() }
+    }
+
+    /// The selection for the reply to a write with this body.
+    pub(super) fn of_write(self, body: &Value) -> Self {
+        // Who names what to return gets that and no more.
+        let written = if self.only { Vec::new() } else { written::attributes(self.resource_type, body) };
+        Self { written, ..self }
+    }
+
+    /// Whether the write that is answered names an attribute, or a part of it.
+    fn is_written(&self, extension: Option<&Schema>, attribute: &Attribute, part: Option<&Attribute>) -> bool {
+        self.written.iter().any(|written| {
+            written.extension == extension
+                && written.attribute == attribute
+                && (part.is_none() || written.sub_attribute == part)
+        })
     }
 
     /// What a name stands for: an attribute, an extension, or with the URI of the base schema all that it defines.
@@ -156,13 +176,14 @@ impl<'s> Selection<'s> {
         result
     }
 
-    fn shows(&self, returned: Returned, named: Named) -> bool {
+    fn shows(&self, returned: Returned, named: Named, written: impl FnOnce() -> bool) -> bool {
         match returned {
             Returned::Always => true,
             Returned::Never => false,
             Returned::Default if self.only => named != Named::Not,
             Returned::Default => named != Named::Whole,
-            Returned::Request => self.only && named != Named::Not,
+            Returned::Request if self.only => named != Named::Not,
+            Returned::Request => named != Named::Whole && written(),
         }
     }
 
@@ -195,10 +216,11 @@ impl<'s> Selection<'s> {
     /// What is shown of an attribute's value.
     pub(super) fn show(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
         let named = self.named(extension, attribute, None);
-        if !self.shows(attribute.returned, named) {
+        if !self.shows(attribute.returned, named, || self.is_written(extension, attribute, None)) {
             return None;
         }
-        if named == Named::Parts {
+        let plain = |part: &Attribute| matches!(part.returned, Returned::Default | Returned::Always);
+        if named == Named::Parts || !attribute.sub_attributes.iter().all(plain) {
             return self.parts(extension, attribute, value);
         }
         Some(value)
@@ -220,7 +242,7 @@ impl<'s> Selection<'s> {
                                 Named::Whole => Named::Whole,
                                 _ => Named::Not,
                             };
-                            self.shows(part.returned, named)
+                            self.shows(part.returned, named, || self.is_written(extension, attribute, Some(part)))
                         })
                     })
                     .collect();

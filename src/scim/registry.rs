@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::definitions::{Definitions, Extension};
 use super::resource_type::{ResourceType, SchemaExtension};
-use super::schema::{Attributes, Schema};
+use super::schema::check::DefinitionError;
+use super::schema::{Attributes, Schema, Uniqueness};
 use super::urn;
 
 const COMMON: &str = include_str!("schema/definitions/common.json");
@@ -15,16 +17,34 @@ const ENTERPRISE_USER: &str = include_str!("schema/definitions/enterprise_user.j
 const SERVICE_PROVIDER_CONFIG: &str = include_str!("schema/definitions/service_provider_config.json");
 const RESOURCE_TYPE: &str = include_str!("schema/definitions/resource_type.json");
 const SCHEMA: &str = include_str!("schema/definitions/schema.json");
+const OKTA_ROLE: &str = include_str!("schema/definitions/okta_role.json");
+const OKTA_ENTITLEMENT: &str = include_str!("schema/definitions/okta_entitlement.json");
+
+/// The schemas that are part of the program, whether they are served or not. A resource type of a tenant may name them.
+pub(super) const EMBEDDED: [(&str, &str); 8] = [
+    (urn::USER, USER),
+    (urn::GROUP, GROUP),
+    (urn::ENTERPRISE_USER, ENTERPRISE_USER),
+    (urn::SERVICE_PROVIDER_CONFIG, SERVICE_PROVIDER_CONFIG),
+    (urn::RESOURCE_TYPE, RESOURCE_TYPE),
+    (urn::SCHEMA, SCHEMA),
+    (urn::OKTA_ROLE, OKTA_ROLE),
+    (urn::OKTA_ENTITLEMENT, OKTA_ENTITLEMENT),
+];
 
 /// What is served: resource types, and the schemas that `/Schemas` lists.
 #[derive(Debug, Clone)]
 pub struct Registry {
     resource_types: Vec<Arc<ResourceType>>,
     schemas: Vec<Arc<Schema>>,
+    /// What every resource has (RFC 7643 section 3.1).
+    common: Arc<Attributes>,
+    /// Those of discovery itself.
+    discovery: Vec<Arc<Schema>>,
 }
 
 impl Registry {
-    /// The resource types of RFC 7643: `User` with its enterprise extension, and `Group`.
+    /// The resource types of RFC 7643: `User` with its enterprise extension, and `Group`, whose names are unique.
     ///
     /// # Errors
     /// When a definition file is not a schema; a test reads them all.
@@ -37,15 +57,66 @@ impl Registry {
     /// # Errors
     /// When a definition file is not a schema; a test reads them all.
     pub fn new(resource_types: Vec<ResourceType>) -> Result<Self, serde_json::Error> {
-        let mut schemas = Vec::new();
+        let discovery = [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA].map(serde_json::from_str);
+        let discovery = discovery.into_iter().map(|schema| schema.map(Arc::new)).collect::<Result<_, _>>()?;
+        Ok(Self::assemble(resource_types.into_iter().map(Arc::new).collect(), common()?, discovery))
+    }
+
+    fn assemble(resource_types: Vec<Arc<ResourceType>>, common: Arc<Attributes>, discovery: Vec<Arc<Schema>>) -> Self {
+        let mut schemas: Vec<Arc<Schema>> = Vec::new();
         for resource_type in &resource_types {
-            schemas.push(Arc::clone(&resource_type.schema));
-            schemas.extend(resource_type.extensions.iter().map(|extension| Arc::clone(&extension.schema)));
+            let extensions = resource_type.extensions.iter().map(|extension| &extension.schema);
+            for schema in std::iter::once(&resource_type.schema).chain(extensions) {
+                // Several types may have one schema.
+                if schemas.iter().all(|known| known.id != schema.id) {
+                    schemas.push(Arc::clone(schema));
+                }
+            }
         }
-        for definition in [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA] {
-            schemas.push(Arc::new(serde_json::from_str(definition)?));
+        schemas.extend(discovery.iter().map(Arc::clone));
+        Self { resource_types, schemas, common, discovery }
+    }
+
+    /// This registry with what a tenant defines; whether the names of groups are unique is up to the tenant. Shares with this one
+    /// all that stays the same. Schemas that no resource type has are not served.
+    ///
+    /// # Errors
+    /// [`DefinitionError`] when a definition names a schema or a resource type that there is not.
+    pub fn extended(&self, definitions: &Definitions, unique_group_names: bool) -> Result<Self, DefinitionError> {
+        let own: Vec<Arc<Schema>> = definitions.schemas.iter().cloned().map(Arc::new).collect();
+        let find = |uri: &str| {
+            let known = own.iter().chain(&self.schemas).find(|schema| urn::same(&schema.id, uri)).map(Arc::clone);
+            known
+                .or_else(|| embedded(uri))
+                .ok_or_else(|| DefinitionError::new(format_args!("there is no schema '{uri}'")))
+        };
+        let mut resource_types = Vec::new();
+        for standard in &self.resource_types {
+            let mut standard = standard.as_ref().clone();
+            if !unique_group_names && urn::same(&standard.schema.id, urn::GROUP) {
+                standard.schema = Arc::new(with_repeatable_names(&standard.schema));
+            }
+            resource_types.push(standard);
         }
-        Ok(Self { resource_types: resource_types.into_iter().map(Arc::new).collect(), schemas })
+        for own in &definitions.resource_types {
+            resource_types.push(ResourceType {
+                name: own.name.clone(),
+                description: own.description.clone(),
+                endpoint: own.endpoint.clone(),
+                schema: find(&own.schema)?,
+                extensions: Vec::new(),
+                common: Arc::clone(&self.common),
+            });
+        }
+        for extension in &definitions.extensions {
+            let Extension { resource_type: name, schema, required } = extension;
+            let extended = resource_types.iter_mut().find(|known| known.name.eq_ignore_ascii_case(name));
+            let extended = extended
+                .ok_or_else(|| DefinitionError::new(format_args!("there is no resource type '{name}' to extend")))?;
+            extended.extensions.push(SchemaExtension { schema: find(schema)?, required: *required });
+        }
+        let resource_types = resource_types.into_iter().map(Arc::new).collect();
+        Ok(Self::assemble(resource_types, Arc::clone(&self.common), self.discovery.clone()))
     }
 
     /// The resource type behind an endpoint's path segment (`Users`).
@@ -81,14 +152,17 @@ impl Registry {
 /// The representation of a schema at `/Schemas`, below the base URL given (RFC 7643 section 7).
 #[must_use]
 pub fn schema_to_json(schema: &Schema, base_url: &str) -> Value {
-    json!({
+    let mut shown = json!({
         "schemas": [urn::SCHEMA],
         "id": schema.id,
         "name": schema.name,
-        "description": schema.description.as_deref().unwrap_or_default(),
         "attributes": schema.attributes,
         "meta": {"resourceType": "Schema", "location": format!("{base_url}/Schemas/{}", schema.id)},
-    })
+    });
+    if let Some(description) = &schema.description {
+        shown["description"] = description.as_str().into();
+    }
+    shown
 }
 
 /// `User` with the enterprise extension.
@@ -106,7 +180,7 @@ pub fn user() -> Result<ResourceType, serde_json::Error> {
     })
 }
 
-/// `Group`.
+/// `Group`. Its definition has unique names; [`Registry::extended`] may give them up.
 ///
 /// # Errors
 /// When a definition file is not a schema.
@@ -121,6 +195,20 @@ pub fn group() -> Result<ResourceType, serde_json::Error> {
     })
 }
 
+fn with_repeatable_names(group: &Schema) -> Schema {
+    let mut schema = group.clone();
+    if let Some(name) = schema.attributes.find_mut("displayName") {
+        name.uniqueness = Uniqueness::None;
+    }
+    schema
+}
+
+/// One of [`EMBEDDED`].
+fn embedded(uri: &str) -> Option<Arc<Schema>> {
+    let (_, text) = EMBEDDED.iter().find(|(known, _)| urn::same(known, uri))?;
+    serde_json::from_str(text).ok().map(Arc::new)
+}
+
 fn common() -> Result<Arc<Attributes>, serde_json::Error> {
     serde_json::from_str(COMMON).map(Arc::new)
 }
@@ -131,10 +219,11 @@ mod tests {
 
     #[test]
     fn each_definition_reads_and_writes_as_the_same_document() {
-        for text in [USER, GROUP, ENTERPRISE_USER, SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA] {
+        for (uri, text) in EMBEDDED {
             let written: Value = serde_json::from_str(text).unwrap();
             let schema: Schema = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_value(&schema).unwrap(), written);
+            assert_eq!(schema.id, uri);
         }
         let common: Attributes = serde_json::from_str(COMMON).unwrap();
         assert_eq!(common.iter().count(), 4);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::membership::Members;
 use super::resource_type::ResourceType;
+use super::schema::{Attributes, Returned};
 
 /// A resource's attributes in canonical form: names in the schema's case, no nulls, extensions under their URI.
 /// `id`, `schemas` and `meta` are not among them; `externalId` is.
@@ -43,10 +44,55 @@ impl Resource {
         std::iter::once(resource_type.schema.id.as_str()).chain(extensions).collect()
     }
 
+    /// Drops the values that no reply may contain (`returned: never`). They are checked like others and then kept nowhere, neither
+    /// in the database nor in the audit log; of a password, where the tenant wants it, a hash is made before.
+    pub fn forget_unreadable(&mut self, resource_type: &ResourceType) {
+        forget(&resource_type.schema.attributes, &mut self.attributes);
+        for extension in &resource_type.extensions {
+            let uri = &extension.schema.id;
+            if let Some(Value::Object(object)) = self.attributes.get_mut(uri) {
+                forget(&extension.schema.attributes, object);
+                if object.is_empty() {
+                    self.attributes.remove(uri);
+                }
+            }
+        }
+    }
+
     /// The text of a singular attribute, where it has one.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).and_then(Value::as_str)
+    }
+}
+
+fn forget(known: &Attributes, object: &mut Map<String, Value>) {
+    for attribute in known {
+        if attribute.returned == Returned::Never {
+            object.remove(&attribute.name);
+        } else if attribute.sub_attributes.iter().any(|part| part.returned == Returned::Never)
+            && let Some(value) = object.get_mut(&attribute.name)
+        {
+            let nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+            let empty = match value {
+                Value::Array(elements) => {
+                    elements
+                        .iter_mut()
+                        .filter_map(Value::as_object_mut)
+                        .for_each(|held| forget(&attribute.sub_attributes, held));
+                    elements.retain(|element| !nothing(element));
+                    elements.is_empty()
+                }
+                Value::Object(held) => {
+                    forget(&attribute.sub_attributes, held);
+                    held.is_empty()
+                }
+                _ => false,
+            };
+            if empty {
+                object.remove(&attribute.name);
+            }
+        }
     }
 }
 

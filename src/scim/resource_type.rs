@@ -46,6 +46,13 @@ impl ResourceType {
         self.schema.attributes.iter().find(|attribute| attribute.uniqueness != Uniqueness::None)
     }
 
+    /// The unique attribute of `User`, `userName`: no setting and no import can change that it is unique, so the store keeps its
+    /// comparison form in a column alone. Of any other unique attribute the column is a copy that only enforces.
+    #[must_use]
+    pub fn promoted_attribute(&self) -> Option<&Attribute> {
+        self.unique_attribute().filter(|_| self.schema.id == urn::USER)
+    }
+
     /// `Group.members` (RFC 7643 section 4.2), which is kept as edges and not with the other attributes.
     #[must_use]
     pub fn members(&self) -> Option<&Attribute> {

@@ -1,4 +1,4 @@
-//! The URIs that RFC 7643 section 10.3 and RFC 7644 section 8.2 register, and how they are compared.
+//! The URIs that RFC 7643 section 10.3 and RFC 7644 section 8.2 register, two of Okta's, and how they are compared.
 
 /// Core `User` (RFC 7643 section 4.1).
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -12,6 +12,10 @@ pub const SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0
 pub const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 /// Schema definition (RFC 7643 section 7).
 pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+/// Okta's role, a value of `User.roles` (Okta Identity Governance).
+pub const OKTA_ROLE: &str = "urn:okta:scim:schemas:core:1.0:Role";
+/// Okta's entitlement, a value of `User.entitlements` (Okta Identity Governance).
+pub const OKTA_ENTITLEMENT: &str = "urn:okta:scim:schemas:core:1.0:Entitlement";
 
 /// Query answer (RFC 7644 section 3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";

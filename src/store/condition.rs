@@ -131,10 +131,14 @@ impl Compiler<'_> {
         self.sql.sql(")");
     }
 
+    /// Opens a question about the elements of a list. A value that is none, because it was written under another definition of the
+    /// attribute, has no elements; Postgres would refuse the whole statement.
     fn elements_of(&mut self, attribute: AttributeRef<'_>) {
-        self.sql.sql("EXISTS (SELECT 1 FROM jsonb_array_elements(");
+        self.sql.sql("EXISTS (SELECT 1 FROM jsonb_array_elements(CASE jsonb_typeof(");
         self.json_of(attribute.extension, &attribute.attribute.name);
-        self.sql.sql(") AS element(held) WHERE ");
+        self.sql.sql(") WHEN 'array' THEN ");
+        self.json_of(attribute.extension, &attribute.attribute.name);
+        self.sql.sql(" END) AS element(held) WHERE ");
     }
 
     /// The value of an attribute as `jsonb`.
@@ -360,17 +364,25 @@ impl Compiler<'_> {
     }
 
     fn order(&mut self, value: &dyn Fn(&mut Self, Form), operator: &'static str, literal: &Literal) {
-        self.sql.sql("(");
-        value(self, Form::Text);
         match literal {
-            Literal::Text(text) => self.sql.sql(") COLLATE \"C\"").sql(operator).text(text.as_str()),
+            Literal::Text(text) => {
+                self.sql.sql("(");
+                value(self, Form::Text);
+                self.sql.sql(") COLLATE \"C\"").sql(operator).text(text.as_str());
+            }
+            // A value of another type, written under another definition of the attribute, is not comparable.
             Literal::Number(number) => {
-                self.sql.sql(")::numeric").sql(operator).text(number.to_string()).sql("::numeric")
+                self.sql.sql("CASE WHEN jsonb_typeof(");
+                value(self, Form::Json);
+                self.sql.sql(") = 'number' THEN (");
+                value(self, Form::Text);
+                self.sql.sql(")::numeric END").sql(operator).text(number.to_string()).sql("::numeric");
             }
-            Literal::Boolean(flag) => {
-                self.sql.sql(")::boolean").sql(operator).sql(if *flag { "true" } else { "false" })
+            // Order does not apply to booleans, and equality is containment.
+            Literal::Boolean(_) => {
+                self.sql.sql("false");
             }
-        };
+        }
     }
 
     /// The column of an attribute that has one.
@@ -378,7 +390,7 @@ impl Compiler<'_> {
         if attribute.extension.is_some() {
             return None;
         }
-        if self.asked.resource_type.unique_attribute().is_some_and(|unique| unique == attribute.attribute) {
+        if self.asked.resource_type.promoted_attribute().is_some_and(|unique| unique == attribute.attribute) {
             return Some(Column::Text("unique_name"));
         }
         match (attribute.attribute.name.as_str(), attribute.sub_attribute.map(|part| part.name.as_str())) {

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::schema::{header_tokens, tenants};
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
+use crate::auth::TenantSettings;
 use crate::id::TenantId;
 
 /// A header token as stored.
@@ -56,8 +57,8 @@ impl TokenRow {
 pub struct StoredToken {
     /// The tenant.
     pub tenant: TenantId,
-    /// Whether the tenant keeps passwords.
-    pub stores_passwords: bool,
+    /// What every request needs of the tenant's settings.
+    pub settings: TenantSettings,
     /// The token's name.
     pub name: String,
     /// The keyed hash of the secret.
@@ -79,7 +80,7 @@ pub struct TokenUse {
     pub address: Option<String>,
 }
 
-type GateColumns = (Uuid, String, Vec<u8>, Vec<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
+type GateColumns = (Uuid, String, Vec<u8>, Vec<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool, i64);
 
 impl Gate<'_> {
     /// The token with this public id.
@@ -98,17 +99,20 @@ impl Gate<'_> {
                 header_tokens::expires_at,
                 header_tokens::revoked_at,
                 tenants::stores_passwords,
+                tenants::schema_revision,
             ))
             .first(self.pg)
             .optional()?;
-        Ok(row.map(|(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords)| StoredToken {
-            tenant: TenantId(tenant),
-            stores_passwords,
-            name,
-            secret_hash,
-            scopes,
-            expires_at,
-            revoked_at,
+        Ok(row.map(|(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords, schema_revision)| {
+            StoredToken {
+                tenant: TenantId(tenant),
+                settings: TenantSettings { stores_passwords, schema_revision },
+                name,
+                secret_hash,
+                scopes,
+                expires_at,
+                revoked_at,
+            }
         }))
     }
 

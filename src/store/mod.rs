@@ -7,6 +7,7 @@
 mod audit_events;
 pub mod cluster;
 mod condition;
+mod definitions;
 mod error;
 mod groups;
 mod header_tokens;
@@ -28,6 +29,7 @@ use crate::id::TenantId;
 
 pub use audit_events::{AuditRow, Refused};
 pub use condition::edge_predicate;
+pub use definitions::StoredDefinitions;
 pub use error::{Error, RETRY_AFTER_SECONDS};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse};
@@ -35,7 +37,7 @@ pub use listing::{Page, PageRequest};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
 pub use resources::{ResourceRow, StoredResource, Wanted};
-pub use tenants::TenantRow;
+pub use tenants::{NewTenant, TenantRow};
 
 use pool::Pool;
 use walks::Walks;
@@ -169,6 +171,37 @@ impl TenantConn<'_> {
     fn transaction<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
         let result = self.pg.transaction(work);
         self.done(result)
+    }
+
+    /// Runs `work`, which may fail for reasons of its own, as one transaction; an error rolls all back.
+    fn atomically<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut TenantConn<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        /// Carries an error of `work` through diesel's rollback.
+        enum Failure<E> {
+            Work(E),
+            Sql(diesel::result::Error),
+        }
+        impl<E> From<diesel::result::Error> for Failure<E> {
+            fn from(error: diesel::result::Error) -> Self {
+                Self::Sql(error)
+            }
+        }
+        let (caller, walks) = (self.caller, self.walks);
+        let mut trouble = self.trouble;
+        let result = self.pg.transaction(|pg| {
+            let mut inner = TenantConn { pg, caller, walks, trouble };
+            let result = work(&mut inner);
+            trouble = inner.trouble;
+            result.map_err(Failure::Work)
+        });
+        self.trouble = trouble;
+        match result {
+            Ok(value) => Ok(value),
+            Err(Failure::Work(error)) => Err(error),
+            Err(Failure::Sql(error)) => self.done(Err(error)).map_err(E::from),
+        }
     }
 }
 

@@ -140,32 +140,12 @@ impl TenantConn<'_> {
         wanted: &Wanted<'_>,
         work: impl FnOnce(&mut TenantConn<'_>, Option<StoredResource>) -> Result<T, E>,
     ) -> Result<T, E> {
-        /// Carries an error of `work` through diesel's rollback.
-        enum Failure<E> {
-            Work(E),
-            Sql(diesel::result::Error),
-        }
-        impl<E> From<diesel::result::Error> for Failure<E> {
-            fn from(error: diesel::result::Error) -> Self {
-                Self::Sql(error)
-            }
-        }
-        let (caller, walks) = (self.caller, self.walks);
-        let mut trouble = self.trouble;
-        let result = self.pg.transaction(|pg| {
-            let tenant = caller.principal.tenant().0;
-            let locked = Select { tenant, wanted, locks: true }.get_result(pg).optional()?;
-            let mut inner = TenantConn { pg, caller, walks, trouble };
-            let result = work(&mut inner, locked);
-            trouble = inner.trouble;
-            result.map_err(Failure::Work)
-        });
-        self.trouble = trouble;
-        match result {
-            Ok(value) => Ok(value),
-            Err(Failure::Work(error)) => Err(error),
-            Err(Failure::Sql(error)) => self.done(Err(error)).map_err(E::from),
-        }
+        self.atomically(|tenant| {
+            let select = Select { tenant: tenant.tenant().0, wanted, locks: true };
+            let locked = select.get_result(tenant.pg).optional();
+            let locked = tenant.done(locked)?;
+            work(tenant, locked)
+        })
     }
 }
 

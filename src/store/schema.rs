@@ -6,6 +6,9 @@ diesel::table! {
         name -> Text,
         stores_passwords -> Bool,
         created_at -> Timestamptz,
+        unique_group_names -> Bool,
+        schema_revision -> BigInt,
+        definitions -> Nullable<Json>,
     }
 }
 

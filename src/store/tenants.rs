@@ -24,6 +24,21 @@ pub struct TenantRow {
     pub stores_passwords: bool,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// Whether the names of groups are unique.
+    pub unique_group_names: bool,
+    /// Counts the changes of what it is served; 0 is the standard.
+    pub schema_revision: i64,
+}
+
+/// A tenant to be.
+#[derive(Debug, Clone)]
+pub struct NewTenant<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it keeps passwords.
+    pub stores_passwords: bool,
+    /// Whether the names of its groups are unique.
+    pub unique_group_names: bool,
 }
 
 impl Gate<'_> {
@@ -59,13 +74,15 @@ impl TenantConn<'_> {
     ///
     /// # Errors
     /// [`Error::Conflict`] on `tenants_unique_name` when the name is taken.
-    pub fn insert_tenant(
-        &mut self,
-        name: &str,
-        stores_passwords: bool,
-        event: &AuditEvent,
-    ) -> Result<TenantRow, Error> {
-        let row = TenantRow { id: self.tenant().0, name: name.to_owned(), stores_passwords, created_at: Utc::now() };
+    pub fn insert_tenant(&mut self, new: &NewTenant<'_>, event: &AuditEvent) -> Result<TenantRow, Error> {
+        let row = TenantRow {
+            id: self.tenant().0,
+            name: new.name.to_owned(),
+            stores_passwords: new.stores_passwords,
+            created_at: Utc::now(),
+            unique_group_names: new.unique_group_names,
+            schema_revision: i64::from(!new.unique_group_names),
+        };
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
             diesel::insert_into(tenants::table).values(&row).execute(pg)?;

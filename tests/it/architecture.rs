@@ -54,7 +54,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["provider"],
         uses: &["scim", "id", "audit", "auth::principal", "store"],
-        crates: &["chrono", "serde_json", "uuid"],
+        crates: &["chrono", "serde_json", "thiserror", "uuid"],
     },
     Unit {
         modules: &["http"],
@@ -81,6 +81,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["cli"],
         uses: &[
+            "scim",
             "id",
             "config",
             "audit",
@@ -88,6 +89,7 @@ const UNITS: &[Unit] = &[
             "store",
             "auth",
             "private_postgres",
+            "provider",
             "http",
             "shutdown",
             "server",
@@ -103,7 +105,16 @@ const ONLY: &[(&str, &[&str])] = &[
     ("actix", &["src/http/", "src/server.rs", "src/cli/serve.rs"]),
     ("diesel", &["src/store/"]),
     ("sql_query", &["src/store/cluster.rs"]),
-    ("batch_execute", &["src/store/cluster.rs", "src/store/migrate.rs", "src/store/pool.rs", "src/store/tenants.rs"]),
+    (
+        "batch_execute",
+        &[
+            "src/store/cluster.rs",
+            "src/store/definitions.rs",
+            "src/store/migrate.rs",
+            "src/store/pool.rs",
+            "src/store/tenants.rs",
+        ],
+    ),
     ("dsl::sql", &[]),
     ("Principal::operator", &["src/cli/"]),
     ("async", &["src/http/", "src/server.rs", "src/shutdown.rs", "src/cli/serve.rs"]),

@@ -19,7 +19,7 @@ use provisor::scim::resource_type::ResourceType;
 use provisor::scim::schema::{Attribute, Mutability, Returned, Type};
 use provisor::scim::{filter, fold, registry};
 use provisor::server::Backend;
-use provisor::store::PageRequest;
+use provisor::store::{NewTenant, PageRequest};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Random, operator, patch, settings, shared};
@@ -447,7 +447,9 @@ fn insert_tenant(backend: &Backend, caller: &Caller, seed: u64) {
     use provisor::audit::{Action, AuditEvent, Target};
     let tenant = caller.principal.tenant();
     let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", tenant));
-    backend.store.run(caller, |conn| conn.insert_tenant(&format!("filters-{seed}-{tenant}"), false, &event)).unwrap();
+    let name = format!("filters-{seed}-{tenant}");
+    let new = NewTenant { name: &name, stores_passwords: false, unique_group_names: true };
+    backend.store.run(caller, |conn| conn.insert_tenant(&new, &event)).unwrap();
 }
 
 #[test]

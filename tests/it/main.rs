@@ -6,6 +6,7 @@ mod arbitrary_inputs;
 mod architecture;
 mod authorization;
 mod cli;
+mod definitions;
 mod durability;
 mod filter_sql;
 mod groups;

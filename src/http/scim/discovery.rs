@@ -1,4 +1,4 @@
-//! Discovery (RFC 7644 section 4). Readable without a credential; only whether passwords are kept depends on the caller's tenant.
+//! Discovery (RFC 7644 section 4). Readable without a credential, and then the standard; with one, what the caller's tenant is served.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Path;

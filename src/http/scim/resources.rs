@@ -66,8 +66,9 @@ pub(super) async fn create(
     body: Body,
 ) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        let view = context.presentation(endpoint, &view.0);
-        shown(&view, provider::create(context, endpoint, &view, body.json()?)?)
+        let body = body.json()?;
+        let view = context.presentation(endpoint, &view.0).of_write(&body);
+        shown(&view, provider::create(context, endpoint, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
     Ok(response::resource(StatusCode::CREATED, &meta, reply))
@@ -105,8 +106,9 @@ pub(super) async fn replace(
 ) -> Answer {
     let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        let view = context.presentation(endpoint, &view.0);
-        shown(&view, provider::replace(context, endpoint, &id, &conditions.0, &view, body.json()?)?)
+        let body = body.json()?;
+        let view = context.presentation(endpoint, &view.0).of_write(&body);
+        shown(&view, provider::replace(context, endpoint, &id, &conditions.0, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
     Ok(response::resource(StatusCode::OK, &meta, reply))
@@ -124,8 +126,9 @@ pub(super) async fn modify(
 ) -> Answer {
     let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        let view = context.presentation(endpoint, &view.0);
-        Ok(match provider::modify(context, endpoint, &id, &conditions.0, &view, body.json()?)? {
+        let body = body.json()?;
+        let view = context.presentation(endpoint, &view.0).of_write(&body);
+        Ok(match provider::modify(context, endpoint, &id, &conditions.0, &view, body)? {
             Modified::Shown(resource) => {
                 let (meta, reply) = shown(&view, resource)?;
                 (meta, Some(reply))

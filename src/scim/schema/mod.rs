@@ -2,6 +2,8 @@
 //! form; `/Schemas` answers the same document, and everything that depends on an attribute reads it from here.
 
 mod characteristics;
+pub mod check;
+mod serialize;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +37,7 @@ pub struct Schema {
 
 /// An attribute and its characteristics (RFC 7643 sections 2.2 and 7). What a definition leaves out has the default of
 /// section 2.2.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attribute {
     /// The name, in the case that replies use.
@@ -47,13 +49,13 @@ pub struct Attribute {
     #[serde(default)]
     pub multi_valued: bool,
     /// Description for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub description: Option<String>,
     /// Whether every resource has a value.
     #[serde(default)]
     pub required: bool,
     /// Suggested values, never validated (decision: they are suggestions).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub canonical_values: Vec<String>,
     /// Whether string comparison regards case.
     #[serde(default)]
@@ -68,10 +70,10 @@ pub struct Attribute {
     #[serde(default)]
     pub uniqueness: Uniqueness,
     /// What a `reference` may point to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub reference_types: Vec<String>,
     /// The parts of a `complex` value.
-    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    #[serde(default)]
     pub sub_attributes: Attributes,
 }
 
@@ -99,6 +101,17 @@ impl Attributes {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Attribute> {
         self.0.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+
+    /// As [`Attributes::find`], to be changed.
+    pub(super) fn find_mut(&mut self, name: &str) -> Option<&mut Attribute> {
+        self.0.iter_mut().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The attributes, in the order of the definition.

@@ -70,47 +70,75 @@ fn insert(object: &mut Map<String, Value>, attribute: &Attribute, input: Value) 
     Ok(())
 }
 
-/// Checks that every required attribute has a value.
+/// Checks that every required attribute has a value, and every value its required parts; also that a required extension is there
+/// (RFC 7643 section 6).
 ///
 /// # Errors
 /// `invalidValue` naming the one that has none.
 pub fn required(resource_type: &ResourceType, resource: &Resource) -> Result<(), ScimError> {
     for attribute in &resource_type.schema.attributes {
-        if attribute.required && is_writable(attribute) && !resource.attributes.contains_key(&attribute.name) {
-            return Err(missing(attribute));
-        }
+        required_value(attribute, resource.attributes.get(&attribute.name))?;
     }
     for extension in &resource_type.extensions {
         let held = resource.attributes.get(&extension.schema.id).and_then(Value::as_object);
-        for attribute in &extension.schema.attributes {
-            let absent = held.is_none_or(|object| !object.contains_key(&attribute.name));
-            if absent && attribute.required && (extension.required || held.is_some()) {
-                return Err(missing(attribute));
-            }
+        if held.is_none() && extension.required {
+            return Err(ScimError::invalid_value(&extension.schema.id, "is required"));
+        }
+        for attribute in held.into_iter().flat_map(|_| &extension.schema.attributes) {
+            required_value(attribute, held.and_then(|object| object.get(&attribute.name)))?;
         }
     }
     Ok(())
 }
 
-/// Checks that no immutable attribute changes once it has a value (R7643-2.2, R7644-3.5.1-5).
+fn required_value(attribute: &Attribute, held: Option<&Value>) -> Result<(), ScimError> {
+    let Some(held) = held else {
+        return if attribute.required && is_writable(attribute) { Err(missing(attribute)) } else { Ok(()) };
+    };
+    let elements = match held {
+        Value::Array(elements) => elements.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    for part in attribute.sub_attributes.iter().filter(|part| part.required && is_writable(part)) {
+        if elements.iter().any(|element| element.get(&part.name).is_none()) {
+            return Err(ScimError::invalid_value(&format!("{}.{}", attribute.name, part.name), "is required"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no immutable attribute changes once it has a value, nor an immutable part of a complex one (R7643-2.2,
+/// R7644-3.5.1-5). Elements of a list come and go whole.
 ///
 /// # Errors
 /// `mutability` naming the attribute.
 pub fn immutables(resource_type: &ResourceType, before: &Resource, after: &Resource) -> Result<(), ScimError> {
-    let unchanged = |known: &Attributes, before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>| {
-        for attribute in known.iter().filter(|known| known.mutability == Mutability::Immutable) {
-            let old = before.and_then(|object| object.get(&attribute.name));
-            if old.is_some() && old != after.and_then(|object| object.get(&attribute.name)) {
-                return Err(ScimError::mutability(&attribute.name, "is immutable and already has a value"));
-            }
-        }
-        Ok(())
-    };
-    unchanged(&resource_type.schema.attributes, Some(&before.attributes), Some(&after.attributes))?;
+    unchanged(&resource_type.schema.attributes, Some(&before.attributes), Some(&after.attributes), "")?;
     for extension in &resource_type.extensions {
-        let held =
-            |resource: &'_ Resource| resource.attributes.get(&extension.schema.id).and_then(Value::as_object).cloned();
-        unchanged(&extension.schema.attributes, held(before).as_ref(), held(after).as_ref())?;
+        let [before, after] =
+            [before, after].map(|resource| resource.attributes.get(&extension.schema.id).and_then(Value::as_object));
+        unchanged(&extension.schema.attributes, before, after, "")?;
+    }
+    Ok(())
+}
+
+fn unchanged(
+    known: &Attributes,
+    before: Option<&Map<String, Value>>,
+    after: Option<&Map<String, Value>>,
+    inside: &str,
+) -> Result<(), ScimError> {
+    for attribute in known {
+        let [old, new] = [before, after].map(|object| object.and_then(|object| object.get(&attribute.name)));
+        if attribute.mutability == Mutability::Immutable && old.is_some() && old != new {
+            return Err(ScimError::mutability(
+                &format!("{inside}{}", attribute.name),
+                "is immutable and already has a value",
+            ));
+        }
+        if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) {
+            unchanged(&attribute.sub_attributes, Some(old), Some(new), &format!("{}.", attribute.name))?;
+        }
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ fn administer(data_dir: &Path) -> (String, String) {
 
 fn tenants(data_dir: &Path, one: &str, other: &str) {
     let created = run_json(data_dir, &["tenant", "create", one, "--store-passwords", "on"]);
-    assert_eq!(names(&created), ["createdAt", "id", "name", "storesPasswords"]);
+    assert_eq!(names(&created), ["createdAt", "id", "name", "storesPasswords", "uniqueGroupNames"]);
     assert_eq!((&created["name"], &created["storesPasswords"]), (&json!(one), &json!(true)));
     let printed = text(data_dir, &["tenant", "create", other]);
     let id = printed.strip_prefix(&format!("created tenant {other} (")).and_then(|rest| rest.strip_suffix(")\n"));
@@ -46,20 +46,24 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
     assert_eq!((&find(other)["id"], &find(other)["storesPasswords"]), (&json!(id), &json!(false)));
     assert_eq!(find("default")["storesPasswords"], false);
     let row = |name: &str| {
-        let rows = table(&text(data_dir, &["tenant", "list"]), &["NAME", "ID", "PASSWORDS", "CREATED"]);
+        let rows = table(&text(data_dir, &["tenant", "list"]), &["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED"]);
         rows.into_iter().find(|row| row[0] == name).unwrap()
     };
-    assert_eq!(row(one)[1..3], [string(&created["id"]), "stored"]);
-    assert_eq!(row(other)[1..3], [id, "discarded"]);
+    assert_eq!(row(one)[1..4], [string(&created["id"]), "stored", "unique"]);
+    assert_eq!(row(other)[1..4], [id, "discarded", "unique"]);
 
     let updated = run_json(data_dir, &["tenant", "update", one, "--store-passwords", "off"]);
-    assert_eq!(names(&updated), ["createdAt", "id", "name", "storesPasswords"]);
+    assert_eq!(names(&updated), ["createdAt", "id", "name", "storesPasswords", "uniqueGroupNames"]);
     assert_eq!((&updated["id"], &updated["storesPasswords"]), (&created["id"], &json!(false)));
     assert_eq!(
         text(data_dir, &["tenant", "update", other, "--store-passwords", "on"]),
         format!("updated tenant {other} ({id})\n")
     );
     assert_eq!((row(one)[2].as_str(), row(other)[2].as_str()), ("discarded", "stored"));
+    let both = ["tenant", "update", one, "--store-passwords", "on", "--unique-group-names", "off"];
+    let updated = run_json(data_dir, &both);
+    assert_eq!((&updated["storesPasswords"], &updated["uniqueGroupNames"]), (&json!(true), &json!(false)));
+    assert_eq!(row(one)[2..4], ["stored", "repeatable"]);
 }
 
 fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
@@ -129,13 +133,15 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
 }
 
 fn audit(data_dir: &Path, tenant: &str) {
-    const ACTIONS: [&str; 8] = [
+    const ACTIONS: [&str; 10] = [
         "token.revoke",
         "token.revoke",
         "token.rotate",
         "token.rotate",
         "token.create",
         "token.create",
+        "tenant.update",
+        "tenant.update",
         "tenant.update",
         "tenant.create",
     ];
@@ -149,8 +155,10 @@ fn audit(data_dir: &Path, tenant: &str) {
         assert_eq!(row["actor"], json!({"kind": "operator", "id": "cli", "name": "command line"}));
         assert!(!row.to_string().contains("pvr_t_"), "{row}");
     }
-    assert_eq!(listed[7]["after"], json!({"name": tenant, "storesPasswords": true}));
-    assert_eq!(listed[6]["after"], json!({"storesPasswords": false}));
+    assert_eq!(listed[9]["after"], json!({"name": tenant, "storesPasswords": true, "uniqueGroupNames": true}));
+    assert_eq!(listed[8]["after"], json!({"storesPasswords": false}));
+    assert_eq!(listed[7]["after"], json!({"uniqueGroupNames": false}));
+    assert_eq!(listed[6]["after"], json!({"storesPasswords": true}));
     let printed = text(data_dir, &["audit", "list", "--tenant", tenant]);
     let rows = table(&printed, &["TIME", "ACTION", "ACTOR", "TARGET", "DETAIL"]);
     assert_eq!(rows.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), ACTIONS);
@@ -234,6 +242,17 @@ fn every_command_explains_itself() {
         "token list",
         "token rotate",
         "token revoke",
+        "schema",
+        "schema import",
+        "schema list",
+        "schema show",
+        "schema remove",
+        "resource-type",
+        "resource-type import",
+        "resource-type okta",
+        "resource-type list",
+        "resource-type show",
+        "resource-type remove",
         "audit",
         "audit list",
         "master-key",

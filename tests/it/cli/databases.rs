@@ -58,6 +58,11 @@ fn servers_on_one_database_serve_the_same() {
     assert_eq!(here.post("/Users", &minimal("ada@example.com")).status, 201);
     assert_eq!(there.found("userName eq \"ada@example.com\""), ["ada@example.com"]);
     assert_eq!(there.post("/Users", &minimal("Ada@example.com")).status, 409);
+    let okta = run_json(&shared().data_dir, &["resource-type", "okta", "--tenant", &tenant.name]);
+    for client in [&here, &there] {
+        eventually("a new resource type", || (client.get("/Roles").status == 200).then_some(()));
+    }
+    assert_eq!(okta[0]["name"], "Role");
     run_json(&shared().data_dir, &["token", "revoke", id]);
     for client in [&here, &there] {
         eventually("the refusal of a token", || (client.get("/Users").status == 401).then_some(()));

@@ -2,6 +2,7 @@
 
 mod commands;
 mod databases;
+mod definitions;
 mod refusals;
 mod tokens;
 

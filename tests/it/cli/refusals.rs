@@ -22,7 +22,7 @@ fn run_nowhere(arguments: &[&str]) -> Output {
 #[test]
 fn a_wrong_value_is_refused_with_what_is_wanted() {
     let time = "wants a length of time like 365d, 24h, 30m or 90s, ten years at most";
-    let rows: [(&[&str], &[&str]); 19] = [
+    let rows: [(&[&str], &[&str]); 21] = [
         (&["serve", "--listen", "8080"], &["--listen (PROVISOR_LISTEN)", "like 127.0.0.1:8080"]),
         (
             &["serve", "--public-url", "h.example"],
@@ -40,7 +40,9 @@ fn a_wrong_value_is_refused_with_what_is_wanted() {
         (&["token", "create"], &["<NAME>"]),
         (&["token", "rotate", "x", "--overlap", "soon"], &["--overlap", time]),
         (&["tenant", "create", "x", "--store-passwords", "maybe"], &["--store-passwords", "on, off"]),
-        (&["tenant", "update", "x"], &["--store-passwords"]),
+        (&["tenant", "create", "x", "--unique-group-names", "maybe"], &["--unique-group-names", "on, off"]),
+        (&["tenant", "update", "x"], &["--store-passwords", "--unique-group-names"]),
+        (&["schema", "import"], &["<FILE>"]),
         (&["audit", "list", "--limit", "0"], &["--limit", "1..=10000"]),
         (&["audit", "list", "--tenant", "x", "--unknown-callers"], &["--tenant", "--unknown-callers"]),
         (&["tenant"], &["create", "update", "list"]),

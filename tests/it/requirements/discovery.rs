@@ -7,6 +7,7 @@ use super::read;
 use crate::support::{Answer, Client, ENTERPRISE, LIST, USER, assert_error, shared, tenant, tenant_with};
 
 const CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
@@ -145,7 +146,12 @@ fn check_attribute(attribute: &Value) {
     assert!(TYPES.contains(&keyword("type")), "{attribute}");
     assert!(MUTABILITIES.contains(&keyword("mutability")), "{attribute}");
     assert!(RETURNED.contains(&keyword("returned")), "{attribute}");
-    assert!(UNIQUENESS.contains(&keyword("uniqueness")), "{attribute}");
+    // Erratum 6004.
+    match attribute.get("uniqueness") {
+        Some(uniqueness) => assert!(UNIQUENESS.contains(&uniqueness.as_str().unwrap()), "{attribute}"),
+        None => assert_eq!(keyword("type"), "complex", "{attribute}"),
+    }
+    assert!(keyword("type") != "complex" || attribute.get("uniqueness").is_none(), "{attribute}");
     for flag in ["multiValued", "required", "caseExact"] {
         assert!(attribute[flag].is_boolean(), "{flag} of {attribute}");
     }
@@ -153,6 +159,11 @@ fn check_attribute(attribute: &Value) {
     assert_eq!(attribute["referenceTypes"].as_array().is_some_and(|types| !types.is_empty()), reference, "{attribute}");
     let parts = attribute.get("subAttributes").and_then(Value::as_array);
     assert_eq!(parts.is_some_and(|parts| !parts.is_empty()), keyword("type") == "complex", "{attribute}");
+    // Whoever offers a choice of types says which.
+    let kinds = parts.into_iter().flatten().filter(|part| part["name"] == "type");
+    for kind in kinds {
+        assert!(kind["canonicalValues"].as_array().is_some_and(|values| !values.is_empty()), "type of {attribute}");
+    }
     parts.into_iter().flatten().for_each(check_attribute);
 }
 
@@ -175,9 +186,20 @@ fn r7643_7_1_schemas_describe_every_attribute_with_its_characteristics() {
         schema["attributes"].as_array().unwrap().iter().for_each(check_attribute);
     }
     let served = |uri: &str| schemas.iter().find(|schema| schema["id"] == uri).unwrap_or_else(|| panic!("{uri}"));
-    for uri in [CONFIG, RESOURCE_TYPE, SCHEMA] {
-        served(uri);
+    // Erratum 8417: what discovery shows of itself is in its definitions too.
+    for (uri, path) in
+        [(CONFIG, "/ServiceProviderConfig"), (RESOURCE_TYPE, "/ResourceTypes/User"), (SCHEMA, "/Schemas")]
+    {
+        let shown = read(&client, path);
+        let shown = shown["Resources"].as_array().map_or(&shown, |schemas| &schemas[0]);
+        let defined = names(&served(uri)["attributes"]);
+        for name in shown.as_object().unwrap().keys() {
+            assert!(defined.contains(&name.as_str()), "{name} of {uri}");
+        }
     }
+    let group = &served(GROUP)["attributes"];
+    assert_eq!(names(group), ["displayName", "members"]);
+    assert_eq!((&group[0]["required"], &group[0]["uniqueness"]), (&json!(true), &json!("server")));
     let user = &served(USER)["attributes"];
     assert_eq!(
         names(user),
@@ -227,6 +249,30 @@ fn r7643_7_1_schemas_describe_every_attribute_with_its_characteristics() {
         ["employeeNumber", "costCenter", "organization", "division", "department", "manager"]
     );
     assert_eq!(names(&enterprise[5]["subAttributes"]), ["value", "$ref", "displayName"]);
+}
+
+#[test]
+fn r7643_7_2_the_types_of_attributes_include_binary() {
+    let schema = read(&anybody(), &format!("/Schemas/{SCHEMA}"));
+    let attributes =
+        schema["attributes"].as_array().unwrap().iter().find(|known| known["name"] == "attributes").unwrap();
+    for name in ["type", "subAttributes"] {
+        let parts = attributes["subAttributes"].as_array().unwrap();
+        let part = parts.iter().find(|part| part["name"] == name).unwrap();
+        let kind = part["subAttributes"].as_array().map_or(part, |parts| &parts[1]);
+        assert_eq!(
+            kind["canonicalValues"],
+            json!(["string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex"])
+        );
+    }
+}
+
+#[test]
+fn r7644_3_1_1_schemas_of_messages_are_not_listed() {
+    let list = read(&anybody(), "/Schemas");
+    let ids = list["Resources"].as_array().unwrap().iter().map(|schema| schema["id"].as_str().unwrap());
+    assert_eq!(ids.filter(|id| id.starts_with("urn:ietf:params:scim:api:")).count(), 0);
+    assert_error(&tenant().client.get(&format!("/Schemas/{LIST}")), 404, None);
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Every requirement of priority 1 that concerns users, over HTTP. The name of a test begins with the id of its requirement, and
+//! Every requirement of priority 1, over HTTP. The name of a test begins with the id of its requirement, and
 //! `docs/conformance.md` lists them all.
 
 mod bulk;
 mod create;
+mod custom_schemas;
 mod data_model;
 mod delete;
 mod discovery;

@@ -18,7 +18,7 @@ use provisor::auth::{self, Caller, NewToken, Principal, Scope};
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
 use provisor::server::Backend;
-use provisor::store::AuditRow;
+use provisor::store::{AuditRow, NewTenant};
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client};
@@ -75,7 +75,8 @@ pub fn tenant_with(stores_passwords: bool) -> Tenant {
     let id = TenantId::generate();
     shared().with_backend(|backend| {
         let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", id));
-        backend.store.run(&operator(id), |tenant| tenant.insert_tenant(&name, stores_passwords, &event)).unwrap();
+        let new = NewTenant { name: &name, stores_passwords, unique_group_names: true };
+        backend.store.run(&operator(id), |tenant| tenant.insert_tenant(&new, &event)).unwrap();
     });
     let token = token(id, &Scope::ALL, None);
     Tenant { client: Client::new(&shared().url, &format!("Bearer {token}")), name, id }
