@@ -112,9 +112,14 @@ impl Authenticator {
         if token.expires_at.is_some_and(|expires| expires <= now) {
             return refuse("expired token");
         }
+        // A leaver's own token must not outlive the account.
+        if token.user.is_some_and(|user| !user.may_sign_in) {
+            return refuse("the token's user is deleted or inactive");
+        }
         let actor = Actor { kind: ActorKind::HeaderToken, id: credential.id.clone(), name: token.name };
         let scopes = token.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
-        let principal = Arc::new(Principal::new(token.tenant, token.settings, actor, scopes));
+        let principal = Principal::new(token.tenant, token.settings, actor, scopes);
+        let principal = Arc::new(principal.for_user(token.user.map(|user| user.id)));
         let valid = token.expires_at.and_then(|expires| (expires - now).to_std().ok());
         self.recent.insert(credential.hash, Arc::clone(&principal), Instant::now(), valid);
         Ok(principal)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::TenantId;
+use crate::id::{ResourceId, TenantId};
 
 /// What a credential may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,17 @@ pub struct Principal {
     settings: TenantSettings,
     actor: Actor,
     scopes: Scopes,
+    user: Option<ResourceId>,
 }
 
 impl Principal {
     pub(super) fn new(tenant: TenantId, settings: TenantSettings, actor: Actor, scopes: Scopes) -> Self {
-        Self { tenant, settings, actor, scopes }
+        Self { tenant, settings, actor, scopes, user: None }
+    }
+
+    /// The same, standing for a user of the tenant.
+    pub(super) fn for_user(self, user: Option<ResourceId>) -> Self {
+        Self { user, ..self }
     }
 
     /// The operator at the command line, who may act for any tenant.
@@ -151,6 +157,12 @@ impl Principal {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The user that the credential stands for: `/Me` (RFC 7644 section 3.11).
+    #[must_use]
+    pub fn user(&self) -> Option<ResourceId> {
+        self.user
     }
 
     /// Whether the credential has the scope.

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::principal::{Caller, Scope, Scopes};
 use super::secret::{Kind, Secret, TokenKey};
 use crate::audit::{Action, AuditEvent, Target};
+use crate::id::ResourceId;
 use crate::store::{self, Store, TokenRow};
 
 /// What a new token is to be.
@@ -17,6 +18,8 @@ pub struct NewToken {
     pub scopes: Scopes,
     /// When it ends; never, without.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The user that it stands for; none, for an identity provider's token.
+    pub user: Option<ResourceId>,
 }
 
 /// A token just made, with the secret that is shown this once.
@@ -97,6 +100,7 @@ pub fn rotate(
         name: old.name.clone(),
         scopes: old.scopes.iter().filter_map(|name| Scope::parse(name)).collect(),
         expires_at: old.expires_at.map(|expires| now + (expires - old.created_at)),
+        user: old.user_id.map(ResourceId),
     };
     let (row, secret) = issue(caller, key, &new, now)?;
     let end = old.expires_at.map_or(now + overlap, |expires| expires.min(now + overlap));
@@ -143,10 +147,15 @@ fn issue(
         last_used_at: None,
         last_used_address: None,
         rotated_to: None,
+        user_id: new.user.map(|ResourceId(id)| id),
     };
     Ok((row, secret))
 }
 
 fn summary(row: &TokenRow) -> serde_json::Value {
-    json!({"name": row.name, "scopes": row.scopes, "expiresAt": row.expires_at})
+    let mut summary = json!({"name": row.name, "scopes": row.scopes, "expiresAt": row.expires_at});
+    if let Some(user) = row.user_id {
+        summary["user"] = user.to_string().into();
+    }
+    summary
 }

@@ -90,6 +90,9 @@ pub enum Error {
     /// A name that is not known.
     #[error("no tenant '{0}'; 'provisor tenant list' shows them")]
     UnknownTenant(String),
+    /// A userName that is not known.
+    #[error("no user '{0}' in this tenant")]
+    UnknownUser(String),
     /// A name that is taken.
     #[error("there is a tenant '{0}' already")]
     TenantExists(String),

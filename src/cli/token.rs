@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Error, check_name, duration, find_tenant, operator, output};
 use crate::auth::{self, Caller, IssuedToken, NewToken, Scope, TokenError};
-use crate::id::TenantId;
+use crate::id::{ResourceId, TenantId};
+use crate::scim::fold;
 use crate::server::Backend;
 use crate::store::TokenRow;
 
@@ -22,6 +23,9 @@ pub(super) enum Command {
         /// What it may do; may be given several times [default: scim.read and scim.write].
         #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
         scopes: Vec<Scope>,
+        /// The userName of the user that it stands for, who is then /Me. It is refused once that user is inactive.
+        #[arg(long, value_name = "USERNAME")]
+        user: Option<String>,
         /// How long it is valid, like 365d or 24h.
         #[arg(long, value_name = "TIME", default_value = "365d", value_parser = duration::parse_lifetime)]
         expires: TimeDelta,
@@ -65,7 +69,7 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
     match command {
-        Command::Create { name, tenant, scopes, expires, json } => {
+        Command::Create { name, tenant, scopes, user, expires, json } => {
             check_name(name)?;
             let caller = operator(TenantId(find_tenant(backend, tenant)?.id));
             let scopes = if scopes.is_empty() { &Scope::ALL[..] } else { scopes };
@@ -73,6 +77,7 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
                 name: name.clone(),
                 scopes: scopes.iter().copied().collect(),
                 expires_at: Some(Utc::now() + *expires),
+                user: user.as_ref().map(|name| find_user(backend, &caller, name)).transpose()?,
             };
             issued(&auth::create(&backend.store, &caller, &backend.token_key, &new)?, *json)
         }
@@ -100,6 +105,12 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
 fn owner(backend: &Backend, id: &str) -> Result<Caller, Error> {
     let tenant = backend.store.gate(|gate| gate.tenant_of_token(id))?;
     tenant.map(operator).ok_or_else(|| Error::Token(TokenError::Unknown(id.to_owned())))
+}
+
+/// The user of this name in the caller's tenant.
+fn find_user(backend: &Backend, caller: &Caller, name: &str) -> Result<ResourceId, Error> {
+    let found = backend.store.run(caller, |tenant| tenant.user_named(&fold::case(name)))?;
+    found.ok_or_else(|| Error::UnknownUser(name.to_owned()))
 }
 
 fn issued(token: &IssuedToken, json: bool) -> Result<(), Error> {
@@ -166,5 +177,6 @@ fn to_json(row: &TokenRow) -> Value {
         "lastUsedAt": row.last_used_at,
         "lastUsedAddress": row.last_used_address,
         "rotatedTo": row.rotated_to,
+        "userId": row.user_id,
     })
 }

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::{header_tokens, tenants};
+use super::schema::{header_tokens, resources, tenants};
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 use crate::auth::TenantSettings;
-use crate::id::TenantId;
+use crate::id::{ResourceId, TenantId};
 
 /// A header token as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -42,6 +43,8 @@ pub struct TokenRow {
     pub last_used_address: Option<String>,
     /// The token that replaces it.
     pub rotated_to: Option<String>,
+    /// The user that it stands for.
+    pub user_id: Option<Uuid>,
 }
 
 impl TokenRow {
@@ -69,6 +72,17 @@ pub struct StoredToken {
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The user that it stands for.
+    pub user: Option<TokenUser>,
+}
+
+/// The user that a token stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenUser {
+    /// The user's id.
+    pub id: ResourceId,
+    /// Whether the user is there and not inactive.
+    pub may_sign_in: bool,
 }
 
 /// One use of a token.
@@ -80,7 +94,19 @@ pub struct TokenUse {
     pub address: Option<String>,
 }
 
-type GateColumns = (Uuid, String, Vec<u8>, Vec<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool, i64);
+#[derive(Queryable)]
+struct GateRow {
+    tenant: Uuid,
+    name: String,
+    secret_hash: Vec<u8>,
+    scopes: Vec<String>,
+    expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    user_id: Option<Uuid>,
+    user: Option<Value>,
+    stores_passwords: bool,
+    schema_revision: i64,
+}
 
 impl Gate<'_> {
     /// The token with this public id.
@@ -88,8 +114,13 @@ impl Gate<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn header_token(&mut self, id: &str) -> Result<Option<StoredToken>, Error> {
-        let row: Option<GateColumns> = header_tokens::table
+        let user = resources::tenant_id
+            .eq(header_tokens::tenant_id)
+            .and(resources::resource_type.eq("User"))
+            .and(resources::id.nullable().eq(header_tokens::user_id));
+        let row: Option<GateRow> = header_tokens::table
             .inner_join(tenants::table)
+            .left_join(resources::table.on(user))
             .filter(header_tokens::id.eq(id))
             .select((
                 header_tokens::tenant_id,
@@ -98,21 +129,25 @@ impl Gate<'_> {
                 header_tokens::scopes,
                 header_tokens::expires_at,
                 header_tokens::revoked_at,
+                header_tokens::user_id,
+                resources::comparable.nullable(),
                 tenants::stores_passwords,
                 tenants::schema_revision,
             ))
             .first(self.pg)
             .optional()?;
-        Ok(row.map(|(tenant, name, secret_hash, scopes, expires_at, revoked_at, stores_passwords, schema_revision)| {
-            StoredToken {
-                tenant: TenantId(tenant),
-                settings: TenantSettings { stores_passwords, schema_revision },
-                name,
-                secret_hash,
-                scopes,
-                expires_at,
-                revoked_at,
-            }
+        Ok(row.map(|row| StoredToken {
+            tenant: TenantId(row.tenant),
+            settings: TenantSettings { stores_passwords: row.stores_passwords, schema_revision: row.schema_revision },
+            name: row.name,
+            secret_hash: row.secret_hash,
+            scopes: row.scopes,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            user: row.user_id.map(|id| TokenUser {
+                id: ResourceId(id),
+                may_sign_in: row.user.is_some_and(|user| user.get("active") != Some(&Value::Bool(false))),
+            }),
         }))
     }
 

@@ -32,7 +32,7 @@ pub use condition::edge_predicate;
 pub use definitions::StoredDefinitions;
 pub use error::{Error, RETRY_AFTER_SECONDS};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
-pub use header_tokens::{StoredToken, TokenRow, TokenUse};
+pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
 pub use listing::{Page, PageRequest};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};

@@ -14,6 +14,7 @@ use super::audit_events::{Changed, Draft};
 use super::error::Error;
 use super::groups::{self, Joining};
 use super::memberships::push_groups_of;
+use super::schema::resources;
 use crate::audit::AuditEvent;
 use crate::id::ResourceId;
 
@@ -71,6 +72,20 @@ impl TenantConn<'_> {
         let statement = Select { tenant: self.tenant().0, wanted, locks: false };
         let result = statement.get_result(self.pg).optional();
         self.done(result)
+    }
+
+    /// The user whose `userName` has this comparison form.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn user_named(&mut self, unique_name: &str) -> Result<Option<ResourceId>, Error> {
+        let query = resources::table
+            .filter(resources::tenant_id.eq(self.tenant().0))
+            .filter(resources::resource_type.eq("User"))
+            .filter(resources::unique_name.eq(unique_name))
+            .select(resources::id);
+        let result = query.first(self.pg).optional();
+        Ok(self.done(result)?.map(ResourceId))
     }
 
     /// Inserts a resource, and where it is a group the edges to its members; those that do not exist are left out, and the audit

@@ -26,6 +26,7 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
         last_used_address -> Nullable<Text>,
         rotated_to -> Nullable<Text>,
+        user_id -> Nullable<Uuid>,
     }
 }
 
@@ -86,4 +87,4 @@ diesel::table! {
 }
 
 diesel::joinable!(header_tokens -> tenants (tenant_id));
-diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants);
+diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);

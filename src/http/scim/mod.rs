@@ -42,7 +42,7 @@ pub(super) fn routes() -> impl HttpServiceFactory {
                 .route(web::post().to(bulk::bulk))
                 .default_service(web::to(|| async { response::not_allowed("POST") })),
         )
-        .service(not_implemented("/Me"))
+        .service(resource("/Me").default_service(web::to(resources::me_not_allowed)))
         .service(not_implemented("/.search"))
         .service(
             web::resource("/{endpoint}")
@@ -55,15 +55,17 @@ pub(super) fn routes() -> impl HttpServiceFactory {
                 .route(web::post().to(resources::search))
                 .default_service(web::to(resources::search_not_allowed)),
         )
-        .service(
-            web::resource("/{endpoint}/{id}")
-                .route(get().to(resources::retrieve))
-                .route(web::put().to(resources::replace))
-                .route(web::patch().to(resources::modify))
-                .route(web::delete().to(resources::delete))
-                .default_service(web::to(resources::resource_not_allowed)),
-        )
+        .service(resource("/{endpoint}/{id}").default_service(web::to(resources::resource_not_allowed)))
         .default_service(web::to(unknown))
+}
+
+/// The verbs on one resource.
+fn resource(path: &'static str) -> Resource {
+    web::resource(path)
+        .route(get().to(resources::retrieve))
+        .route(web::put().to(resources::replace))
+        .route(web::patch().to(resources::modify))
+        .route(web::delete().to(resources::delete))
 }
 
 /// GET, and HEAD which is GET without the body.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::BULK;
+use crate::auth::Caller;
 use crate::http::{AppState, SCIM_BASE};
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
@@ -49,6 +50,9 @@ fn service(request: &HttpRequest) -> Result<Service, ScimError> {
     service.ok_or_else(|| ScimError::new(ErrorKind::Internal, "the server is not set up"))
 }
 
+/// The endpoint behind `/Me` (RFC 7644 section 3.11).
+const ME_ENDPOINT: &str = "Users";
+
 /// The endpoint that the path names, among those that the caller is served.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -61,11 +65,28 @@ impl FromRequest for Target {
     type Future = Ready<Result<Self, ScimError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let segment = request.match_info().get("endpoint").unwrap_or_default();
+        let segment = request.match_info().get("endpoint").unwrap_or(ME_ENDPOINT);
         ready(service(request).and_then(|service| {
             let endpoint = service.endpoint(segment).ok_or_else(ScimError::no_such_endpoint)?;
             Ok(Self { endpoint, service })
         }))
+    }
+}
+
+/// The id of the resource: the one in the path, or at `/Me` that of the user whom the credential stands for.
+pub(super) struct Id(pub String);
+
+impl FromRequest for Id {
+    type Error = ScimError;
+    type Future = Ready<Result<Self, ScimError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let named = request.match_info().get("id").map(str::to_owned);
+        let own = || request.extensions().get::<Caller>().and_then(|caller| caller.principal.user());
+        let id = named.or_else(|| own().map(|id| id.to_string()));
+        let nobody =
+            || ScimError::new(ErrorKind::NotImplemented, "this credential stands for no user, so there is no /Me");
+        ready(id.map(Self).ok_or_else(nobody))
     }
 }
 

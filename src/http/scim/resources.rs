@@ -2,9 +2,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 
-use super::request::{Body, Conditions, Parameters, Target, View};
+use super::request::{Body, Conditions, Id, Parameters, Target, View};
 use super::response;
 use crate::auth::Caller;
 use crate::http::authorized::{Authorized, Read, Write};
@@ -79,14 +79,13 @@ pub(super) async fn retrieve(
     app: Data<AppState>,
     authorized: Authorized<Read>,
     target: Target,
-    path: Path<(String, String)>,
+    id: Id,
     view: View,
     conditions: Conditions,
 ) -> Answer {
-    let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         let view = context.presentation(endpoint, &view.0);
-        let found = provider::retrieve(context, endpoint, &id, &conditions.0, &view)?;
+        let found = provider::retrieve(context, endpoint, &id.0, &conditions.0, &view)?;
         let known = conditions.0.not_modified(found.meta.version);
         Ok((known, shown(&view, found)?))
     };
@@ -99,16 +98,15 @@ pub(super) async fn replace(
     app: Data<AppState>,
     authorized: Authorized<Write>,
     target: Target,
-    path: Path<(String, String)>,
+    id: Id,
     view: View,
     conditions: Conditions,
     body: Body,
 ) -> Answer {
-    let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         let body = body.json()?;
         let view = context.presentation(endpoint, &view.0).of_write(&body);
-        shown(&view, provider::replace(context, endpoint, &id, &conditions.0, &view, body)?)
+        shown(&view, provider::replace(context, endpoint, &id.0, &conditions.0, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
     Ok(response::resource(StatusCode::OK, &meta, reply))
@@ -119,16 +117,15 @@ pub(super) async fn modify(
     app: Data<AppState>,
     authorized: Authorized<Write>,
     target: Target,
-    path: Path<(String, String)>,
+    id: Id,
     view: View,
     conditions: Conditions,
     body: Body,
 ) -> Answer {
-    let (_, id) = path.into_inner();
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         let body = body.json()?;
         let view = context.presentation(endpoint, &view.0).of_write(&body);
-        Ok(match provider::modify(context, endpoint, &id, &conditions.0, &view, body)? {
+        Ok(match provider::modify(context, endpoint, &id.0, &conditions.0, &view, body)? {
             Modified::Shown(resource) => {
                 let (meta, reply) = shown(&view, resource)?;
                 (meta, Some(reply))
@@ -147,12 +144,11 @@ pub(super) async fn delete(
     app: Data<AppState>,
     authorized: Authorized<Write>,
     target: Target,
-    path: Path<(String, String)>,
+    id: Id,
     conditions: Conditions,
 ) -> Answer {
-    let (_, id) = path.into_inner();
     provide(&app, authorized.caller, &target, move |context, endpoint| {
-        provider::delete(context, endpoint, &id, &conditions.0)
+        provider::delete(context, endpoint, &id.0, &conditions.0)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -168,6 +164,12 @@ pub(super) async fn collection_not_allowed(target: Target) -> HttpResponse {
 pub(super) async fn search_not_allowed(target: Target) -> HttpResponse {
     let _ = target;
     response::not_allowed("POST")
+}
+
+/// Another method on `/Me`. Nobody creates the user that a credential stands for by it.
+pub(super) async fn me_not_allowed(id: Id) -> HttpResponse {
+    let _ = id;
+    response::not_allowed("GET, HEAD, PUT, PATCH, DELETE")
 }
 
 /// Another method on a resource.

@@ -37,7 +37,7 @@ fn routes() -> Vec<Route> {
         route(Method::POST, "/Users/{id}", Some(minimal("new")), 405, 405),
         route(Method::POST, "/Bulk", Some(json!({"Operations": []})), 403, 200),
         route(Method::GET, "/Bulk", None, 405, 405),
-        route(Method::GET, "/Me", None, 501, 501),
+        route(Method::GET, "/Me", None, 501, 403),
         route(Method::GET, "/Users/{id}/more", None, 404, 404),
         route(Method::DELETE, "/Users/{id}", None, 403, 204),
     ]

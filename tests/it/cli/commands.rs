@@ -67,7 +67,7 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
 }
 
 fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 11] = [
         "createdAt",
         "expiresAt",
         "id",
@@ -78,9 +78,12 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
         "rotatedTo",
         "scopes",
         "state",
+        "userId",
     ];
+    let mut with_token = FIELDS.to_vec();
+    with_token.insert(10, "token");
     let created = run_json(data_dir, &["token", "create", "okta", "--tenant", tenant, "--expires", "24h"]);
-    assert_eq!(names(&created), [&FIELDS[..], &["token"]].concat());
+    assert_eq!(names(&created), with_token);
     assert_eq!((&created["name"], &created["state"]), (&json!("okta"), &json!("valid")));
     assert_eq!(created["scopes"], json!(["scim.read", "scim.write"]));
     let (id, token) = (string(&created["id"]), string(&created["token"]));
@@ -96,7 +99,7 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
     }
 
     let rotated = run_json(data_dir, &["token", "rotate", id]);
-    assert_eq!(names(&rotated), [&FIELDS[..], &["token"]].concat());
+    assert_eq!(names(&rotated), with_token);
     assert_eq!((&rotated["name"], &rotated["scopes"]), (&created["name"], &created["scopes"]));
     assert_ne!(rotated["id"], created["id"]);
     let printed = text(data_dir, &["token", "rotate", second_id, "--overlap", "0s"]);

@@ -106,3 +106,23 @@ fn a_token_has_one_successor() {
     assert_refused(&again, 1, &["is rotated already", string(&rotated["id"])]);
     assert!(accepted(&rotate(string(&rotated["id"]), "24h")));
 }
+
+#[test]
+fn a_token_stands_for_the_user_that_it_is_made_for_and_so_does_its_successor() {
+    let tenant = crate::support::tenant();
+    let ada = tenant.user("Ada@Example.com");
+    let create = |user: &str| {
+        let arguments = ["token", "create", "ada", "--tenant", &tenant.name, "--user", user];
+        run(&shared().data_dir, &[&arguments[..], &["--json"]].concat())
+    };
+    let refused = create("nobody");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no user 'nobody' in this tenant"));
+    let created: Value = serde_json::from_slice(&create("ADA@example.com").stdout).unwrap();
+    assert_eq!(created["userId"], ada["id"]);
+    let successor = rotate(string(&created["id"]), "1h");
+    for token in [string(&created["token"]), &successor] {
+        let own = Client::new(&shared().url, &format!("Bearer {token}"));
+        assert_eq!(own.get("/Me").json(), ada);
+    }
+}

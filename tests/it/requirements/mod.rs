@@ -10,6 +10,7 @@ mod discovery;
 mod errors;
 mod filters;
 mod groups;
+mod me;
 mod modify;
 mod paging;
 mod projection;

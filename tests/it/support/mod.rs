@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use provisor::audit::{Action, AuditEvent, Target};
 use provisor::auth::{self, Caller, NewToken, Principal, Scope};
-use provisor::id::TenantId;
+use provisor::id::{ResourceId, TenantId};
 use provisor::private_postgres::Role;
 use provisor::server::Backend;
 use provisor::store::{AuditRow, NewTenant};
@@ -84,8 +84,17 @@ pub fn tenant_with(stores_passwords: bool) -> Tenant {
 
 /// Creates a token; the text is what goes behind `Bearer`.
 pub fn token(tenant: TenantId, scopes: &[Scope], expires_at: Option<DateTime<Utc>>) -> String {
+    token_of(tenant, scopes, expires_at, None)
+}
+
+/// Creates a token that stands for a user.
+pub fn user_token(tenant: &Tenant, user: &Value) -> String {
+    token_of(tenant.id, &Scope::ALL, None, ResourceId::parse(user["id"].as_str().unwrap()))
+}
+
+fn token_of(tenant: TenantId, scopes: &[Scope], expires_at: Option<DateTime<Utc>>, user: Option<ResourceId>) -> String {
     shared().with_backend(|backend| {
-        let new = NewToken { name: "okta".into(), scopes: scopes.iter().copied().collect(), expires_at };
+        let new = NewToken { name: "okta".into(), scopes: scopes.iter().copied().collect(), expires_at, user };
         let issued = auth::create(&backend.store, &operator(tenant), &backend.token_key, &new).unwrap();
         issued.secret.reveal().to_owned()
     })

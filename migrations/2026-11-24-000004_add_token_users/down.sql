@@ -1,0 +1,1 @@
+ALTER TABLE header_tokens DROP COLUMN user_id;
