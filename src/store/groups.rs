@@ -16,6 +16,9 @@ use super::resources::{ResourceRow, StoredResource, push_row};
 use crate::audit::AuditEvent;
 use crate::id::ResourceId;
 
+/// The type of groups. A bind and not part of the text: a planner that knows how few groups there are takes any index for as good
+/// as the primary key, and some hold every former state of a group that changes often.
+const GROUP: &str = "Group";
 /// Ids of unknown members that an audit entry names.
 const UNKNOWN_NAMED: usize = 50;
 
@@ -140,11 +143,12 @@ pub(super) fn push_known<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid, jo
     out.push_sql(", ");
     out.push_bind_param::<Array<Nullable<Text>>, _>(&joining.comparable_displays)?;
     out.push_sql(
-        ")), known AS MATERIALIZED (SELECT named.*, resources.resource_type AS member_type FROM named \
-         JOIN resources ON resources.resource_type = ANY('{User,Group}') AND resources.id = named.member_id AND resources.tenant_id = ",
+        ")), known AS MATERIALIZED (SELECT named.*, found.resource_type AS member_type FROM named CROSS JOIN LATERAL \
+         (SELECT resource_type FROM resources WHERE id = named.member_id AND resource_type = ANY('{User,Group}') AND tenant_id = ",
     );
     out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql("), ");
+    // The limit keeps the planner from reading all resources for one member.
+    out.push_sql(" LIMIT 1) AS found), ");
     Ok(())
 }
 
@@ -153,13 +157,14 @@ pub(super) fn push_added<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid, id
     out.push_sql(
         "added AS (INSERT INTO memberships (tenant_id, group_id, member_id, member_type, display, comparable_display) \
          SELECT target.tenant_id, target.id, known.member_id, known.member_type, known.display, known.comparable_display \
-         FROM target CROSS JOIN known LEFT JOIN memberships AS held ON held.member_id = known.member_id AND held.tenant_id = ",
+         FROM target CROSS JOIN known LEFT JOIN LATERAL (SELECT member_id, display FROM memberships \
+         WHERE member_id = known.member_id AND tenant_id = ",
     );
     out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql(" AND held.group_id = ");
+    out.push_sql(" AND group_id = ");
     out.push_bind_param::<SqlUuid, _>(id)?;
     out.push_sql(
-        " WHERE held.member_id IS NULL OR (known.display IS NOT NULL AND known.display IS DISTINCT FROM held.display) \
+        " LIMIT 1) AS held ON true WHERE held.member_id IS NULL OR (known.display IS NOT NULL AND known.display IS DISTINCT FROM held.display) \
          ON CONFLICT (tenant_id, group_id, member_id) DO UPDATE SET display = coalesce(excluded.display, memberships.display), \
          comparable_display = coalesce(excluded.comparable_display, memberships.comparable_display) \
          RETURNING member_id, member_type, display), ",
@@ -216,9 +221,11 @@ impl Change<'_> {
     fn push_target<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "target AS MATERIALIZED (SELECT tenant_id, id, version, created_at, last_modified_at, document FROM resources \
-             WHERE resource_type = 'Group' AND tenant_id = ",
+             WHERE tenant_id = ",
         );
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND resource_type = ");
+        out.push_bind_param::<Text, _>(GROUP)?;
         out.push_sql(" AND id = ");
         out.push_bind_param::<SqlUuid, _>(&self.id)?;
         out.push_sql(" AND version = coalesce(");
@@ -271,8 +278,10 @@ impl Change<'_> {
         if let Some(row) = self.wanted.row {
             push_row(out, row)?;
         }
-        out.push_sql(" FROM target WHERE resources.resource_type = 'Group' AND resources.tenant_id = ");
+        out.push_sql(" FROM target WHERE resources.tenant_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND resources.resource_type = ");
+        out.push_bind_param::<Text, _>(GROUP)?;
         out.push_sql(" AND resources.id = ");
         out.push_bind_param::<SqlUuid, _>(&self.id)?;
         if self.wanted.row.is_none() {

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Json, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Json, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::TenantConn;
 use super::error::Error;
-use super::schema::memberships;
 use crate::scim::membership::Members;
 
 /// Appends the query for the groups of one resource as JSON, given its tenant and its id. Each group comes once, so a cycle ends.
@@ -51,12 +50,7 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn members_up_to(&mut self, groups: &[Uuid], limit: i64) -> Result<HashMap<Uuid, Members>, Error> {
-        let query = memberships::table
-            .filter(memberships::tenant_id.eq(self.tenant().0))
-            .filter(memberships::group_id.eq_any(groups))
-            .order((memberships::group_id, memberships::member_id))
-            .limit(limit)
-            .select((memberships::group_id, memberships::member_id, memberships::member_type, memberships::display));
+        let query = SelectMembers { tenant: self.tenant().0, groups, limit };
         let mut found: HashMap<Uuid, Members> = HashMap::new();
         // Row by row: a large group is in memory once, in its compact form.
         let result = query.load_iter::<(Uuid, Uuid, String, Option<String>), PgRowByRowLoadingMode>(self.pg);
@@ -80,6 +74,39 @@ impl TenantConn<'_> {
         Ok(self.done(result)?.into_iter().collect())
     }
 }
+
+/// The members of groups, group after group.
+struct SelectMembers<'a> {
+    tenant: Uuid,
+    groups: &'a [Uuid],
+    limit: i64,
+}
+
+impl QueryFragment<Pg> for SelectMembers<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT edge.* FROM unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(self.groups)?;
+        // Each group by itself: asked for all at once, the planner keeps their order by reading every edge of the tenant.
+        out.push_sql(
+            ") AS wanted (id) CROSS JOIN LATERAL (SELECT group_id, member_id, member_type, display FROM memberships WHERE tenant_id = ",
+        );
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND group_id = wanted.id ORDER BY member_id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") AS edge LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)
+    }
+}
+
+impl Query for SelectMembers<'_> {
+    type SqlType = (SqlUuid, SqlUuid, Text, Nullable<Text>);
+}
+
+impl QueryId for SelectMembers<'_> {
+    type QueryId = SelectMembers<'static>;
+}
+
+impl RunQueryDsl<PgConnection> for SelectMembers<'_> {}
 
 /// The groups of several resources at once.
 struct SelectGroups<'a> {
