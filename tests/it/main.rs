@@ -8,6 +8,7 @@ mod authorization;
 mod cli;
 mod definitions;
 mod durability;
+mod exchanges;
 mod filter_sql;
 mod groups;
 mod isolation;
