@@ -93,7 +93,7 @@ pub fn singular_as_array(value: Value) -> Value {
 
 /// Several clients: one element without its array.
 ///
-/// Exchange: `others/one_element_without_its_array.json`.
+/// Exchange: `others/one_element_without_its_array.json`, `others/one_member_without_its_array.json`.
 #[must_use]
 pub fn elements(value: Value) -> Vec<Value> {
     match value {
@@ -122,8 +122,9 @@ pub fn only_a_label(element: &Map<String, Value>) -> bool {
     element.keys().all(|name| name == TYPE || name == PRIMARY)
 }
 
-/// Entra: a path below a schema that this server does not know, as mappings of custom attributes send it beside others in one
-/// PATCH. It is left out like an unknown attribute in a body, so that the deactivation beside it is not lost.
+/// Entra: a path below a schema that this server does not know, or of an attribute that a schema lacks, as mappings of custom
+/// attributes send it beside others in one PATCH. It is left out like an unknown attribute in a body, so that the deactivation
+/// beside it is not lost.
 ///
 /// Exchange: `entra/unknown_extension.json`.
 #[must_use]
