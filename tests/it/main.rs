@@ -9,6 +9,7 @@ mod cli;
 mod definitions;
 mod durability;
 mod exchanges;
+mod field_problems;
 mod filter_sql;
 mod groups;
 mod isolation;

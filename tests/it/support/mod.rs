@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod database;
+pub mod groups;
 pub mod process;
 pub mod random;
 
