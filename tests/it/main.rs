@@ -5,6 +5,7 @@
 mod arbitrary_inputs;
 mod architecture;
 mod authorization;
+mod bad_input;
 mod cli;
 mod definitions;
 mod durability;
