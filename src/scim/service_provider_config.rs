@@ -1,5 +1,7 @@
 //! What this service provider supports (RFC 7643 section 5). Numbers are sent also for what is off, because strict clients
-//! otherwise fall back to the least.
+//! otherwise fall back to the least. `interopProfileConformant` of the Interoperability Profile is left out for the same clients: they
+//! refuse the whole answer for one attribute that RFC 7643 does not have, and absent says what `false` would. The profile cannot be
+//! claimed, because it refuses attributes of no schema and PATCH without a path, and Okta and Entra send both.
 
 use serde_json::{Value, json};
 
