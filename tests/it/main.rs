@@ -13,6 +13,7 @@ mod exchanges;
 mod field_problems;
 mod filter_sql;
 mod groups;
+mod interop;
 mod isolation;
 mod limits;
 mod migrations;
