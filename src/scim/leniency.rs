@@ -122,13 +122,13 @@ pub fn only_a_label(element: &Map<String, Value>) -> bool {
     element.keys().all(|name| name == TYPE || name == PRIMARY)
 }
 
-/// Entra: a path below a schema that this server does not know, or of an attribute that a schema lacks, as mappings of custom
-/// attributes send it beside others in one PATCH. It is left out like an unknown attribute in a body, so that the deactivation
-/// beside it is not lost.
+/// Entra: a path behind the URN of a schema that this server does not know, or of an attribute that a served schema lacks, as
+/// mappings of custom attributes send it beside others in one PATCH. It is left out like an unknown attribute in a body, so that the
+/// deactivation beside it is not lost.
 ///
 /// Exchange: `entra/unknown_extension.json`.
 #[must_use]
-pub fn below_an_unknown_schema(path: &str) -> bool {
+pub fn unknown_behind_a_urn(path: &str) -> bool {
     path.contains(':')
 }
 

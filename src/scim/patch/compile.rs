@@ -168,7 +168,7 @@ fn remove_all(schema: &Schema) -> Vec<Edit<'_>> {
 
 /// Whether a path that names nothing known is left out.
 fn is_ignored(op: Op, path: &PatchPath) -> bool {
-    op != Op::Remove && leniency::below_an_unknown_schema(&path.attribute)
+    op != Op::Remove && leniency::unknown_behind_a_urn(&path.attribute)
 }
 
 /// The path of an operation that has no effect because no schema knows it.

@@ -199,11 +199,14 @@ fn r7644_3_5_2_6_unknown_attributes_are_refused_in_paths_and_ignored_in_values_a
         }
     }
     ada.refused(&json!([{"op": "remove", "path": "urn:example:custom:attribute"}]), "invalidPath");
-    for op in ["Add", "Replace"] {
-        let unknown = json!({"op": op, "path": "urn:example:custom:attribute", "value": "x"});
+    let lacking = format!("{ENTERPRISE}:attribute");
+    for (op, path) in
+        [("Add", "urn:example:custom:attribute"), ("Replace", "urn:example:custom:attribute"), ("Add", &lacking)]
+    {
+        let unknown = json!({"op": op, "path": path, "value": "x"});
         let before = ada.read();
         assert_eq!(ada.modified(&json!([unknown])), before);
-        let title = json!(format!("after {op}"));
+        let title = json!(format!("after {op} {path}"));
         let after = ada.modified(&json!([unknown, {"op": "replace", "path": "title", "value": title}]));
         assert_eq!(after["title"], title);
     }
