@@ -36,7 +36,8 @@ pub(super) fn joining<'m>(attribute: &Attribute, members: impl IntoIterator<Item
 
 /// Who is to leave, as the store takes it.
 pub(super) fn leaving(resource_type: &ResourceType, change: &MembersChange<'_>) -> Leaving {
-    if change.replaces && change.removed_where.is_empty() {
+    // Whoever joins by the same request has been held against the conditions already.
+    if change.replaces {
         return Leaving::Others;
     }
     let ids = change.removed.iter().filter_map(|value| ResourceId::parse(value)).map(|ResourceId(id)| id).collect();

@@ -131,9 +131,11 @@ impl<'s> MembersChange<'s> {
         !self.replaces && self.added.is_empty() && self.removed.is_empty() && self.removed_where.is_empty()
     }
 
-    /// One joins.
-    pub fn add(&mut self, member: Member) {
+    /// One joins. A name that the same request gave before stays where no new one is given.
+    pub fn add(&mut self, mut member: Member) {
         self.removed.remove(&member.value);
+        let before = self.added.remove(&member.value);
+        member.display = member.display.or_else(|| before?.display);
         self.added.insert(member.value.clone(), member);
     }
 
@@ -150,7 +152,9 @@ impl<'s> MembersChange<'s> {
 
     /// Those who match leave, also among those who joined by the same request.
     pub fn remove_where(&mut self, attribute: &Attribute, condition: Condition<'s>) {
-        self.added.retain(|_, member| !matches_element(&condition, &member.folded(attribute)));
+        // By the name that this request has given; as stored, a member may have another that does not match.
+        let selected = |member: &Member| matches_element(&condition, &member.folded(attribute));
+        self.removed.extend(self.added.extract_if(.., |_, member| selected(member)).map(|(value, _)| value));
         self.removed_where.push(condition);
     }
 }
@@ -288,6 +292,20 @@ mod tests {
         assert!(read(&attribute, json!([7])).is_err());
         assert!(read(&attribute, json!([{"value": {}}])).is_err());
         assert_eq!(read(&attribute, Value::Null).unwrap(), []);
+    }
+
+    #[test]
+    fn a_name_given_before_in_the_request_stays_where_none_is_given_again() {
+        let member =
+            |display: Option<&str>| Member { value: "1".into(), kind: None, display: display.map(str::to_owned) };
+        let mut change = MembersChange::default();
+        for display in [Some("Ada"), None] {
+            change.add(member(display));
+        }
+        assert_eq!(change.added["1"].display.as_deref(), Some("Ada"));
+        change.remove("1".into());
+        change.add(member(None));
+        assert_eq!(change.added["1"].display, None);
     }
 
     #[test]
