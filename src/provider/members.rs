@@ -34,14 +34,14 @@ pub(super) fn joining<'m>(attribute: &Attribute, members: impl IntoIterator<Item
     joining
 }
 
-/// Who is to leave, as the store takes it.
-pub(super) fn leaving(resource_type: &ResourceType, change: &MembersChange<'_>) -> Leaving {
+/// Who is to leave, as the store takes it. `locations` are what the URIs of members start with.
+pub(super) fn leaving(resource_type: &ResourceType, change: &MembersChange<'_>, locations: &[String]) -> Leaving {
     // Whoever joins by the same request has been held against the conditions already.
     if change.replaces {
         return Leaving::Others;
     }
     let ids = change.removed.iter().filter_map(|value| ResourceId::parse(value)).map(|ResourceId(id)| id).collect();
-    Leaving::These(ids, edge_predicate(&change.removed_where, resource_type, &[]))
+    Leaving::These(ids, edge_predicate(&change.removed_where, resource_type, locations))
 }
 
 /// The error for members of whom none exists.

@@ -79,7 +79,9 @@ pub(super) fn update(
 ) -> Result<StoredResource, ScimError> {
     let resource_type = &endpoint.resource_type;
     let edges = resource_type.members().filter(|_| !change.members.is_empty()).map(|attribute| {
-        (members::joining(attribute, change.members.added.values()), members::leaving(resource_type, change.members))
+        let locations = context.service.member_locations();
+        let leaving = members::leaving(resource_type, change.members, &locations);
+        (members::joining(attribute, change.members.added.values()), leaving)
     });
     let found = endpoint.id(id)?;
     let update = Update { context, endpoint, id: found, preconditions, change, edges, password_hash: OnceCell::new() };

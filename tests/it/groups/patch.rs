@@ -83,6 +83,12 @@ fn remove_takes_whom_a_filter_selects() {
     let one = format!("members[type eq \"User\" and value eq \"{}\"]", case.users[0]);
     case.becomes(&json!([{"op": "remove", "path": one}]), &[1]);
     case.becomes(&json!([{"op": "remove", "path": format!("{}.value", case.selecting(1))}]), &[]);
+    // By the URI that replies show; whoever does not have it stays.
+    let all = json!([{"value": case.users[0]}, {"value": case.users[1]}]);
+    case.becomes(&operation("add", "members", &all), &[0, 1]);
+    let uri = format!("{}/Users/{}", case.tenant.client.base(), case.users[0]);
+    case.becomes(&json!([{"op": "remove", "path": format!("members[not ($ref eq \"{uri}\")]")}]), &[0]);
+    case.becomes(&json!([{"op": "remove", "path": format!("members[$ref eq \"{uri}\"]")}]), &[]);
     // Who joins by an operation before is selected as well, who joins by one behind is not.
     let user = |user: usize| json!([{"value": case.users[user]}]);
     let order = json!([
