@@ -15,6 +15,7 @@
 //! | the name of an extension's attribute without the URN | [`super::path`] | `entra/manager.json` |
 //! | URNs of other drafts in `schemas` | [`super::validate`] | `onelogin/update.json`, `google/schemas_of_two_versions.json` |
 //! | empty and unknown parameters | [`super::parameters`] | `onelogin/look_up.json`, `entra/connection_test_optscim.json` |
+//! | slashes at the end of the base URL and of a path | the HTTP interface | `others/base_url_with_a_slash.json` |
 //! | `application/json` | the HTTP interface | `google/content_type.json` |
 
 use std::borrow::Cow;
@@ -142,6 +143,8 @@ pub fn cleared_by_empty_text(attribute: &Attribute, value: &Value) -> bool {
 
 /// As a precaution, seen from no client yet: the path of a bulk operation without the slash before it, or the whole URL as
 /// `location` gave it. In the RFC it begins with a slash, below the base URL (RFC 7644 section 3.7).
+///
+/// Exchange: `others/bulk_paths.json`.
 #[must_use]
 pub fn path_below<'p>(base_url: &str, path: &'p str) -> &'p str {
     let below = path.strip_prefix(base_url).filter(|rest| rest.starts_with('/'));

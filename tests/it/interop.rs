@@ -256,7 +256,7 @@ fn an_account_is_deactivated_reactivated_and_its_name_reused_after_deletion() {
     assert_error(&tenant.client.delete(&path), 404, None);
     assert_eq!(tenant.client.found("userName eq \"jane\""), [""; 0]);
     assert_eq!(tenant.client.get("/Users").json()["totalResults"], 0);
-    assert_eq!(members(&tenant.client, &membership), [""; 0]);
+    assert_eq!(members(&tenant, &membership), [""; 0]);
     assert_ne!(tenant.user("jane")["id"], created["id"]);
 }
 
@@ -269,10 +269,10 @@ fn one_patch_may_have_many_operations_on_members() {
     let each = |operation: &dyn Fn(&str) -> Value| ids.iter().map(|id| operation(id)).collect::<Value>();
     let added = each(&|id| json!({"op": "add", "path": "members", "value": [{"value": id}]}));
     assert_eq!(tenant.client.modify(&path, &added).status, 200);
-    assert_eq!(members(&tenant.client, &path), ids);
+    assert_eq!(members(&tenant, &path), ids);
     let removed = each(&|id| json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")}));
     assert_eq!(tenant.client.modify(&path, &removed).status, 200);
-    assert_eq!(members(&tenant.client, &path), [""; 0]);
+    assert_eq!(members(&tenant, &path), [""; 0]);
     assert_eq!(tenant.client.get(&path).json()["meta"]["version"], "W/\"3\"");
 }
 

@@ -16,7 +16,6 @@ mod groups;
 mod interop;
 mod isolation;
 mod limits;
-mod member_operations;
 mod migrations;
 mod okta;
 mod private_postgres;

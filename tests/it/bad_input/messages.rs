@@ -1,6 +1,6 @@
 //! Bodies that are no message at all, whatever they are sent to.
 
-use provisor::http::scim::{BODY_BYTES, GROUP_BODY_BYTES};
+use provisor::http::scim::GROUP_BODY_BYTES;
 use provisor::scim::limits;
 
 use super::*;
@@ -60,7 +60,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 /// Everything that reads a body.
 fn readers(scene: &Scene) -> Vec<(Method, String)> {
-    let mut readers = Vec::new();
+    let mut readers = vec![(Method::POST, "/Bulk".to_owned())];
     for (collection, resource) in scene.endpoints() {
         readers.push((Method::POST, collection.to_owned()));
         readers.push((Method::POST, format!("{collection}/.search")));
@@ -114,7 +114,7 @@ fn a_body_that_is_too_large_is_refused_wherever_it_is_sent() {
     let scene = Scene::new();
     let mut rows = Vec::new();
     for (method, path) in readers(&scene) {
-        let largest = if path.starts_with("/Groups") { GROUP_BODY_BYTES } else { BODY_BYTES };
+        let largest = if path.starts_with("/Groups") { GROUP_BODY_BYTES } else { limits::BODY_BYTES };
         let answer = scene.send(method.clone(), &path, vec![b' '; largest + 1]);
         rows.push((format!("{method} {path}"), answer, 413, None));
     }

@@ -4,20 +4,16 @@ mod large;
 mod members;
 mod nesting;
 mod patch;
+mod together;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{GROUP, Tenant};
-
-/// Creates a group with these members and returns its path.
-fn group(tenant: &Tenant, name: &str, members: &[&str]) -> String {
-    format!("/Groups/{}", created(tenant, name, members)["id"].as_str().unwrap())
-}
+use crate::support::Tenant;
+use crate::support::groups::{group, group_body, members, values};
 
 /// Creates a group with these members.
 fn created(tenant: &Tenant, name: &str, members: &[&str]) -> Value {
-    let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
-    let answer = tenant.client.post("/Groups", &json!({"schemas": [GROUP], "displayName": name, "members": members}));
+    let answer = tenant.client.post("/Groups", &group_body(name, members));
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json()
 }
@@ -34,20 +30,6 @@ fn id(resource: &Value) -> String {
 /// The id at the end of a path.
 fn id_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
-}
-
-/// The ids of a group's members, sorted.
-fn members(tenant: &Tenant, path: &str) -> Vec<String> {
-    values(&tenant.client.get(path).json()["members"])
-}
-
-/// The `value`s of elements, sorted.
-fn values(elements: &Value) -> Vec<String> {
-    let elements = elements.as_array().unwrap_or_else(|| panic!("no list: {elements}"));
-    let mut values: Vec<String> =
-        elements.iter().map(|element| element["value"].as_str().unwrap().to_owned()).collect();
-    values.sort();
-    values
 }
 
 /// The version of a resource.

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Client, Tenant, minimal};
-
-pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+use super::{GROUP, Tenant, minimal};
 
 /// The id of a resource.
 pub fn id(resource: &Value) -> &str {
@@ -28,22 +26,23 @@ pub fn group(tenant: &Tenant, name: &str, members: &[&str]) -> String {
     format!("/Groups/{}", id(&answer.json()))
 }
 
-/// The ids of the members that a GET of the group shows, in order of their ids.
-pub fn members(client: &Client, path: &str) -> Vec<String> {
-    let answer = client.get(path);
+/// The ids of the members that a GET of the group shows, sorted.
+pub fn members(tenant: &Tenant, path: &str) -> Vec<String> {
+    let answer = tenant.client.get(path);
     assert_eq!(answer.status, 200, "{}", answer.text);
-    members_of(&answer.json())
+    values(&answer.json()["members"])
 }
 
-/// The ids of the members in a representation, in order.
-pub fn members_of(group: &Value) -> Vec<String> {
-    let members = group["members"].as_array().unwrap_or_else(|| panic!("no members: {group}"));
-    let mut ids: Vec<String> = members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
-    ids.sort();
-    ids
+/// The `value`s of elements, sorted.
+pub fn values(elements: &Value) -> Vec<String> {
+    let elements = elements.as_array().unwrap_or_else(|| panic!("no list: {elements}"));
+    let mut values: Vec<String> =
+        elements.iter().map(|element| element["value"].as_str().unwrap().to_owned()).collect();
+    values.sort();
+    values
 }
 
-/// The ids of this many new users, in order.
+/// The ids of this many new users, sorted.
 pub fn users(tenant: &Tenant, count: usize) -> Vec<String> {
     let mut ids: Vec<String> =
         (0..count).map(|number| id(&tenant.create(&minimal(&format!("member-{number}")))).to_owned()).collect();
