@@ -60,7 +60,10 @@ pub fn text_as_number(value: &Value) -> Option<String> {
     value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string)
 }
 
-/// Several clients: a quoted number in a filter on a number.
+/// Several clients: a quoted number in a filter on a number. One without quotes whose digits the filter must not lose, `10.250`,
+/// comes as text too.
+///
+/// Exchange: `others/numbers_in_filters.json`.
 #[must_use]
 pub fn number_as_text(text: &str) -> Option<Number> {
     serde_json::from_str(text).ok()

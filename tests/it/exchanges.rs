@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, ERROR, shared, tenant};
+use crate::support::{Answer, Client, ERROR, TemporaryDirectory, Tenant, process, shared, tenant};
 
 /// One conversation.
 #[derive(Deserialize)]
@@ -23,8 +23,19 @@ struct Exchange {
     #[allow(dead_code)]
     evidence: Evidence,
     #[serde(default)]
+    set_up: Vec<SetUp>,
+    #[serde(default)]
     headers: Headers,
     steps: Vec<Step>,
+}
+
+/// A command that makes the tenant what the conversation needs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetUp {
+    command: String,
+    /// What is in the file that the command calls `FILE`.
+    definition: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +137,9 @@ fn run(path: &Path) -> Result<(), String> {
         return Err("asks nothing of any body".into());
     }
     let tenant = tenant();
+    for set_up in &exchange.set_up {
+        prepare(&tenant, set_up).map_err(|error| format!("{}: {error}", set_up.command))?;
+    }
     let token = tenant.client.authorization().unwrap().trim_start_matches("Bearer ").to_owned();
     let values = BTreeMap::from([("token".to_owned(), json!(token)), ("base".to_owned(), json!(tenant.client.base()))]);
     let mut kept = Kept { values, used: BTreeSet::from(["token".to_owned(), "base".to_owned()]) };
@@ -139,6 +153,20 @@ fn run(path: &Path) -> Result<(), String> {
         Some(name) => Err(format!("{name} is kept and not used")),
         None => Ok(()),
     }
+}
+
+fn prepare(tenant: &Tenant, set_up: &SetUp) -> Result<(), String> {
+    let directory = TemporaryDirectory::new("exchange");
+    fs::create_dir_all(&*directory).map_err(|error| error.to_string())?;
+    let file = directory.join("definition.json");
+    if let Some(definition) = &set_up.definition {
+        fs::write(&file, definition.to_string()).map_err(|error| error.to_string())?;
+    }
+    let file = file.to_str().ok_or("the directory has no name")?;
+    let words = set_up.command.split(' ').map(|word| if word == "FILE" { file } else { word });
+    let arguments: Vec<&str> = words.chain(["--tenant", &tenant.name]).collect();
+    let output = process::run(&shared().data_dir, &arguments);
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 fn send(common: &Headers, request: &Request, kept: &mut Kept) -> Result<Answer, String> {
