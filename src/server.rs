@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
 use crate::auth::Authenticator;
+use crate::auth::cursor::CursorKey;
 use crate::auth::master_key::{self, MasterKey};
 use crate::auth::secret::TokenKey;
 use crate::config::{SettingError, Settings};
@@ -68,13 +69,15 @@ pub enum StartError {
     System(#[from] std::io::Error),
 }
 
-/// The database and the key, as the server and the commands both need them.
+/// The database and the keys, as the server and the commands both need them.
 #[derive(Debug)]
 pub struct Backend {
     /// The database.
     pub store: Arc<Store>,
     /// The key that hashes tokens.
     pub token_key: TokenKey,
+    /// The key that authenticates cursors.
+    pub cursor_key: CursorKey,
     private_postgres: Option<PrivatePostgres>,
 }
 
@@ -101,8 +104,13 @@ impl Backend {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        let (store, token_key) = open(settings, private_postgres.as_ref(), &key_file, connections)?;
-        Ok(Self { store: Arc::new(store), token_key, private_postgres })
+        let (store, master) = open(settings, private_postgres.as_ref(), &key_file, connections)?;
+        Ok(Self {
+            store: Arc::new(store),
+            token_key: TokenKey::derive(&master),
+            cursor_key: CursorKey::derive(&master),
+            private_postgres,
+        })
     }
 
     /// The process id of the private Postgres, where this process runs it.
@@ -126,7 +134,7 @@ fn open(
     private_postgres: Option<&PrivatePostgres>,
     key_file: &std::path::Path,
     connections: u32,
-) -> Result<(Store, TokenKey), StartError> {
+) -> Result<(Store, MasterKey), StartError> {
     let url = match (private_postgres, &settings.database_url) {
         (Some(postgres), _) => postgres.url(),
         (None, url) => url.as_ref().map_or("", |url| url.as_str()),
@@ -144,7 +152,7 @@ fn open(
         }
         None => MasterKey::read_or_create(key_file)?,
     };
-    Ok((store, TokenKey::derive(&master)))
+    Ok((store, master))
 }
 
 /// The server, listening but not serving yet.
@@ -178,6 +186,7 @@ impl Application {
             store: Arc::clone(&backend.store),
             authenticator,
             registry,
+            cursors: backend.cursor_key.clone(),
             refusals: refusals.clone(),
             connections,
             templates,

@@ -1,6 +1,7 @@
 //! Who is calling: credentials, and the [`Principal`] that a valid one becomes.
 
 mod authenticate;
+pub mod cursor;
 pub mod master_key;
 pub mod password;
 mod principal;

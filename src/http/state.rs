@@ -9,6 +9,7 @@ use super::SCIM_BASE;
 use super::refusals::Refusals;
 use super::scim::LARGE_BODIES;
 use crate::auth::Authenticator;
+use crate::auth::cursor::CursorKey;
 use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::store::Store;
@@ -19,6 +20,7 @@ pub struct AppState {
     pub(super) store: Arc<Store>,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) services: Services,
+    pub(super) cursors: CursorKey,
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
@@ -37,6 +39,8 @@ pub struct Parts {
     pub authenticator: Arc<Authenticator>,
     /// What is served to tenants without anything of their own.
     pub registry: Registry,
+    /// Authenticates cursors.
+    pub cursors: CursorKey,
     /// Where refusals are recorded.
     pub refusals: Refusals,
     /// Database connections, and so requests that use one at a time.
@@ -60,6 +64,7 @@ impl AppState {
                 registry: Arc::new(parts.registry),
                 base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),
             }),
+            cursors: parts.cursors,
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),

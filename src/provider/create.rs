@@ -33,7 +33,9 @@ pub fn create(
     let password_hash = take_password(context, &mut resource)?;
     resource.forget_unreadable(resource_type);
     let id = ResourceId::generate();
-    let row = row(resource_type, id, &resource, password_hash)?;
+    let mut row = row(resource_type, id, &resource, password_hash)?;
+    // The order of ids is that of `meta.created`.
+    row.at = id.created_at().unwrap_or(row.at);
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
     let joining =
         resource_type.members().zip(members).map(|(attribute, members)| members::joining(attribute, &members));

@@ -13,7 +13,7 @@ use crate::scim::resource::Representation;
 use crate::scim::resource_type::ResourceType;
 use crate::scim::schema::{Attribute, DISPLAY, REF, VALUE};
 use crate::scim::{fold, limits};
-use crate::store::{Joining, Leaving, StoredResource, TenantConn, edge_predicate};
+use crate::store::{Joining, Leaving, Page, TenantConn, edge_predicate};
 
 /// Unknown ids that an error names.
 const UNKNOWN_NAMED: usize = 10;
@@ -74,30 +74,33 @@ pub(super) fn read(
     Ok(Some(found.remove(&group).unwrap_or_default()))
 }
 
-/// Reads the members of the groups on a page, and the groups of its users, where the reply shows them.
+/// Reads the members of the groups on a page, and the groups of its users, where the reply shows them; `views` has the presentation of
+/// each type.
 ///
 /// # Errors
 /// `tooMany` when the groups have more members than one reply may hold.
 pub(super) fn read_page(
     tenant: &mut TenantConn<'_>,
-    view: &Presentation<'_>,
-    page: &mut [StoredResource],
+    views: &[Presentation<'_>],
+    page: &mut Page,
 ) -> Result<HashMap<Uuid, Members>, ScimError> {
-    let ids: Vec<Uuid> = page.iter().map(|stored| stored.id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    if view.shows_groups() {
-        let mut groups = tenant.groups(&ids)?;
-        for stored in page.iter_mut() {
+    let ids = |page: &Page, shows: fn(&Presentation<'_>) -> bool| -> Vec<Uuid> {
+        let shown = page.resources.iter().zip(&page.selections).filter(|(_, selection)| shows(&views[**selection]));
+        shown.map(|(stored, _)| stored.id).collect()
+    };
+    let users = ids(page, |view| view.shows_groups());
+    if !users.is_empty() {
+        let mut groups = tenant.groups(&users)?;
+        for stored in &mut page.resources {
             stored.groups = groups.remove(&stored.id);
         }
     }
-    if !view.shows_members() {
+    let groups = ids(page, |view| view.shows_members());
+    if groups.is_empty() {
         return Ok(HashMap::new());
     }
     let limit = i64::try_from(limits::MEMBERS_PER_PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let members = tenant.members_up_to(&ids, limit)?;
+    let members = tenant.members_up_to(&groups, limit)?;
     if members.values().map(Members::len).sum::<usize>() > limits::MEMBERS_PER_PAGE {
         return Err(ScimError::new(
             ErrorKind::TooMany,

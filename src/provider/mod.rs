@@ -3,6 +3,7 @@
 
 mod bulk;
 mod create;
+mod cursor;
 pub mod definitions;
 mod delete;
 mod members;
@@ -26,6 +27,7 @@ pub use services::Services;
 use std::sync::Arc;
 
 use crate::auth::Caller;
+use crate::auth::cursor::CursorKey;
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
 use crate::scim::membership;
@@ -49,9 +51,21 @@ impl Service {
     /// The endpoint behind a path segment (`Users`).
     #[must_use]
     pub fn endpoint(&self, segment: &str) -> Option<Endpoint> {
-        let resource_type = self.registry.by_endpoint(segment)?;
+        self.registry.by_endpoint(segment).map(|resource_type| self.endpoint_of(resource_type))
+    }
+
+    /// The endpoints of all resource types, in the order of the types' names.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let mut endpoints: Vec<Endpoint> =
+            self.registry.resource_types().iter().map(|resource_type| self.endpoint_of(resource_type)).collect();
+        endpoints.sort_by(|left, right| left.resource_type.name.cmp(&right.resource_type.name));
+        endpoints
+    }
+
+    fn endpoint_of(&self, resource_type: &Arc<ResourceType>) -> Endpoint {
         let url = format!("{}/{}", self.base_url, resource_type.endpoint);
-        Some(Endpoint { resource_type: Arc::clone(resource_type), url: url.into() })
+        Endpoint { resource_type: Arc::clone(resource_type), url: url.into() }
     }
 
     /// What the URIs of members of groups start with, for each of the types of members.
@@ -95,7 +109,7 @@ impl Endpoint {
     }
 }
 
-/// A use case's surroundings: the database, who calls, and what that caller is served.
+/// A use case's surroundings: the database, who calls, what that caller is served, and the key of the cursors.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The database.
@@ -104,6 +118,8 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// What the caller is served.
     pub service: &'a Service,
+    /// Authenticates cursors.
+    pub cursors: &'a CursorKey,
 }
 
 impl Context<'_> {

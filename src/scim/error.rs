@@ -27,6 +27,12 @@ pub enum ErrorKind {
     NoTarget,
     /// A required value is missing or does not fit its type.
     InvalidValue,
+    /// A cursor that was not given out for this query (RFC 9865 section 2.1).
+    InvalidCursor,
+    /// A cursor that is too old (RFC 9865 section 2.1).
+    ExpiredCursor,
+    /// Another page size than the cursor was given out for (RFC 9865 section 2.1).
+    InvalidCount,
     /// Personal data in a URL that is refused there.
     Sensitive,
     /// No credential, or none that is valid.
@@ -65,6 +71,9 @@ impl ErrorKind {
             Self::InvalidPath => (400, Some("invalidPath")),
             Self::NoTarget => (400, Some("noTarget")),
             Self::InvalidValue => (400, Some("invalidValue")),
+            Self::InvalidCursor => (400, Some("invalidCursor")),
+            Self::ExpiredCursor => (400, Some("expiredCursor")),
+            Self::InvalidCount => (400, Some("invalidCount")),
             Self::Sensitive => (403, Some("sensitive")),
             Self::Unauthorized => (401, None),
             Self::Forbidden => (403, None),

@@ -37,6 +37,10 @@ pub const MEMBERS_PER_PAGE: usize = 1_000_000;
 pub const MEMBERS_IN_PATCH_REPLY: usize = 200;
 /// Resources on a page when the client names no `count` (RFC 7644 section 3.4.2.4).
 pub const DEFAULT_PAGE_SIZE: usize = 100;
+/// Characters of a text that count when a list is sorted by it. Texts with an index of their own are never longer.
+pub const SORT_CHARACTERS: usize = INDEXED_BYTES;
+/// Seconds for which a cursor is taken; advertised as `pagination.cursorTimeout`. Each page brings a new one.
+pub const CURSOR_SECONDS: u32 = 3_600;
 /// Resources on a page at most; advertised as `filter.maxResults`.
 pub const MAX_PAGE_SIZE: usize = 1_000;
 /// Bytes of a file that defines a schema or a resource type.

@@ -8,7 +8,7 @@
 //! | [`json`], [`validate`], [`resource`] | 7643 sections 2, 3; 7644 sections 3.3, 3.5.1 |
 //! | [`patch`], [`membership`] | 7644 section 3.5.2; 7643 section 4.2 |
 //! | [`bulk`] | 7644 section 3.7 |
-//! | [`project`], [`present`], [`reply`], [`search`], [`parameters`] | 7644 sections 3.9, 3.4 |
+//! | [`project`], [`present`], [`reply`], [`search`], [`sort`], [`parameters`] | 7644 sections 3.9, 3.4; 9865 |
 //! | [`fold`] | the comparison form that filters read |
 //! | [`error`], [`limits`], [`leniency`] | 7644 section 3.12; our bounds; what clients get wrong |
 
@@ -34,6 +34,7 @@ pub mod resource_type;
 pub mod schema;
 pub mod search;
 pub mod service_provider_config;
+pub mod sort;
 pub mod urn;
 pub mod validate;
 mod written;

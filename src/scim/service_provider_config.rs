@@ -1,4 +1,4 @@
-//! What this service provider supports (RFC 7643 section 5). Numbers are sent also for what is off, because strict clients
+//! What this service provider supports (RFC 7643 section 5, RFC 9865 section 4). Numbers are sent also for what is off, because strict clients
 //! otherwise fall back to the least. `interopProfileConformant` of the Interoperability Profile is left out for the same clients: they
 //! refuse the whole answer for one attribute that RFC 7643 does not have, and absent says what `false` would. The profile cannot be
 //! claimed, because it refuses attributes of no schema and PATCH without a path, and Okta and Entra send both.
@@ -20,8 +20,16 @@ pub fn to_json(base_url: &str, changes_passwords: bool) -> Value {
         },
         "filter": {"supported": true, "maxResults": limits::MAX_PAGE_SIZE},
         "changePassword": {"supported": changes_passwords},
-        "sort": {"supported": false},
+        "sort": {"supported": true},
         "etag": {"supported": true},
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": limits::DEFAULT_PAGE_SIZE,
+            "maxPageSize": limits::MAX_PAGE_SIZE,
+            "cursorTimeout": limits::CURSOR_SECONDS,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",

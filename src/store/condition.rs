@@ -7,10 +7,11 @@
 
 use serde_json::{Map, Value};
 
+use super::columns::{Column, ENTITY_TAG};
 use super::groups::EdgePredicate;
 use super::predicate::Predicate;
 use crate::id::{ResourceId, TenantId};
-use crate::scim::filter::{Comparison, Condition, Literal, Test};
+use crate::scim::filter::{Comparison, Condition, Literal, Test, satisfies};
 use crate::scim::fold;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource_type::ResourceType;
@@ -68,15 +69,6 @@ enum Edge {
     Group,
 }
 
-/// How an attribute that has a column is compared.
-#[derive(Clone, Copy)]
-enum Column {
-    Id,
-    Text(&'static str),
-    Location,
-    Time(&'static str),
-}
-
 struct Compiler<'a> {
     asked: Asked<'a>,
     sql: Predicate,
@@ -91,6 +83,9 @@ impl Compiler<'_> {
                 self.sql.sql("((");
                 self.condition(inner, scope);
                 self.sql.sql(") IS NOT TRUE)");
+            }
+            Condition::Never => {
+                self.sql.sql("false");
             }
             Condition::Test(test) => match scope {
                 Scope::Row => self.row_test(test),
@@ -251,7 +246,7 @@ impl Compiler<'_> {
             return;
         }
         self.sql.count_test();
-        if let Some(column) = self.column(test.attribute) {
+        if let Some(column) = Column::of(test.attribute, self.asked.resource_type) {
             return self.column_test(column, &test.comparison);
         }
         let attribute = test.attribute;
@@ -385,26 +380,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// The column of an attribute that has one.
-    fn column(&self, attribute: AttributeRef<'_>) -> Option<Column> {
-        if attribute.extension.is_some() {
-            return None;
-        }
-        if self.asked.resource_type.promoted_attribute().is_some_and(|unique| unique == attribute.attribute) {
-            return Some(Column::Text("unique_name"));
-        }
-        match (attribute.attribute.name.as_str(), attribute.sub_attribute.map(|part| part.name.as_str())) {
-            ("id", None) => Some(Column::Id),
-            ("externalId", None) => Some(Column::Text("external_id")),
-            ("meta", None | Some("resourceType")) => Some(Column::Text("resource_type")),
-            ("meta", Some("version")) => Some(Column::Text("'W/\"' || version || '\"'")),
-            ("meta", Some("location")) => Some(Column::Location),
-            ("meta", Some("created")) => Some(Column::Time("created_at")),
-            ("meta", Some("lastModified")) => Some(Column::Time("last_modified_at")),
-            _ => None,
-        }
-    }
-
     fn column_test(&mut self, column: Column, comparison: &Comparison) {
         match (column, comparison) {
             (Column::Id, Comparison::Equals(Literal::Text(text))) => match ResourceId::parse(text) {
@@ -417,11 +392,17 @@ impl Compiler<'_> {
             },
             (Column::Id, comparison) => self.compare_text(&|sql| sql.sql("id::text"), comparison),
             // The bare column, so that its index serves.
-            (Column::Text(column @ ("unique_name" | "external_id")), Comparison::Equals(Literal::Text(text))) => {
+            (Column::Text(column), Comparison::Equals(Literal::Text(text))) => {
                 self.sql.sql(column).sql(" = ").text(text.as_str());
             }
             (Column::Text(column), comparison) => {
                 self.compare_text(&|sql| sql.sql(column), comparison);
+            }
+            (Column::Version, comparison) => self.compare_text(&|sql| sql.sql(ENTITY_TAG), comparison),
+            // Known without a look at any row.
+            (Column::ResourceType, comparison) => {
+                let holds = satisfies(comparison, &Value::String(self.asked.resource_type.name.clone()));
+                self.sql.sql(if holds { "true" } else { "false" });
             }
             (Column::Location, comparison) => {
                 let prefix = self.asked.location_prefix.to_owned();
@@ -482,7 +463,7 @@ fn one_value<'c>(condition: &'c Condition<'_>) -> Option<&'c str> {
 
 /// In which form a value is read out of `jsonb`.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     Json,
     Text,
 }

@@ -1,41 +1,72 @@
-//! Lists of resources in the order of creation, by `startIndex` and `count`.
+//! Lists: resources of one type or of several, in the order of creation or sorted, by position or behind the last one read.
 //!
-//! A page costs one statement: `totalResults` is a by-product of it wherever it can be. Without a filter it is the sum of the
-//! counters; with one it follows from a page that is not full, and only a full page counts.
+//! A page costs one statement wherever it lies within one stretch: `totalResults` is a by-product of it wherever it can be. Without a
+//! filter it is the sum of the counters; with one it follows from a page that is not full, and only a full page counts.
 
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use uuid::Uuid;
 
 use super::TenantConn;
 use super::condition::{Asked, compile};
 use super::error::Error;
-use super::predicate::Predicate;
 use super::resources::StoredResource;
+use super::select_stretch::{Row, SelectCount, SelectStretch};
+use super::sort_key::SortKey;
+use super::stretch::{List, Selected, Stretch};
 use super::walks::Position;
-use crate::id::ResourceId;
+use crate::id::{ResourceId, TenantId};
 use crate::scim::filter::Condition;
+use crate::scim::path::AttributeRef;
 use crate::scim::resource_type::ResourceType;
+use crate::scim::sort::Order;
 
 /// Which page of which list.
 #[derive(Debug)]
 pub struct PageRequest<'a> {
-    /// The type of the resources.
-    pub resource_type: &'a ResourceType,
-    /// What they must satisfy.
-    pub condition: Option<&'a Condition<'a>>,
-    /// The filter's text, by which a walk is recognised.
-    pub filter: Option<&'a str>,
-    /// What the URI of a resource starts with.
-    pub location_prefix: &'a str,
+    /// The resources, in the order of the names of their types.
+    pub selections: &'a [Selection<'a>],
     /// What the URIs of members start with, for each of the types of members.
     pub member_locations: &'a [String],
-    /// Position of the first, counted from 1.
-    pub start_index: usize,
-    /// How many at most.
+    /// The direction of the sort keys.
+    pub order: Order,
+    /// The text by which the same query is recognised.
+    pub query: &'a str,
+    /// Where the page starts.
+    pub start: Start<'a>,
+    /// How many resources at most.
     pub count: usize,
+}
+
+/// The resources of one type in a list.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    /// The type.
+    pub resource_type: &'a ResourceType,
+    /// What they must satisfy.
+    pub condition: Option<Condition<'a>>,
+    /// What they are sorted by; `None` where none of them has a value, or nothing is sorted.
+    pub sort: Option<AttributeRef<'a>>,
+    /// What the URI of a resource starts with.
+    pub location_prefix: String,
+}
+
+/// Where a page starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// At this position, counted from 1. Whoever reads on where a page ended is given what comes behind its last resource.
+    Index(usize),
+    /// Behind this resource, or at the beginning. [`Page::next`] then says whether there is more.
+    Behind(Option<&'a Anchor>),
+}
+
+/// A resource's place in a list, which stays when the resource is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// The text of its sort key.
+    pub key: Option<String>,
+    /// Its type.
+    pub resource_type: String,
+    /// Its id.
+    pub id: ResourceId,
 }
 
 /// A page.
@@ -45,192 +76,142 @@ pub struct Page {
     pub total: usize,
     /// Those on the page.
     pub resources: Vec<StoredResource>,
+    /// For each of them, the position of its type among [`PageRequest::selections`].
+    pub selections: Vec<usize>,
+    /// The last resource of the page, where there are more behind it and the page was asked for by [`Start::Behind`].
+    pub next: Option<Anchor>,
 }
 
-type Row = (Option<i64>, Uuid, i64, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>, String);
+/// A resource on a page, with its place.
+struct Listed {
+    selection: usize,
+    resource: StoredResource,
+    anchor: Anchor,
+}
 
 impl TenantConn<'_> {
     /// Reads a page.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when the filter takes too long, else [`Error`] from the database.
+    /// [`Error::Timeout`] when the filter or the order takes too long, else [`Error`] from the database.
     pub fn page(&mut self, request: &PageRequest<'_>) -> Result<Page, Error> {
-        let asked = Asked {
-            tenant: self.tenant(),
-            resource_type: request.resource_type,
-            location_prefix: request.location_prefix,
-            member_locations: request.member_locations,
+        let list = list(self.tenant(), request);
+        let (behind, skipped) = match request.start {
+            Start::Index(1) => (None, 0),
+            Start::Index(start) => match self.walks.continue_behind(&self.position(request, start)) {
+                Some(anchor) => (Some(anchor), 0),
+                None => (None, start.saturating_sub(1)),
+            },
+            Start::Behind(anchor) => (anchor.cloned(), 0),
         };
-        let predicate = request.condition.map(|condition| compile(condition, asked));
-        let list =
-            List { tenant: self.tenant().0, resource_type: &request.resource_type.name, predicate: predicate.as_ref() };
-        let skipped = request.start_index - 1;
-        let start = if skipped == 0 {
-            Start::First
-        } else if let Some(ResourceId(last)) = self.walks.continue_after(&self.position(request, request.start_index)) {
-            Start::After(last)
-        } else {
-            Start::Skip(i64::try_from(skipped).unwrap_or(i64::MAX))
-        };
-        let mut rows: Vec<Row> = Vec::new();
-        if request.count > 0 {
-            let limit = i64::try_from(request.count).unwrap_or(i64::MAX);
-            let statement = SelectPage { list, start, limit };
-            let result = statement.load(self.pg);
-            rows = self.done(result)?;
-        }
-        let total = match rows.first() {
-            Some((Some(total), ..)) => *total,
+        // One resource more shows whether there is another page.
+        let more = matches!(request.start, Start::Behind(_)) && request.count > 0;
+        let wanted = request.count + usize::from(more);
+        let mut total = None;
+        let mut listed = self.read_list(&list, behind.as_ref(), skipped, wanted, &mut total)?;
+        let total = match total {
+            Some(total) => total,
             // Behind a page that was read earlier nobody knows how many there still are before.
-            Some(_) if rows.len() < request.count && !matches!(start, Start::After(_)) => {
-                i64::try_from(skipped + rows.len()).unwrap_or(i64::MAX)
+            None if listed.len() < wanted && behind.is_none() && (skipped == 0 || !listed.is_empty()) => {
+                to_i64(skipped + listed.len())
             }
-            None if skipped == 0 && request.count > 0 => 0,
-            _ => {
-                let result = SelectTotal(list).get_result(self.pg);
-                self.done(result)?
-            }
+            None => self.count_list(&list, None)?,
         };
-        if let Some((_, last, ..)) = rows.last().filter(|_| rows.len() == request.count) {
-            self.walks.ended(self.position(request, request.start_index + rows.len()), ResourceId(*last));
+        let mut next = None;
+        if more && listed.len() == wanted {
+            listed.truncate(request.count);
+            next = listed.last().map(|last| last.anchor.clone());
         }
-        let resources = rows
-            .into_iter()
-            .map(|(_, id, version, created_at, last_modified_at, document)| StoredResource {
-                id,
-                version,
-                created_at,
-                last_modified_at,
-                document,
-                groups: None,
-            })
-            .collect();
-        Ok(Page { total: usize::try_from(total).unwrap_or(0), resources })
+        if let (Start::Index(start), Some(last)) = (request.start, listed.last().filter(|_| listed.len() == wanted)) {
+            self.walks.ended(self.position(request, start.saturating_add(listed.len())), last.anchor.clone());
+        }
+        let (selections, resources) = listed.into_iter().map(|listed| (listed.selection, listed.resource)).unzip();
+        Ok(Page { total: usize::try_from(total).unwrap_or(0), resources, selections, next })
+    }
+
+    /// Reads stretch after stretch until there are as many resources as wanted, and the total where it comes along.
+    fn read_list(
+        &mut self,
+        list: &List<'_>,
+        behind: Option<&Anchor>,
+        mut skip: usize,
+        wanted: usize,
+        total: &mut Option<i64>,
+    ) -> Result<Vec<Listed>, Error> {
+        let mut listed: Vec<Listed> = Vec::new();
+        let stretches = list.stretches();
+        for (position, stretch) in stretches.iter().enumerate() {
+            let Some(place) = list.place(*stretch, behind).filter(|_| listed.len() < wanted) else {
+                continue;
+            };
+            let limit = wanted - listed.len();
+            let reach = to_i64(limit.saturating_add(skip));
+            let statement =
+                SelectStretch { list, stretch: *stretch, place, skip: to_i64(skip), limit: to_i64(limit), reach };
+            let result = statement.load::<Row>(self.pg);
+            let rows = self.done(result)?;
+            if !rows.is_empty() {
+                skip = 0;
+            } else if skip > 0 && position + 1 < stretches.len() {
+                let passed = self.count_list(list, Some(*stretch))?;
+                skip = skip.saturating_sub(usize::try_from(passed).unwrap_or(0));
+            }
+            for row in rows {
+                *total = total.or(row.0);
+                listed.push(self::listed(list, *stretch, row));
+            }
+        }
+        Ok(listed)
+    }
+
+    fn count_list(&mut self, list: &List<'_>, stretch: Option<Stretch>) -> Result<i64, Error> {
+        let result = SelectCount { list, stretch }.get_result(self.pg);
+        self.done(result)
     }
 
     fn position(&self, request: &PageRequest<'_>, start_index: usize) -> Position {
         Position {
             tenant: self.tenant(),
             actor: self.caller.principal.actor().id.clone(),
-            resource_type: request.resource_type.name.clone(),
-            filter: request.filter.map(str::to_owned),
+            query: request.query.to_owned(),
             start_index,
         }
     }
 }
 
-/// Where a page starts.
-#[derive(Debug, Clone, Copy)]
-enum Start {
-    First,
-    After(Uuid),
-    Skip(i64),
-}
-
-/// The resources that make up a list.
-#[derive(Clone, Copy)]
-struct List<'a> {
-    tenant: Uuid,
-    resource_type: &'a str,
-    predicate: Option<&'a Predicate>,
-}
-
-impl List<'_> {
-    /// Appends `FROM … WHERE …`.
-    fn push_rows<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(" FROM resources");
-        self.push_type(out)?;
-        if let Some(predicate) = self.predicate {
-            out.push_sql(" AND ");
-            predicate.walk_ast(out.reborrow())?;
+fn list<'a>(tenant: TenantId, request: &'a PageRequest<'_>) -> List<'a> {
+    let selected = |selection: &'a Selection<'_>| {
+        let Selection { resource_type, condition, sort, location_prefix } = selection;
+        let asked = Asked { tenant, resource_type, location_prefix, member_locations: request.member_locations };
+        Selected {
+            resource_type: &resource_type.name,
+            predicate: condition.as_ref().map(|condition| compile(condition, asked)),
+            key: sort.map(|attribute| SortKey::new(attribute, resource_type, location_prefix)),
         }
-        Ok(())
+    };
+    List {
+        tenant: tenant.0,
+        order: request.order,
+        selected: request.selections.iter().map(selected).collect(),
+        resource_types: request.selections.iter().map(|selection| selection.resource_type.name.as_str()).collect(),
     }
+}
 
-    /// Appends the number of rows as a query: of all of a type from the counters, of a selection by counting.
-    fn push_total<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if self.predicate.is_some() {
-            out.push_sql("SELECT count(*)");
-            return self.push_rows(out);
+fn listed(list: &List<'_>, stretch: Stretch, row: Row) -> Listed {
+    let (_, resource_type, id, version, created_at, last_modified_at, document, key) = row;
+    let selection = match (stretch, resource_type) {
+        (Stretch::Without(position), _) => position,
+        (Stretch::With, name) => {
+            list.resource_types.iter().position(|known| name.as_deref() == Some(*known)).unwrap_or(0)
         }
-        out.push_sql("SELECT coalesce(sum(resources), 0)::bigint FROM resource_counts");
-        self.push_type(out)
-    }
-
-    fn push_type<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(" WHERE tenant_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-        out.push_sql(" AND resource_type = ");
-        out.push_bind_param::<Text, _>(self.resource_type)
+    };
+    Listed {
+        selection,
+        resource: StoredResource { id, version, created_at, last_modified_at, document, groups: None },
+        anchor: Anchor { key, resource_type: list.resource_types[selection].to_owned(), id: ResourceId(id) },
     }
 }
 
-struct SelectPage<'a> {
-    list: List<'a>,
-    start: Start,
-    limit: i64,
+fn to_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
-
-impl QueryFragment<Pg> for SelectPage<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        if self.list.predicate.is_none() {
-            out.push_sql("(");
-            self.list.push_total(&mut out)?;
-            out.push_sql(")");
-        } else {
-            out.push_sql("NULL::bigint");
-        }
-        out.push_sql(", id, version, created_at, last_modified_at, document");
-        self.list.push_rows(&mut out)?;
-        match &self.start {
-            Start::First => {}
-            Start::After(last) => {
-                out.push_sql(" AND id > ");
-                out.push_bind_param::<SqlUuid, _>(last)?;
-            }
-            // The inner query reads only the index where there is no filter; an OFFSET on the outer one would fetch and throw
-            // away every skipped document.
-            Start::Skip(skipped) => {
-                out.push_sql(" AND id >= (SELECT id");
-                self.list.push_rows(&mut out)?;
-                out.push_sql(" ORDER BY id LIMIT 1 OFFSET ");
-                out.push_bind_param::<BigInt, _>(skipped)?;
-                out.push_sql(")");
-            }
-        }
-        out.push_sql(" ORDER BY id LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)
-    }
-}
-
-impl Query for SelectPage<'_> {
-    type SqlType = (Nullable<BigInt>, SqlUuid, BigInt, Timestamptz, Timestamptz, Text);
-}
-
-impl QueryId for SelectPage<'_> {
-    type QueryId = ();
-    // The text depends on the filter and on where the page starts; diesel caches by the text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl RunQueryDsl<PgConnection> for SelectPage<'_> {}
-
-struct SelectTotal<'a>(List<'a>);
-
-impl QueryFragment<Pg> for SelectTotal<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.push_total(&mut out)
-    }
-}
-
-impl Query for SelectTotal<'_> {
-    type SqlType = BigInt;
-}
-
-impl QueryId for SelectTotal<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl RunQueryDsl<PgConnection> for SelectTotal<'_> {}

@@ -6,6 +6,7 @@
 
 mod audit_events;
 pub mod cluster;
+mod columns;
 mod condition;
 mod definitions;
 mod error;
@@ -18,6 +19,9 @@ mod pool;
 mod predicate;
 mod resources;
 mod schema;
+mod select_stretch;
+mod sort_key;
+mod stretch;
 mod tenants;
 mod walks;
 
@@ -33,7 +37,7 @@ pub use definitions::StoredDefinitions;
 pub use error::{Error, RETRY_AFTER_SECONDS};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
-pub use listing::{Page, PageRequest};
+pub use listing::{Anchor, Page, PageRequest, Selection, Start};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
 pub use resources::{ResourceRow, StoredResource, Wanted};

@@ -19,7 +19,7 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 const RESTED: Duration = Duration::from_secs(1);
 /// What every connection is told first. Plans are made once for a connection, perhaps when a table is all but empty: a sequential
 /// scan chosen then would still be run when the table has grown.
-const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET synchronous_commit = on; SET statement_timeout = '5s'; \
+const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET synchronous_commit = on; SET statement_timeout = '5s'; \
      SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;";
 
 /// A connection and whether it can still be used.

@@ -1,5 +1,5 @@
-//! A boolean SQL expression built at run time. Its text can only come from the source code (`&'static str`); whatever came from a
-//! client, attribute names included, can only become a bind.
+//! An SQL expression built at run time: a condition, or what a list is sorted by. Its text can only come from the source code
+//! (`&'static str`); whatever came from a client, attribute names included, can only become a bind.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;

@@ -14,7 +14,7 @@ use provisor::scim::path::{self, Target};
 use provisor::scim::precondition::Preconditions;
 use provisor::scim::registry;
 use provisor::scim::resource::{Resource, entity_tag};
-use provisor::scim::search::SearchRequest;
+use provisor::scim::search::{Paging, SearchRequest};
 use provisor::scim::{json, limits, validate};
 use serde_json::{Value, json};
 
@@ -612,7 +612,8 @@ fn preconditions_hold_only_by_a_tag_that_is_written_in_them() {
 
 #[test]
 fn query_parameters_are_refused_or_in_range() {
-    const NAMES: [&str; 6] = ["startIndex", "COUNT", "filter", "attributes", "excludedAttributes", "other"];
+    const NAMES: [&str; 9] =
+        ["startIndex", "COUNT", "filter", "attributes", "excludedAttributes", "sortBy", "sortOrder", "cursor", "other"];
     const NUMBERS: [&str; 8] = ["1", "-1", "+7", "0", " 12 ", "99999999999999999999", "1.5", ""];
     survives(SOME, 15, Inputs::path, |text, random| {
         let mut parameters = Vec::new();
@@ -623,7 +624,7 @@ fn query_parameters_are_refused_or_in_range() {
         let Ok(request) = SearchRequest::from_parameters(&parameters) else {
             return false;
         };
-        assert!(request.start_index >= 1 && request.count <= limits::MAX_PAGE_SIZE);
+        assert!(request.paging != Paging::Index(0) && request.page_size() <= limits::MAX_PAGE_SIZE);
         true
     });
 }

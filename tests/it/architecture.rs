@@ -21,11 +21,18 @@ const UNITS: &[Unit] = &[
         uses: &[],
         crates: &["base64", "chrono", "icu_casemap", "icu_normalizer", "serde", "serde_json", "thiserror", "uuid"],
     },
-    Unit { modules: &["id"], uses: &[], crates: &["uuid"] },
+    Unit { modules: &["id"], uses: &[], crates: &["chrono", "uuid"] },
     Unit { modules: &["config"], uses: &[], crates: &["clap", "nix", "thiserror", "url"] },
     Unit { modules: &["audit"], uses: &["scim", "id"], crates: &["serde_json"] },
     Unit {
-        modules: &["auth::principal", "auth::secret", "auth::master_key", "auth::password", "auth::recent"],
+        modules: &[
+            "auth::principal",
+            "auth::cursor",
+            "auth::secret",
+            "auth::master_key",
+            "auth::password",
+            "auth::recent",
+        ],
         uses: &["id"],
         crates: &[
             "argon2",

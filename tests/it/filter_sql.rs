@@ -17,9 +17,10 @@ use provisor::scim::project::Projection;
 use provisor::scim::registry::Registry;
 use provisor::scim::resource_type::ResourceType;
 use provisor::scim::schema::{Attribute, Mutability, Returned, Type};
+use provisor::scim::sort::Order;
 use provisor::scim::{filter, fold, registry};
 use provisor::server::Backend;
-use provisor::store::{NewTenant, PageRequest};
+use provisor::store::{NewTenant, PageRequest, Selection, Start};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Random, operator, patch, settings, shared};
@@ -92,7 +93,7 @@ const INTEGERS: [i64; 12] =
 const DECIMALS: [f64; 9] = [0.0, -0.0, 0.1, 0.5, 1.0, -1.5, 42.0, 1e-7, 123_456.789];
 
 /// A type with what `User` lacks: integers, decimals, instants, arrays of simple values, and all of it in an extension too.
-fn gadget() -> ResourceType {
+pub fn gadget() -> ResourceType {
     let kinds = [
         ("Text", "string", false),
         ("Exact", "string", true),
@@ -138,14 +139,14 @@ fn gadget() -> ResourceType {
 
 /// An attribute that filters can name, and where its values lie in a document.
 #[derive(Clone, Copy)]
-struct Place<'s> {
+pub struct Place<'s> {
     schema: &'s str,
     in_extension: bool,
-    attribute: &'s Attribute,
+    pub attribute: &'s Attribute,
 }
 
 impl<'s> Place<'s> {
-    fn all(resource_type: &'s ResourceType) -> Vec<Self> {
+    pub fn all(resource_type: &'s ResourceType) -> Vec<Self> {
         let core = resource_type.common_attributes().iter().chain(&resource_type.schema.attributes);
         let core = core.map(|attribute| Place { schema: &resource_type.schema.id, in_extension: false, attribute });
         let extensions = resource_type.extensions.iter().flat_map(|extension| {
@@ -166,13 +167,18 @@ impl<'s> Place<'s> {
     }
 }
 
-struct Generator<'s> {
-    random: Random,
-    places: Vec<Place<'s>>,
-    documents: Vec<Map<String, Value>>,
+/// Makes documents and filters.
+pub struct Generator<'s> {
+    pub random: Random,
+    pub places: Vec<Place<'s>>,
+    pub documents: Vec<Map<String, Value>>,
 }
 
-impl Generator<'_> {
+impl<'s> Generator<'s> {
+    pub fn new(seed: u64, resource_type: &'s ResourceType) -> Self {
+        Self { random: Random::new(seed), places: Place::all(resource_type), documents: Vec::new() }
+    }
+
     fn value(&mut self, attribute: &Attribute) -> Value {
         let random = &mut self.random;
         match attribute.kind {
@@ -228,7 +234,7 @@ impl Generator<'_> {
         Value::Object(body)
     }
 
-    fn filter(&mut self, depth: usize) -> String {
+    pub fn filter(&mut self, depth: usize) -> String {
         match self.random.below(100) {
             0..15 if depth > 0 => self.joined(depth, " and ", |this, depth| this.filter(depth)),
             15..30 if depth > 0 => self.joined(depth, " or ", |this, depth| this.filter(depth)),
@@ -285,7 +291,7 @@ impl Generator<'_> {
         text
     }
 
-    fn path(&mut self, place: Place<'_>) -> String {
+    pub fn path(&mut self, place: Place<'_>) -> String {
         let path = match self.random.below(4) {
             0 => format!("{}:{}", place.schema, place.attribute.name),
             _ => place.attribute.name.clone(),
@@ -293,7 +299,7 @@ impl Generator<'_> {
         self.odd_case(&path)
     }
 
-    fn odd_case(&mut self, name: &str) -> String {
+    pub fn odd_case(&mut self, name: &str) -> String {
         match self.random.below(6) {
             0 => name.to_ascii_uppercase(),
             1 => name.chars().map(|c| if self.random.chance(50) { c.to_ascii_uppercase() } else { c }).collect(),
@@ -368,7 +374,7 @@ fn elsewhere(random: &mut Random, text: &str) -> String {
 }
 
 /// Creates the documents, of which some then change, and returns them as they are shown.
-fn populate(context: &Context<'_>, endpoint: &Endpoint, generator: &mut Generator<'_>) {
+pub fn populate(context: &Context<'_>, endpoint: &Endpoint, generator: &mut Generator<'_>) {
     let view = context.presentation(endpoint, &Projection::Default);
     for number in 0..DOCUMENTS {
         let body = generator.body(number);
@@ -394,10 +400,9 @@ fn agree(resource_type: ResourceType, seed: u64) {
     let registry = Arc::new(Registry::new(vec![resource_type]).unwrap());
     let service = Service { registry, base_url: "http://localhost/scim/v2".into() };
     let endpoint = service.endpoint(&segment).unwrap();
-    let context = Context { store: &backend.store, caller: &caller, service: &service };
+    let context = Context { store: &backend.store, caller: &caller, service: &service, cursors: &backend.cursor_key };
     let resource_type = endpoint.resource_type.as_ref();
-    let mut generator =
-        Generator { random: Random::new(seed), places: Place::all(resource_type), documents: Vec::new() };
+    let mut generator = Generator::new(seed, resource_type);
     populate(&context, &endpoint, &mut generator);
     let folded: Vec<(String, Map<String, Value>)> = generator
         .documents
@@ -415,13 +420,14 @@ fn agree(resource_type: ResourceType, seed: u64) {
             .filter(|(_, folded)| filter::matches(&condition, folded))
             .map(|(id, _)| id.as_str())
             .collect();
+        let location_prefix = format!("{}/", endpoint.url);
+        let selection = Selection { resource_type, condition: Some(condition.clone()), sort: None, location_prefix };
         let request = PageRequest {
-            resource_type,
-            condition: Some(&condition),
-            filter: Some(&text),
-            location_prefix: &format!("{}/", endpoint.url),
+            selections: &[selection],
             member_locations: &[],
-            start_index: 1,
+            order: Order::Ascending,
+            query: &text,
+            start: Start::Index(1),
             count: 1_000,
         };
         let page = backend.store.run(&caller, |tenant| tenant.page(&request));
@@ -443,7 +449,7 @@ fn agree(resource_type: ResourceType, seed: u64) {
     assert!(hit * 2 > FILTERS, "only {hit} filters tell documents apart");
 }
 
-fn insert_tenant(backend: &Backend, caller: &Caller, seed: u64) {
+pub fn insert_tenant(backend: &Backend, caller: &Caller, seed: u64) {
     use provisor::audit::{Action, AuditEvent, Target};
     let tenant = caller.principal.tenant();
     let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", tenant));

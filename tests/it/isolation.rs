@@ -141,6 +141,11 @@ fn no_filter_finds_what_another_tenant_has() {
     let all = own.client.get("/Users?count=1000");
     assert_silent(&all, "all");
     assert_eq!(all.json()["totalResults"], 1);
+    for query in ["?count=1000", "?filter=id%20pr", "?sortBy=userName&sortOrder=descending", "?cursor&sortBy=title"] {
+        let everything = own.client.get(query);
+        assert_silent(&everything, query);
+        assert_eq!(everything.json()["totalResults"], 1, "{query}");
+    }
     assert_eq!(everything(&other), before);
 }
 

@@ -21,4 +21,5 @@ mod okta;
 mod private_postgres;
 mod races;
 mod requirements;
+mod sort_sql;
 mod support;

@@ -18,8 +18,8 @@ const CATALOG: &str = "
     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '%diesel%'
     UNION ALL
     SELECT concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, atthasdef,
-        col_description(attrelid, attnum))
-    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        collname, col_description(attrelid, attnum))
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid LEFT JOIN pg_collation ON pg_collation.oid = attcollation
     WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '%diesel%' AND attnum > 0 AND NOT attisdropped
     UNION ALL
     SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
@@ -153,6 +153,13 @@ fn constraints_that_the_code_names_exist() {
             format!("SELECT indisunique::text AS value FROM pg_index WHERE indexrelid = to_regclass('{name}')");
         assert_eq!(database::texts(&mut pg, &unique), ["true"], "{name}");
     }
+}
+
+#[test]
+fn columns_that_lists_are_sorted_by_are_in_the_order_of_code_points() {
+    let texts = "SELECT attname || ' ' || collname AS value FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+        WHERE attrelid = 'resources'::regclass AND attname IN ('unique_name', 'external_id') ORDER BY value";
+    assert_eq!(database::texts(&mut migrated(), texts), ["external_id C", "unique_name C"]);
 }
 
 #[test]

@@ -27,7 +27,10 @@ pub(super) async fn bulk(
     let (caller, service) = (authorized.caller, served.0);
     let answer = blocking::run_long(&app, move |app| {
         let request = BulkRequest::from_json(body.json()?, &service.base_url)?;
-        let outcomes = provider::bulk(&Context { store: &app.store, caller: &caller, service: &service }, request);
+        let outcomes = provider::bulk(
+            &Context { store: &app.store, caller: &caller, service: &service, cursors: &app.cursors },
+            request,
+        );
         // Here, because a client that has gone away ends the request but not what this thread does.
         for outcome in &outcomes {
             record(app, &caller, outcome);

@@ -10,7 +10,7 @@ use super::response;
 use crate::auth::Caller;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 use crate::scim::registry::schema_to_json;
-use crate::scim::search::{ListResponse, SearchRequest};
+use crate::scim::search::ListResponse;
 use crate::scim::service_provider_config;
 
 type Answer = Result<HttpResponse, ScimError>;
@@ -51,7 +51,7 @@ pub(super) async fn schema(served: Served, request: HttpRequest, uri: Path<Strin
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
 fn list(resources: Vec<Value>) -> HttpResponse {
     let total = resources.len();
-    let mut list = ListResponse::new(total, SearchRequest::default().start_index, total);
+    let mut list = ListResponse::new(total, 1, total);
     for resource in resources {
         list.item().text().push_str(&resource.to_string());
     }

@@ -16,7 +16,7 @@ use actix_web::{HttpResponse, Resource, Route, web};
 
 use super::SCIM_BASE;
 use super::authenticate::authenticate;
-use crate::scim::error::{ErrorKind, ScimError};
+use crate::scim::error::ScimError;
 
 pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
 
@@ -25,8 +25,7 @@ const BULK: &str = "/Bulk";
 
 /// All routes below the base URL.
 pub(super) fn routes() -> impl HttpServiceFactory {
-    let discovery =
-        |path| web::resource(path).default_service(web::to(|| async { response::not_allowed("GET, HEAD") }));
+    let discovery = |path| only(path, "GET, HEAD");
     web::scope(SCIM_BASE)
         .wrap(from_fn(authenticate))
         // Replies hold personal data, and nothing on the way may keep or reinterpret them.
@@ -43,7 +42,8 @@ pub(super) fn routes() -> impl HttpServiceFactory {
                 .default_service(web::to(|| async { response::not_allowed("POST") })),
         )
         .service(resource("/Me").default_service(web::to(resources::me_not_allowed)))
-        .service(not_implemented("/.search"))
+        .service(only("", "GET, HEAD").route(get().to(resources::query_all)))
+        .service(only("/.search", "POST").route(web::post().to(resources::search_all)))
         .service(
             web::resource("/{endpoint}")
                 .route(get().to(resources::query))
@@ -68,6 +68,11 @@ fn resource(path: &'static str) -> Resource {
         .route(web::delete().to(resources::delete))
 }
 
+/// An endpoint that takes only these methods.
+fn only(path: &'static str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move { response::not_allowed(methods) }))
+}
+
 /// GET, and HEAD which is GET without the body.
 fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::fn_guard(|context| context.head().method == Method::HEAD)))
@@ -75,12 +80,4 @@ fn get() -> Route {
 
 async fn unknown() -> Result<HttpResponse, ScimError> {
     Err(ScimError::no_such_endpoint())
-}
-
-/// An optional endpoint of RFC 7644 that is not offered: 501 tells clients to do without (section 3.12).
-fn not_implemented(path: &'static str) -> Resource {
-    let answer = move || async move {
-        Err::<HttpResponse, _>(ScimError::new(ErrorKind::NotImplemented, format!("{path} is not offered")))
-    };
-    web::resource(path).default_service(web::to(answer))
 }

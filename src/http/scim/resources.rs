@@ -3,13 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use chrono::Utc;
 
-use super::request::{Body, Conditions, Id, Parameters, Target, View};
+use super::request::{Body, Conditions, Id, Parameters, Served, Target, View};
 use super::response;
 use crate::auth::Caller;
 use crate::http::authorized::{Authorized, Read, Write};
 use crate::http::{AppState, blocking};
-use crate::provider::{self, Context, Endpoint, Modified};
+use crate::provider::{self, Context, Endpoint, Modified, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::present::Presentation;
 use crate::scim::reply::Reply;
@@ -26,8 +27,50 @@ async fn provide<T: Send + 'static>(
     work: impl FnOnce(&Context<'_>, &Endpoint) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
     let Target { endpoint, service } = target.clone();
-    blocking::run(app, move |app| work(&Context { store: &app.store, caller: &caller, service: &service }, &endpoint))
-        .await
+    provide_service(app, caller, service, move |context| work(context, &endpoint)).await
+}
+
+/// Runs a use case that concerns no endpoint in particular.
+async fn provide_service<T: Send + 'static>(
+    app: &Data<AppState>,
+    caller: Caller,
+    service: Service,
+    work: impl FnOnce(&Context<'_>) -> Result<T, ScimError> + Send + 'static,
+) -> Result<T, ScimError> {
+    blocking::run(app, move |app| {
+        work(&Context { store: &app.store, caller: &caller, service: &service, cursors: &app.cursors })
+    })
+    .await
+}
+
+/// Reads the body of a `.search`.
+fn search_request(body: &Body) -> Result<SearchRequest, ScimError> {
+    SearchRequest::from_json(&body.json()?)
+}
+
+/// `GET /` below the base URL: all resources, of whatever type
+pub(super) async fn query_all(
+    app: Data<AppState>,
+    authorized: Authorized<Read>,
+    served: Served,
+    parameters: Parameters,
+) -> Answer {
+    let work =
+        move |context: &Context<'_>| provider::query(context, &context.service.endpoints(), &parameters.0, Utc::now());
+    Ok(response::message(StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?))
+}
+
+/// `POST /.search`
+pub(super) async fn search_all(
+    app: Data<AppState>,
+    authorized: Authorized<Read>,
+    served: Served,
+    body: Body,
+) -> Answer {
+    let work = move |context: &Context<'_>| {
+        provider::query(context, &context.service.endpoints(), &search_request(&body)?, Utc::now())
+    };
+    Ok(response::message(StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?))
 }
 
 /// A resource as the client wants it.
@@ -45,14 +88,16 @@ pub(super) async fn query(
     target: Target,
     parameters: Parameters,
 ) -> Answer {
-    let work = move |context: &Context<'_>, endpoint: &Endpoint| provider::query(context, endpoint, &parameters.0);
+    let work = move |context: &Context<'_>, endpoint: &Endpoint| {
+        provider::query(context, std::slice::from_ref(endpoint), &parameters.0, Utc::now())
+    };
     Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }
 
 /// `POST /Users/.search`
 pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
-        provider::query(context, endpoint, &SearchRequest::from_json(&body.json()?)?)
+        provider::query(context, std::slice::from_ref(endpoint), &search_request(&body)?, Utc::now())
     };
     Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
 }

@@ -60,6 +60,8 @@ pub enum Condition<'s> {
     Or(Vec<Condition<'s>>),
     /// It does not hold.
     Not(Box<Condition<'s>>),
+    /// It holds for no resource: something is asked of an attribute that resources of this type do not have.
+    Never,
     /// One comparison.
     Test(Test<'s>),
     /// Some extension attribute has a value (`urn:…:User pr`).

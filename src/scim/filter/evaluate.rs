@@ -15,6 +15,7 @@ pub fn matches(condition: &Condition<'_>, folded: &Map<String, Value>) -> bool {
         Condition::Or(parts) => parts.iter().any(|part| matches(part, folded)),
         Condition::Not(inner) => !matches(inner, folded),
         Condition::Test(test) => elements(test.attribute, folded).any(|element| holds(test, element)),
+        Condition::Never => false,
         Condition::ExtensionPresent(schema) => folded.contains_key(&schema.id),
         Condition::Element(attribute, inner) => {
             elements(*attribute, folded).any(|element| matches_element(inner, element))
@@ -31,7 +32,7 @@ pub fn matches_element(condition: &Condition<'_>, element: &Value) -> bool {
         Condition::Not(inner) => !matches_element(inner, element),
         Condition::Test(test) => holds(test, element),
         // Elements contain neither extensions nor elements.
-        Condition::ExtensionPresent(_) | Condition::Element(..) => false,
+        Condition::Never | Condition::ExtensionPresent(_) | Condition::Element(..) => false,
     }
 }
 
@@ -58,7 +59,9 @@ fn holds(test: &Test<'_>, element: &Value) -> bool {
     value.is_some_and(|value| satisfies(&test.comparison, value))
 }
 
-fn satisfies(comparison: &Comparison, value: &Value) -> bool {
+/// Whether one value in comparison form satisfies a comparison.
+#[must_use]
+pub fn satisfies(comparison: &Comparison, value: &Value) -> bool {
     let text = value.as_str();
     match comparison {
         Comparison::Present => true,
@@ -83,7 +86,7 @@ fn compare(value: &Value, literal: &Literal) -> Option<Ordering> {
 }
 
 /// Whole numbers exactly, also those that need all 64 bits.
-fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
+pub(in crate::scim) fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
     match (left.as_i128(), right.as_i128()) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),

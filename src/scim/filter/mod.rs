@@ -18,9 +18,10 @@ mod parser;
 mod resolve;
 
 pub use condition::{Comparison, Condition, Literal, Test};
-pub use evaluate::{matches, matches_element};
+pub(in crate::scim) use evaluate::compare_numbers;
+pub use evaluate::{matches, matches_element, satisfies};
 pub use parser::{parse, parse_path};
-pub use resolve::{resolve, resolve_element};
+pub use resolve::{resolve, resolve_among, resolve_element};
 
 use std::fmt;
 

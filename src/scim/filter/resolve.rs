@@ -1,11 +1,13 @@
 //! From a filter as written to one that the schema has accepted.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::condition::{Comparison, Condition, Literal, Test};
 use super::{Filter, Operator};
 use crate::scim::error::{ScimError, excerpt};
-use crate::scim::path::{self, AttributeRef, Target};
+use crate::scim::path::{self, AttributeRef, Target, Unresolved};
 use crate::scim::resource_type::ResourceType;
 use crate::scim::schema::{Attribute, Returned, Type, VALUE};
 use crate::scim::{fold, leniency};
@@ -16,7 +18,20 @@ use crate::scim::{fold, leniency};
 /// `invalidFilter` for an attribute that no schema knows, an operator that the attribute's type does not have, or a literal of
 /// another type. An unknown attribute is refused because an empty answer would say "there is no such user" (decision 9).
 pub fn resolve<'s>(filter: &Filter, resource_type: &'s ResourceType) -> Result<Condition<'s>, ScimError> {
-    condition(filter, Scope::Resource(resource_type))
+    resolve_among(filter, resource_type, &[])
+}
+
+/// Resolves a filter on resources of this type in a query over several: an attribute that only others of them have counts as
+/// having no value here (RFC 7644 section 3.4.2.1).
+///
+/// # Errors
+/// As [`resolve`], for an attribute that none of them has.
+pub fn resolve_among<'s>(
+    filter: &Filter,
+    resource_type: &'s ResourceType,
+    queried: &'s [Arc<ResourceType>],
+) -> Result<Condition<'s>, ScimError> {
+    condition(filter, Scope::Resource(resource_type, queried))
 }
 
 /// Resolves a filter on the elements of an attribute, as it stands between the brackets of a value path.
@@ -30,20 +45,25 @@ pub fn resolve_element<'s>(filter: &Filter, attribute: AttributeRef<'s>) -> Resu
 /// What a name in a filter is looked up in.
 #[derive(Clone, Copy)]
 enum Scope<'s> {
-    Resource(&'s ResourceType),
+    /// A resource of the first type, in a query over all the others too.
+    Resource(&'s ResourceType, &'s [Arc<ResourceType>]),
     Element(AttributeRef<'s>),
 }
 
 impl<'s> Scope<'s> {
-    fn find(self, text: &str) -> Result<Target<'s>, ScimError> {
+    /// What the name denotes; `None` where only another of the types queried has it.
+    fn find(self, text: &str) -> Result<Option<Target<'s>>, ScimError> {
         match self {
-            Self::Resource(resource_type) => path::resolve(text, resource_type)
-                .map_err(|reason| ScimError::invalid_filter(format!("'{}' {reason}", excerpt(text)))),
+            Self::Resource(resource_type, queried) => match path::resolve(text, resource_type) {
+                Ok(target) => Ok(Some(target)),
+                Err(Unresolved::Unknown) if queried.iter().any(|other| path::resolve(text, other).is_ok()) => Ok(None),
+                Err(reason) => Err(ScimError::invalid_filter(format!("'{}' {reason}", excerpt(text)))),
+            },
             Self::Element(attribute) => match attribute.attribute.sub_attribute(text) {
-                Some(part) => Ok(Target::Attribute(attribute.with_sub_attribute(part))),
+                Some(part) => Ok(Some(Target::Attribute(attribute.with_sub_attribute(part)))),
                 // An array of simple values: its elements are called `value` (erratum 7122).
                 None if !attribute.attribute.is_complex() && text.eq_ignore_ascii_case(VALUE) => {
-                    Ok(Target::Attribute(attribute))
+                    Ok(Some(Target::Attribute(attribute)))
                 }
                 None => Err(ScimError::invalid_filter(format!(
                     "'{}' is no sub-attribute of '{}'",
@@ -62,21 +82,30 @@ fn condition<'s>(filter: &Filter, scope: Scope<'s>) -> Result<Condition<'s>, Sci
         Filter::Or(parts) => all(parts).map(Condition::Or),
         Filter::Not(inner) => Ok(not(condition(inner, scope)?)),
         Filter::Present(path) => match scope.find(path)? {
-            Target::Extension(schema) => Ok(Condition::ExtensionPresent(schema)),
-            Target::Attribute(attribute) => {
+            None => Ok(Condition::Never),
+            Some(Target::Extension(schema)) => Ok(Condition::ExtensionPresent(schema)),
+            Some(Target::Attribute(attribute)) => {
                 readable(attribute)?;
                 Ok(test(attribute, Comparison::Present))
             }
         },
         Filter::Compare(path, operator, value) => match scope.find(path)? {
-            Target::Extension(_) => {
+            None => Ok(match (operator, value) {
+                // Without a value, it equals null and differs from every other literal.
+                (Operator::Ne, Value::Null) => Condition::Never,
+                (Operator::Ne, _) | (Operator::Eq, Value::Null) => not(Condition::Never),
+                _ => Condition::Never,
+            }),
+            Some(Target::Extension(_)) => {
                 Err(ScimError::invalid_filter(format!("'{}' names a schema; only 'pr' applies to it", excerpt(path))))
             }
-            Target::Attribute(attribute) => compare(scope, attribute, *operator, value),
+            Some(Target::Attribute(attribute)) => compare(scope, attribute, *operator, value),
         },
         Filter::ValuePath(path, inner) => {
-            let (Scope::Resource(_), Target::Attribute(attribute)) = (scope, scope.find(path)?) else {
-                return Err(ScimError::invalid_filter(format!("'{}' cannot have brackets here", excerpt(path))));
+            let attribute = match (scope, scope.find(path)?) {
+                (Scope::Resource(..), None) => return Ok(Condition::Never),
+                (Scope::Resource(..), Some(Target::Attribute(attribute))) => attribute,
+                _ => return Err(ScimError::invalid_filter(format!("'{}' cannot have brackets here", excerpt(path)))),
             };
             readable(attribute)?;
             let simple = !attribute.attribute.is_complex() && !attribute.attribute.multi_valued;
@@ -138,7 +167,7 @@ fn compare<'s>(
         Operator::Ne => {
             let equals = test(attribute, Comparison::Equals(literal));
             // RFC 7644 section 3.4.2.2: some element differs. Nothing at all differs too.
-            if matches!(scope, Scope::Resource(_)) && attribute.attribute.multi_valued {
+            if matches!(scope, Scope::Resource(..)) && attribute.attribute.multi_valued {
                 let list = AttributeRef { sub_attribute: None, ..whole };
                 return Ok(Condition::Or(vec![
                     not(test(list, Comparison::Present)),

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 pub use characteristics::{Mutability, Returned, Type, Uniqueness};
 
+/// The identifier of a resource (RFC 7643 section 3.1).
+pub const ID: &str = "id";
+/// What the server knows about a resource (RFC 7643 section 3.1).
+pub const META: &str = "meta";
+/// When a resource was created, within [`META`].
+pub const CREATED: &str = "created";
 /// The simple value of a complex multi-valued attribute (RFC 7643 section 2.4).
 pub const VALUE: &str = "value";
 /// Marks the preferred element (RFC 7643 section 2.4).

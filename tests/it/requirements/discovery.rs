@@ -88,8 +88,16 @@ fn r7643_5_1_the_service_provider_config_says_what_is_offered() {
                 "bulk": {"supported": true, "maxOperations": 1_000, "maxPayloadSize": 1_048_576},
                 "filter": {"supported": true, "maxResults": 1_000},
                 "changePassword": {"supported": stores_passwords},
-                "sort": {"supported": false},
+                "sort": {"supported": true},
                 "etag": {"supported": true},
+                "pagination": {
+                    "cursor": true,
+                    "index": true,
+                    "defaultPaginationMethod": "index",
+                    "defaultPageSize": 100,
+                    "maxPageSize": 1_000,
+                    "cursorTimeout": 3_600
+                },
                 "authenticationSchemes": null,
                 "meta": {
                     "resourceType": "ServiceProviderConfig",

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod create;
+mod cursors;
 mod custom_schemas;
 mod data_model;
 mod delete;
@@ -16,6 +17,8 @@ mod paging;
 mod projection;
 mod query;
 mod replace;
+mod root;
+mod sorting;
 mod transport;
 mod versions;
 

@@ -9,13 +9,13 @@ use super::read;
 use crate::support::{Client, Tenant, assert_error, minimal, path_of, tenant};
 
 /// The `userName`s on a page.
-fn names(page: &Value) -> Vec<&str> {
+pub(super) fn names(page: &Value) -> Vec<&str> {
     page["Resources"].as_array().unwrap().iter().map(|user| user["userName"].as_str().unwrap()).collect()
 }
 
 /// The page itself, with the figures checked against its content.
 #[track_caller]
-fn page(client: &Client, parameters: &[(&str, &str)]) -> Value {
+pub(super) fn page(client: &Client, parameters: &[(&str, &str)]) -> Value {
     let answer = client.query("/Users", parameters);
     assert_eq!(answer.status, 200, "{parameters:?}: {}", answer.text);
     let page = answer.json();
