@@ -16,6 +16,7 @@ mod groups;
 mod interop;
 mod isolation;
 mod limits;
+mod memberships_sql;
 mod migrations;
 mod okta;
 mod private_postgres;
