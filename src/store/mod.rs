@@ -9,6 +9,7 @@ pub mod cluster;
 mod columns;
 mod condition;
 mod definitions;
+mod edges;
 mod error;
 mod groups;
 mod header_tokens;
@@ -32,8 +33,8 @@ use crate::auth::Caller;
 use crate::id::TenantId;
 
 pub use audit_events::{AuditRow, Refused};
-pub use condition::edge_predicate;
 pub use definitions::StoredDefinitions;
+pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
