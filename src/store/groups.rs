@@ -18,7 +18,7 @@ use crate::id::ResourceId;
 
 /// The type of groups. A bind and not part of the text: a planner that knows how few groups there are takes any index for as good
 /// as the primary key, and some hold every former state of a group that changes often.
-const GROUP: &str = "Group";
+pub(super) const GROUP: &str = "Group";
 /// Ids of unknown members that an audit entry names.
 const UNKNOWN_NAMED: usize = 50;
 
@@ -108,8 +108,8 @@ impl TenantConn<'_> {
     ) -> Result<GroupChanged, Error> {
         let audit = Draft::new(self.caller, event);
         let statement = Change { tenant: self.tenant().0, id, wanted: change, audit: &audit };
-        let result = statement.get_result::<Row>(self.pg);
-        let (known, found, version, created_at, last_modified_at, document) = self.done(result)?;
+        let row: Row = self.patiently(|pg| statement.get_result(pg))?;
+        let (known, found, version, created_at, last_modified_at, document) = row;
         match (found, version, created_at, last_modified_at, document) {
             (Some(id), Some(version), Some(created_at), Some(last_modified_at), Some(document)) => {
                 Ok(GroupChanged::Done(StoredResource {
@@ -210,6 +210,7 @@ pub(super) fn push_detail<'b>(
     Ok(())
 }
 
+#[derive(Clone, Copy)]
 struct Change<'a> {
     tenant: Uuid,
     id: Uuid,

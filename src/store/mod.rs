@@ -26,6 +26,7 @@ mod stretch;
 mod tenants;
 mod walks;
 
+use diesel::connection::SimpleConnection;
 use diesel::result::QueryResult;
 use diesel::{Connection, PgConnection};
 
@@ -47,6 +48,8 @@ pub use tenants::{NewTenant, TenantRow};
 use pool::Pool;
 use walks::Walks;
 
+/// For a transaction that changes a large group; less than the minute for which identity providers wait.
+const PATIENCE: &str = "SET LOCAL statement_timeout = '50s'";
 /// How often something is tried that failed through no fault of its own.
 const ATTEMPTS: u32 = 3;
 
@@ -100,7 +103,8 @@ impl Store {
         let mut attempts = 1;
         loop {
             let mut loan = self.pool.get()?;
-            let mut tenant = TenantConn { pg: &mut loan.pg, caller, walks: &self.walks, trouble: Trouble::None };
+            let mut tenant =
+                TenantConn { pg: &mut loan.pg, caller, walks: &self.walks, trouble: Trouble::None, alone: true };
             let result = work(&mut tenant);
             let trouble = tenant.trouble;
             if trouble == Trouble::Lost {
@@ -151,6 +155,8 @@ pub struct TenantConn<'c> {
     caller: &'c Caller,
     walks: &'c Walks,
     trouble: Trouble,
+    /// Whether each statement is a transaction of its own.
+    alone: bool,
 }
 
 impl TenantConn<'_> {
@@ -178,6 +184,19 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
+    /// Runs a statement that changes one group, and once more with [`PATIENCE`] when it was cut off: a group has no largest size, and
+    /// most changes are small and shall not pay for a transaction around them.
+    fn patiently<T>(&mut self, statement: impl Fn(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
+        let result = statement(self.pg);
+        match self.done(result) {
+            Err(Error::Timeout) if self.alone => self.transaction(|pg| {
+                pg.batch_execute(PATIENCE)?;
+                statement(pg)
+            }),
+            other => other,
+        }
+    }
+
     /// Runs `work`, which may fail for reasons of its own, as one transaction; an error rolls all back.
     fn atomically<T, E: From<Error>>(
         &mut self,
@@ -196,7 +215,7 @@ impl TenantConn<'_> {
         let (caller, walks) = (self.caller, self.walks);
         let mut trouble = self.trouble;
         let result = self.pg.transaction(|pg| {
-            let mut inner = TenantConn { pg, caller, walks, trouble };
+            let mut inner = TenantConn { pg, caller, walks, trouble, alone: false };
             let result = work(&mut inner);
             trouble = inner.trouble;
             result.map_err(Failure::Work)

@@ -2,6 +2,7 @@
 //! an explicit transaction. The statements have a fixed text, so each connection prepares them once.
 
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -9,12 +10,13 @@ use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamptz, Uuid a
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::TenantConn;
 use super::audit_events::{Changed, Draft};
 use super::error::Error;
+use super::groups::GROUP;
 use super::groups::{self, Joining};
 use super::memberships::push_groups_of;
 use super::schema::resources;
+use super::{PATIENCE, TenantConn};
 use crate::audit::AuditEvent;
 use crate::id::ResourceId;
 
@@ -103,11 +105,13 @@ impl TenantConn<'_> {
     ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
         let create = Create { tenant: self.tenant().0, resource_type, id: id.0, row, audit: &audit };
-        let result = match members {
-            None => create.execute(self.pg),
-            Some(joining) => CreateGroup { create, joining }.execute(self.pg),
-        };
-        self.done(result.map(drop))
+        match members {
+            None => {
+                let result = create.execute(self.pg);
+                self.done(result.map(drop))
+            }
+            Some(joining) => self.patiently(|pg| CreateGroup { create, joining }.execute(pg).map(drop)),
+        }
     }
 
     /// Writes a new state over the state `version`. `false`, and nothing changed, when the resource is not in that state.
@@ -159,6 +163,10 @@ impl TenantConn<'_> {
             let select = Select { tenant: tenant.tenant().0, wanted, locks: true };
             let locked = select.get_result(tenant.pg).optional();
             let locked = tenant.done(locked)?;
+            if wanted.resource_type == GROUP {
+                let result = tenant.pg.batch_execute(PATIENCE);
+                tenant.done(result)?;
+            }
             work(tenant, locked)
         })
     }
@@ -201,6 +209,7 @@ impl Query for Select<'_> {
     type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Json>);
 }
 
+#[derive(Clone, Copy)]
 struct Create<'a> {
     tenant: Uuid,
     resource_type: &'a str,

@@ -162,3 +162,24 @@ fn deletions_beside_additions_leave_no_member_that_is_gone() {
         assert_eq!(shown, expected);
     }
 }
+
+/// A statement is cut off after five seconds, and a large group takes longer on a slow disk: the change is then made with more time.
+#[test]
+fn a_change_that_takes_longer_than_others_may_is_carried_out_once() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 60);
+    let path = group(&tenant, "A", &[]);
+    let slowly = format!(
+        "CREATE FUNCTION wait_a_while() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END'; \
+         CREATE TRIGGER slowly BEFORE INSERT ON memberships FOR EACH ROW WHEN (NEW.tenant_id = '{}') EXECUTE FUNCTION wait_a_while()",
+        tenant.id
+    );
+    let mut pg = crate::support::database::connect(&shared().data_dir, "provisor");
+    crate::support::database::execute(&mut pg, &slowly);
+    let answer = tenant.client.modify(&path, &json!([{"op": "add", "path": "members", "value": elements(&ids)}]));
+    crate::support::database::execute(&mut pg, "DROP TRIGGER slowly ON memberships; DROP FUNCTION wait_a_while");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["members"].as_array().unwrap().len(), 60);
+    assert_eq!(version(&tenant, &path), "W/\"2\"");
+    assert_eq!(tenant.audit()[0].after.as_ref().unwrap()["members"].as_array().unwrap().len(), 60);
+}
