@@ -60,7 +60,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 /// Everything that reads a body.
 fn readers(scene: &Scene) -> Vec<(Method, String)> {
-    let mut readers = vec![(Method::POST, "/Bulk".to_owned())];
+    let mut readers = vec![(Method::POST, "/Bulk".to_owned()), (Method::POST, "/.search".to_owned())];
     for (collection, resource) in scene.endpoints() {
         readers.push((Method::POST, collection.to_owned()));
         readers.push((Method::POST, format!("{collection}/.search")));

@@ -109,6 +109,10 @@ fn a_page_or_projection_that_is_none_is_refused() {
         "filter=id%20eq%20%22%FF%22".into(),
         "attributes=%C3%28".into(),
         "%FF=1".into(),
+        "sortBy=unknown".into(),
+        "sortBy=name".into(),
+        "sortBy=id&sortOrder=sideways".into(),
+        "cursor=&startIndex=1".into(),
     ];
     let in_a_message = [
         (json!({"startIndex": "one"}), "invalidValue"),
@@ -119,6 +123,10 @@ fn a_page_or_projection_that_is_none_is_refused() {
         (json!({"count": {}}), "invalidValue"),
         (json!({"attributes": ["id"], "excludedAttributes": ["emails"]}), "invalidValue"),
         (json!({"attributes": many}), "invalidValue"),
+        (json!({"sortBy": "unknown"}), "invalidValue"),
+        (json!({"sortBy": 7}), "invalidSyntax"),
+        (json!({"cursor": 7}), "invalidSyntax"),
+        (json!({"cursor": "forged"}), "invalidCursor"),
         (json!({"filter": 7}), "invalidSyntax"),
         (json!({"filter": ["id pr"]}), "invalidSyntax"),
         (json!({"filter": {"id": 1}}), "invalidSyntax"),
@@ -127,7 +135,8 @@ fn a_page_or_projection_that_is_none_is_refused() {
         (json!({"excludedAttributes": {"id": 1}}), "invalidSyntax"),
     ];
     let mut rows = Vec::new();
-    for (collection, _) in scene.endpoints() {
+    // The root is a collection of everything.
+    for collection in scene.endpoints().map(|(collection, _)| collection).into_iter().chain([""]) {
         for query in &in_the_url {
             let shown: String = query.chars().take(60).collect();
             rows.push((

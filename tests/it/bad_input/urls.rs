@@ -104,7 +104,7 @@ fn a_path_that_leads_nowhere_is_not_found() {
 #[test]
 fn a_method_that_the_path_does_not_take_is_not_allowed_and_says_which_it_takes() {
     let scene = Scene::new();
-    let mut paths = vec![("/Bulk".to_owned(), "POST")];
+    let mut paths = vec![("/Bulk".to_owned(), "POST"), ("/.search".to_owned(), "POST"), (String::new(), "GET, HEAD")];
     for (collection, resource) in scene.endpoints() {
         paths.push((collection.to_owned(), "GET, HEAD, POST"));
         paths.push((resource.to_owned(), "GET, HEAD, PUT, PATCH, DELETE"));
