@@ -84,6 +84,9 @@ pub(super) fn read_page(
     views: &[Presentation<'_>],
     page: &mut Page,
 ) -> Result<HashMap<Uuid, Members>, ScimError> {
+    if !page.has_memberships {
+        return Ok(HashMap::new());
+    }
     let ids = |page: &Page, shows: fn(&Presentation<'_>) -> bool| -> Vec<Uuid> {
         let shown = page.resources.iter().zip(&page.selections).filter(|(_, selection)| shows(&views[**selection]));
         shown.map(|(stored, _)| stored.id).collect()

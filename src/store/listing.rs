@@ -80,6 +80,16 @@ pub struct Page {
     pub selections: Vec<usize>,
     /// The last resource of the page, where there are more behind it and the page was asked for by [`Start::Behind`].
     pub next: Option<Anchor>,
+    /// Whether the tenant has any membership, so that it is worth looking for those of the resources.
+    pub has_memberships: bool,
+}
+
+/// What a page brings along at no cost.
+#[derive(Default)]
+struct Along {
+    /// How many resources the whole list has, where that is known without counting.
+    total: Option<i64>,
+    has_memberships: bool,
 }
 
 /// A resource on a page, with its place.
@@ -107,9 +117,9 @@ impl TenantConn<'_> {
         // One resource more shows whether there is another page.
         let more = matches!(request.start, Start::Behind(_)) && request.count > 0;
         let wanted = request.count + usize::from(more);
-        let mut total = None;
-        let mut listed = self.read_list(&list, behind.as_ref(), skipped, wanted, &mut total)?;
-        let total = match total {
+        let mut along = Along::default();
+        let mut listed = self.read_list(&list, behind.as_ref(), skipped, wanted, &mut along)?;
+        let total = match along.total {
             Some(total) => total,
             // Behind a page that was read earlier nobody knows how many there still are before.
             None if listed.len() < wanted && behind.is_none() && (skipped == 0 || !listed.is_empty()) => {
@@ -126,17 +136,18 @@ impl TenantConn<'_> {
             self.walks.ended(self.position(request, start.saturating_add(listed.len())), last.anchor.clone());
         }
         let (selections, resources) = listed.into_iter().map(|listed| (listed.selection, listed.resource)).unzip();
-        Ok(Page { total: usize::try_from(total).unwrap_or(0), resources, selections, next })
+        let total = usize::try_from(total).unwrap_or(0);
+        Ok(Page { total, resources, selections, next, has_memberships: along.has_memberships })
     }
 
-    /// Reads stretch after stretch until there are as many resources as wanted, and the total where it comes along.
+    /// Reads stretch after stretch until there are as many resources as wanted, and what comes along.
     fn read_list(
         &mut self,
         list: &List<'_>,
         behind: Option<&Anchor>,
         mut skip: usize,
         wanted: usize,
-        total: &mut Option<i64>,
+        along: &mut Along,
     ) -> Result<Vec<Listed>, Error> {
         let mut listed: Vec<Listed> = Vec::new();
         let stretches = list.stretches();
@@ -157,7 +168,8 @@ impl TenantConn<'_> {
                 skip = skip.saturating_sub(usize::try_from(passed).unwrap_or(0));
             }
             for row in rows {
-                *total = total.or(row.0);
+                along.total = along.total.or(row.0);
+                along.has_memberships |= row.1;
                 listed.push(self::listed(list, *stretch, row));
             }
         }
@@ -198,7 +210,7 @@ fn list<'a>(tenant: TenantId, request: &'a PageRequest<'_>) -> List<'a> {
 }
 
 fn listed(list: &List<'_>, stretch: Stretch, row: Row) -> Listed {
-    let (_, resource_type, id, version, created_at, last_modified_at, document, key) = row;
+    let (_, _, resource_type, id, version, created_at, last_modified_at, document, key) = row;
     let selection = match (stretch, resource_type) {
         (Stretch::Without(position), _) => position,
         (Stretch::With, name) => {

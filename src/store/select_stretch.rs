@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::listing::Anchor;
@@ -92,9 +92,10 @@ pub(super) struct SelectStretch<'a> {
     pub reach: i64,
 }
 
-/// The total where it costs nothing, the type where there are several, and the resource with its sort key as text.
+/// The total where it costs nothing, whether the tenant has any membership, the type where there are several, and the resource with its sort key as text.
 pub(super) type Row = (
     Option<i64>,
+    bool,
     Option<String>,
     Uuid,
     i64,
@@ -237,6 +238,9 @@ impl QueryFragment<Pg> for SelectStretch<'_> {
             self.list.push_total(&mut out)?;
             out.push_sql(")");
         }
+        out.push_sql(", EXISTS (SELECT 1 FROM memberships WHERE tenant_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.list.tenant)?;
+        out.push_sql(")");
         match self.stretch {
             Stretch::With => self.push_with(&mut out),
             Stretch::Without(position) => self.push_without(position, &mut out),
@@ -245,7 +249,8 @@ impl QueryFragment<Pg> for SelectStretch<'_> {
 }
 
 impl Query for SelectStretch<'_> {
-    type SqlType = (Nullable<BigInt>, Nullable<Text>, SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Text>);
+    type SqlType =
+        (Nullable<BigInt>, Bool, Nullable<Text>, SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Text>);
 }
 
 impl QueryId for SelectStretch<'_> {
