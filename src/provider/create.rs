@@ -8,6 +8,7 @@ use super::{Context, Endpoint};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
+use crate::scim::membership::MembersChange;
 use crate::scim::present::Presentation;
 use crate::scim::resource::{Meta, Representation};
 use crate::scim::schema::Type;
@@ -37,8 +38,9 @@ pub fn create(
     // The order of ids is that of `meta.created`.
     row.at = id.created_at().unwrap_or(row.at);
     let event = AuditEvent::new(Action::Create, Target::new(resource_type.name.as_str(), id));
-    let joining =
-        resource_type.members().zip(members).map(|(attribute, members)| members::joining(attribute, &members));
+    let members = members.map(MembersChange::to);
+    let joining = resource_type.members().zip(members.as_ref());
+    let joining = joining.map(|(attribute, change)| members::joining(attribute, change.added.values()));
     let joining = joining.filter(|joining| !joining.is_empty());
     context
         .store

@@ -21,7 +21,7 @@ pub fn delete(
     let found = endpoint.id(id)?;
     let name = endpoint.resource_type.name.as_str();
     let event = AuditEvent::new(Action::Delete, Target::new(name, found));
-    let wanted = Wanted { resource_type: name, id: found, groups: false };
+    let wanted = Wanted { resource_type: name, id: found, groups: None };
     context.store.run(context.caller, |tenant| {
         tenant.with_locked_resource(&wanted, |tenant, stored| {
             let stored = stored.ok_or_else(|| endpoint.not_found(id))?;

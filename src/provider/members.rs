@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::ResourceId;
@@ -11,9 +10,9 @@ use crate::scim::membership::{Member, Members, MembersChange};
 use crate::scim::present::Presentation;
 use crate::scim::resource::Representation;
 use crate::scim::resource_type::ResourceType;
-use crate::scim::schema::{Attribute, DISPLAY, REF, VALUE};
+use crate::scim::schema::{Attribute, DISPLAY};
 use crate::scim::{fold, limits};
-use crate::store::{Joining, Leaving, Page, TenantConn, edge_predicate};
+use crate::store::{Error, Joining, Leaving, Page, TenantConn, edge_predicate};
 
 /// Unknown ids that an error names.
 const UNKNOWN_NAMED: usize = 10;
@@ -51,16 +50,6 @@ pub(super) fn nobody_known(change: &MembersChange<'_>) -> ScimError {
     ScimError::invalid_value("members", format_args!("none of these exists: {}{more}", named.join(", ")))
 }
 
-/// Adds the URIs to elements of `User.groups`.
-pub(super) fn with_references(mut groups: Value, locations: &[String]) -> Value {
-    let prefix = locations.last().map(String::as_str).unwrap_or_default();
-    for group in groups.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        let uri = format!("{prefix}{}", group.get(VALUE).and_then(Value::as_str).unwrap_or_default());
-        group.insert(REF.into(), uri.into());
-    }
-    groups
-}
-
 /// Reads the members of a group where the reply shows them.
 pub(super) fn read(
     tenant: &mut TenantConn<'_>,
@@ -75,13 +64,14 @@ pub(super) fn read(
 }
 
 /// Reads the members of the groups on a page, and the groups of its users, where the reply shows them; `views` has the presentation of
-/// each type.
+/// each type, and the URIs of groups start with `location_prefix`.
 ///
 /// # Errors
-/// `tooMany` when the groups have more members than one reply may hold.
+/// `tooMany` when there are more of them than one reply may hold, or they take too long to read.
 pub(super) fn read_page(
     tenant: &mut TenantConn<'_>,
     views: &[Presentation<'_>],
+    location_prefix: &str,
     page: &mut Page,
 ) -> Result<HashMap<Uuid, Members>, ScimError> {
     if !page.has_memberships {
@@ -93,7 +83,14 @@ pub(super) fn read_page(
     };
     let users = ids(page, |view| view.shows_groups());
     if !users.is_empty() {
-        let mut groups = tenant.groups(&users)?;
+        let limit = i64::try_from(limits::GROUPS_PER_PAGE).unwrap_or(i64::MAX);
+        let groups = tenant.groups(&users, location_prefix, limit).map_err(too_slow)?;
+        let mut groups = groups.ok_or_else(|| {
+            too_many(
+                format_args!("the users on this page are in more than {limit} groups, nested ones included"),
+                "groups",
+            )
+        })?;
         for stored in &mut page.resources {
             stored.groups = groups.remove(&stored.id);
         }
@@ -103,17 +100,26 @@ pub(super) fn read_page(
         return Ok(HashMap::new());
     }
     let limit = i64::try_from(limits::MEMBERS_PER_PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let members = tenant.members_up_to(&groups, limit)?;
+    let members = tenant.members_up_to(&groups, limit).map_err(too_slow)?;
     if members.values().map(Members::len).sum::<usize>() > limits::MEMBERS_PER_PAGE {
-        return Err(ScimError::new(
-            ErrorKind::TooMany,
-            format!(
-                "the groups on this page have more than {} members; ask for fewer groups by 'count', or leave out 'members'",
-                limits::MEMBERS_PER_PAGE
-            ),
-        ));
+        let most = limits::MEMBERS_PER_PAGE;
+        return Err(too_many(format_args!("the groups on this page have more than {most} members"), "members"));
     }
     Ok(members)
+}
+
+fn too_many(what: std::fmt::Arguments<'_>, attribute: &str) -> ScimError {
+    let detail =
+        format!("{what}; ask for fewer resources by 'count', or leave them out by 'excludedAttributes={attribute}'");
+    ScimError::new(ErrorKind::TooMany, detail)
+}
+
+/// What takes too long now takes too long again.
+fn too_slow(error: Error) -> ScimError {
+    match error {
+        Error::Timeout => too_many(format_args!("reading the memberships takes too long"), "members,groups"),
+        other => other.into(),
+    }
 }
 
 /// Gives a representation the members that were read for it; a group without any has an empty list.

@@ -68,6 +68,11 @@ impl Service {
         Endpoint { resource_type: Arc::clone(resource_type), url: url.into() }
     }
 
+    /// What the URIs of groups start with.
+    fn group_location(&self) -> String {
+        self.member_locations().pop().unwrap_or_default()
+    }
+
     /// What the URIs of members of groups start with, for each of the types of members.
     fn member_locations(&self) -> Vec<String> {
         membership::locations(&self.base_url, |name| Some(self.registry.by_name(name)?.endpoint.clone()))
@@ -99,6 +104,12 @@ impl Endpoint {
         }
     }
 
+    /// A resource without its members, which are read where they are shown.
+    fn represent(&self, stored: StoredResource) -> Representation {
+        let meta = self.meta(&stored);
+        Representation { document: stored.document, meta, groups: stored.groups, members: None }
+    }
+
     /// The id in a URL, or the 404 for text that cannot be one.
     fn id(&self, text: &str) -> Result<ResourceId, ScimError> {
         ResourceId::parse(text).ok_or_else(|| self.not_found(text))
@@ -127,11 +138,5 @@ impl Context<'_> {
     #[must_use]
     pub fn presentation<'e>(&self, endpoint: &'e Endpoint, projection: &Projection) -> Presentation<'e> {
         Presentation::new(projection, &endpoint.resource_type, self.service.member_locations())
-    }
-
-    fn represent(&self, endpoint: &Endpoint, stored: StoredResource) -> Representation {
-        let meta = endpoint.meta(&stored);
-        let groups = stored.groups.map(|groups| members::with_references(groups, &self.service.member_locations()));
-        Representation { document: stored.document, meta, groups, members: None }
     }
 }

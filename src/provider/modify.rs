@@ -46,7 +46,7 @@ pub fn modify(
     };
     let stored = update(context, endpoint, id, preconditions, view, &change)?;
     let group = stored.id;
-    let mut representation = context.represent(endpoint, stored);
+    let mut representation = endpoint.represent(stored);
     if !view.shows_members() {
         return Ok(Modified::Shown(representation));
     }

@@ -34,7 +34,7 @@ pub fn query(
     let resource_types: Vec<Arc<ResourceType>> =
         endpoints.iter().map(|endpoint| Arc::clone(&endpoint.resource_type)).collect();
     let selections = selections(endpoints, &resource_types, request)?;
-    let query = identity(endpoints, request);
+    let query = identity(context, endpoints, request);
     let cursor = match &request.paging {
         Paging::Cursor(text) if !text.is_empty() => Some(Cursor::open(context, &query, text, request.count, now)?),
         _ => None,
@@ -58,7 +58,7 @@ pub fn query(
             Error::Timeout if request.filter.is_some() || request.sort.is_some() => too_slow(error),
             other => other.into(),
         })?;
-        let members = members::read_page(tenant, &views, &mut page)?;
+        let members = members::read_page(tenant, &views, &context.service.group_location(), &mut page)?;
         Ok::<_, ScimError>((page, members))
     })?;
     let items = page.resources.len();
@@ -69,13 +69,12 @@ pub fn query(
             ListResponse::by_cursor(page.total, next.as_deref(), items)
         }
     };
-    answer(list, context, endpoints, &views, page, members)
+    answer(list, endpoints, &views, page, members)
 }
 
 /// Writes the resources of a page, each as its own type shows it.
 fn answer(
     mut list: ListResponse,
-    context: &Context<'_>,
     endpoints: &[Endpoint],
     views: &[Presentation<'_>],
     page: Page,
@@ -85,7 +84,7 @@ fn answer(
     list.reserve(listed().map(|(stored, selection)| views[*selection].bytes(&stored.document)).sum());
     for (stored, selection) in page.resources.into_iter().zip(page.selections) {
         let (id, view) = (stored.id, &views[selection]);
-        let mut representation = context.represent(&endpoints[selection], stored);
+        let mut representation = endpoints[selection].represent(stored);
         members::attach(&mut representation, view, id, &mut members);
         view.push(representation, list.item())
             .map_err(|error| ScimError::new(ErrorKind::Internal, "a stored resource is damaged").caused_by(error))?;
@@ -113,11 +112,13 @@ fn selections<'a>(
     endpoints.iter().zip(keys).map(selection).collect()
 }
 
-/// What makes a query the same as another: its resource types, filter and order, as written.
-fn identity(endpoints: &[Endpoint], request: &SearchRequest) -> String {
+/// What makes a query the same as another: its resource types, filter and order, as written, and the schemas that say what
+/// they mean.
+fn identity(context: &Context<'_>, endpoints: &[Endpoint], request: &SearchRequest) -> String {
+    let revision = context.caller.principal.schema_revision();
     let types: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.resource_type.name.as_str()).collect();
     let sort = request.sort.as_ref().map(|sort| (&sort.by, sort.order.name()));
-    serde_json::json!([types, request.filter, sort]).to_string()
+    serde_json::json!([revision, types, request.filter, sort]).to_string()
 }
 
 /// The filter or the order made the statement slow, and would again.

@@ -1,6 +1,6 @@
 //! PUT (RFC 7644 section 3.5.1).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::update::{Change, update};
 use super::{Context, Endpoint, members};
@@ -11,6 +11,7 @@ use crate::scim::precondition::Preconditions;
 use crate::scim::present::Presentation;
 use crate::scim::resource::{Representation, Resource};
 use crate::scim::resource_type::ResourceType;
+use crate::scim::schema::{Attributes, Mutability};
 use crate::scim::{json, leniency, membership, validate};
 
 /// Attributes that a PUT does not clear by leaving them out (R7644-3.5.1-3): a leaver must not come back because a client forgot
@@ -18,7 +19,7 @@ use crate::scim::{json, leniency, membership, validate};
 const KEPT: [&str; 2] = ["active", "externalId"];
 
 /// Replaces a resource. What the body leaves out is cleared, but for `active`, `externalId`, the password, and extensions of
-/// which the body knows nothing, and members that the body does not mention.
+/// which the body knows nothing, immutable values, and members that the body does not mention.
 ///
 /// # Errors
 /// 404, 412 by `preconditions`, `invalidSyntax` or `invalidValue` for the body, `mutability` for an immutable value that differs,
@@ -44,7 +45,7 @@ pub fn replace(
     };
     let stored = update(context, endpoint, id, preconditions, view, &change)?;
     let group = stored.id;
-    let mut representation = context.represent(endpoint, stored);
+    let mut representation = endpoint.represent(stored);
     if view.shows_members() {
         representation.members = context.store.read(context.caller, |tenant| members::read(tenant, view, group))?;
     }
@@ -58,8 +59,9 @@ impl Mentioned {
     fn read(body: &Value) -> Self {
         let members = body.as_object();
         let listed = members.and_then(|members| json::member(members, "schemas")).and_then(Value::as_array);
-        // `"active": null` says nothing of whether the person may come in, so it must not change that either.
-        let says = |(name, value): &(&String, &Value)| !value.is_null() || !name.eq_ignore_ascii_case("active");
+        // `"active": null` or `""` says nothing of whether the person may come in, so it must not change that either.
+        let empty = |value: &Value| value.is_null() || value.as_str() == Some("");
+        let says = |(name, value): &(&String, &Value)| !empty(value) || !name.eq_ignore_ascii_case("active");
         let names = members.into_iter().flatten().filter(says).map(|(name, _)| name.as_str());
         let names = names.chain(listed.into_iter().flatten().filter_map(Value::as_str));
         Self(names.map(|name| leniency::schema_uri_misspelt(name).into_owned()).collect())
@@ -77,6 +79,29 @@ impl Mentioned {
                 after.attributes.entry(name).or_insert_with(|| value.clone());
             }
         }
+        keep_immutable(&resource_type.schema.attributes, &before.attributes, &mut after.attributes);
+        for extension in &resource_type.extensions {
+            let uri = extension.schema.id.as_str();
+            if let Some(Value::Object(before)) = before.attributes.get(uri) {
+                let mut object = match after.attributes.remove(uri) {
+                    Some(Value::Object(object)) => object,
+                    _ => Map::new(),
+                };
+                keep_immutable(&extension.schema.attributes, before, &mut object);
+                if !object.is_empty() {
+                    after.attributes.insert(uri.into(), Value::Object(object));
+                }
+            }
+        }
         after
+    }
+}
+
+/// An immutable value that the body leaves out stays: only one that is sent must match (RFC 7644 section 3.5.1).
+fn keep_immutable(known: &Attributes, before: &Map<String, Value>, after: &mut Map<String, Value>) {
+    for attribute in known.iter().filter(|attribute| attribute.mutability == Mutability::Immutable) {
+        if let Some(value) = before.get(&attribute.name) {
+            after.entry(&attribute.name).or_insert_with(|| value.clone());
+        }
     }
 }

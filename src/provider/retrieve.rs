@@ -19,10 +19,11 @@ pub fn retrieve(
     view: &Presentation<'_>,
 ) -> Result<Representation, ScimError> {
     let found = endpoint.id(id)?;
-    let wanted = Wanted { resource_type: &endpoint.resource_type.name, id: found, groups: view.shows_groups() };
+    let groups = view.shows_groups().then(|| context.service.group_location());
+    let wanted = Wanted { resource_type: &endpoint.resource_type.name, id: found, groups: groups.as_deref() };
     context.store.read(context.caller, |tenant| {
         let stored = tenant.resource(&wanted)?.ok_or_else(|| endpoint.not_found(id))?;
-        let mut representation = context.represent(endpoint, stored);
+        let mut representation = endpoint.represent(stored);
         if !preconditions.not_modified(representation.meta.version) {
             representation.members = members::read(tenant, view, found.0)?;
         }

@@ -1,8 +1,8 @@
 //! What PUT and PATCH share: read a state, make the next one, and write it over that state only.
 //!
 //! The first try takes no lock: two round trips, and it loses only to a change that came in between. The second holds the row, so
-//! it loses to nobody. `next` is a pure function of the state, so running it twice does no harm. A change of nothing but the
-//! members of a group does not depend on the state at all: it is written at once, over whatever state there is.
+//! it loses to nobody. `next` is a pure function of the state, so running it twice does no harm. A change that only names
+//! members who come and go does not depend on the state at all: it is written at once, over whatever state there is.
 
 use std::cell::OnceCell;
 
@@ -85,9 +85,11 @@ pub(super) fn update(
     });
     let found = endpoint.id(id)?;
     let update = Update { context, endpoint, id: found, preconditions, change, edges, password_hash: OnceCell::new() };
-    let wanted = Wanted { resource_type: &resource_type.name, id: found, groups: view.shows_groups() };
+    let groups = view.shows_groups().then(|| context.service.group_location());
+    let wanted = Wanted { resource_type: &resource_type.name, id: found, groups: groups.as_deref() };
     let gone = || endpoint.not_found(id);
-    if update.edges.is_some() && !change.edits_attributes && preconditions.is_empty() {
+    let anyhow = !change.edits_attributes && preconditions.is_empty() && change.members.names_all();
+    if update.edges.is_some() && anyhow {
         return context.store.run(context.caller, |tenant| update.write(tenant, None, None))?.ok_or_else(gone);
     }
     let stored = context.store.read(context.caller, |tenant| tenant.resource(&wanted))?.ok_or_else(gone)?;
@@ -161,8 +163,9 @@ impl<F: Fn(&Resource) -> Result<Resource, ScimError>> Update<'_, F> {
             }
             (None, ..) => return Ok(stored.cloned()),
         };
-        // Members can change in any state, unless something was decided by the state.
-        let decided = next.is_some() || !self.preconditions.is_empty();
+        // Who is named comes and goes in any state. What depends on the state, or on who else is there, is written over that state
+        // alone: a statement that had to wait sees the members as they were before it waited.
+        let decided = next.is_some() || !self.preconditions.is_empty() || !self.change.members.names_all();
         let change = GroupChange {
             version: stored.map(|stored| stored.version).filter(|_| decided),
             row: next.map(|next| &next.row),
@@ -174,7 +177,7 @@ impl<F: Fn(&Resource) -> Result<Resource, ScimError>> Update<'_, F> {
         match tenant.change_group(self.id, &change, &event).map_err(conflict)? {
             GroupChanged::Done(stored) => Ok(Some(stored)),
             GroupChanged::NobodyKnown => {
-                let wanted = Wanted { resource_type: &self.endpoint.resource_type.name, id: self.id, groups: false };
+                let wanted = Wanted { resource_type: &self.endpoint.resource_type.name, id: self.id, groups: None };
                 let there = tenant.resource(&wanted)?.is_some();
                 if there { Err(members::nobody_known(self.change.members)) } else { Ok(None) }
             }

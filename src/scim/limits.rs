@@ -30,6 +30,14 @@ pub const BULK_OPERATIONS: usize = 1_000;
 pub const BULK_JSON_NODES: usize = 100_000;
 /// Values of one multi-valued attribute.
 pub const VALUES_PER_ATTRIBUTE: usize = 100;
+/// Bytes of the name that a client gives a member of a group.
+pub const MEMBER_DISPLAY_BYTES: usize = 256;
+/// Removals of members by a filter in one PATCH.
+pub const MEMBER_CONDITIONS: usize = 50;
+/// Members added by a PATCH times filters behind that select among them.
+pub const MEMBER_SELECTIONS: usize = 100_000;
+/// Groups of all users on one page of a list, each counted once for each user.
+pub const GROUPS_PER_PAGE: usize = 100_000;
 /// Members of all groups on one page of a list.
 pub const MEMBERS_PER_PAGE: usize = 1_000_000;
 /// Members up to which a PATCH of a group is answered with the group; beyond, the answer is 204, so that the cost

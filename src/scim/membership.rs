@@ -8,11 +8,11 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::error::ScimError;
+use super::error::{ErrorKind, ScimError};
 use super::filter::{Condition, matches_element};
 use super::resource_type::ResourceType;
 use super::schema::{Attribute, DISPLAY, REF, TYPE, VALUE};
-use super::{fold, leniency};
+use super::{fold, leniency, limits};
 
 /// The types of resource that can be members, the one of members without a `type` first.
 pub const MEMBER_TYPES: [&str; 2] = ["User", "Group"];
@@ -46,6 +46,10 @@ impl Member {
             some => some,
         };
         let kind = take_text(attribute, &mut input, TYPE)?;
+        if display.as_ref().is_some_and(|display| display.len() > limits::MEMBER_DISPLAY_BYTES) {
+            let longest = limits::MEMBER_DISPLAY_BYTES;
+            return Err(ScimError::invalid_value("members.display", format_args!("is longer than {longest} bytes")));
+        }
         match take_text(attribute, &mut input, VALUE)? {
             Some(value) => Ok(Some(Self { value, kind, display })),
             None => Err(ScimError::invalid_value(&attribute.name, "each member needs a 'value'")),
@@ -131,6 +135,12 @@ impl<'s> MembersChange<'s> {
         !self.replaces && self.added.is_empty() && self.removed.is_empty() && self.removed_where.is_empty()
     }
 
+    /// Whether it names everybody whom it concerns, so that it means the same whoever is there when it is carried out.
+    #[must_use]
+    pub fn names_all(&self) -> bool {
+        !self.replaces && self.removed_where.is_empty()
+    }
+
     /// One joins. A name that the same request gave before stays where no new one is given.
     pub fn add(&mut self, mut member: Member) {
         self.removed.remove(&member.value);
@@ -151,11 +161,22 @@ impl<'s> MembersChange<'s> {
     }
 
     /// Those who match leave, also among those who joined by the same request.
-    pub fn remove_where(&mut self, attribute: &Attribute, condition: Condition<'s>) {
+    ///
+    /// # Errors
+    /// 413 when too many have joined to ask each of them as often as the request wants.
+    pub fn remove_where(&mut self, attribute: &Attribute, condition: Condition<'s>) -> Result<(), ScimError> {
+        let asked = self.added.len().saturating_mul(self.removed_where.len() + 1);
+        if asked > limits::MEMBER_SELECTIONS || self.removed_where.len() == limits::MEMBER_CONDITIONS {
+            return Err(ScimError::new(
+                ErrorKind::PayloadTooLarge,
+                "too many selections among members in one request; send several requests",
+            ));
+        }
         // By the name that this request has given; as stored, a member may have another that does not match.
         let selected = |member: &Member| matches_element(&condition, &member.folded(attribute));
         self.removed.extend(self.added.extract_if(.., |_, member| selected(member)).map(|(value, _)| value));
         self.removed_where.push(condition);
+        Ok(())
     }
 }
 
@@ -198,13 +219,14 @@ impl Members {
         self.ends.get(position).and_then(|end| self.displays.get(start..*end)).unwrap_or_default()
     }
 
-    /// Appends the JSON text of the members at these positions, with commas between them.
-    pub fn push_json(&self, positions: Range<usize>, view: &MembersView, text: &mut String) {
-        let first = positions.start;
-        let members = self.ids.iter().zip(&self.types).enumerate().skip(first).take(positions.len());
+    /// Appends the JSON text of the members at these positions, each with a comma before it but for the first of all. Those of whom
+    /// the view shows nothing are left out.
+    pub fn push_json(&self, positions: Range<usize>, view: &MembersView, first: &mut bool, text: &mut String) {
+        let members = self.ids.iter().zip(&self.types).enumerate().skip(positions.start).take(positions.len());
         for (position, (id, kind)) in members {
             let kind = usize::from(*kind);
-            text.push_str(if position == first { "{" } else { ",{" });
+            let before = text.len();
+            text.push_str(if *first { "{" } else { ",{" });
             let start = text.len();
             for part in &view.parts {
                 match *part {
@@ -215,7 +237,12 @@ impl Members {
                     _ => push_part(text, start, VALUE, format_args!("\"{id}\"")),
                 }
             }
-            text.push('}');
+            if text.len() == start {
+                text.truncate(before);
+            } else {
+                text.push('}');
+                *first = false;
+            }
         }
     }
 }
@@ -315,7 +342,7 @@ mod tests {
         members.push(Uuid::from_u128(2), "Group", None);
         let locations = vec!["b/Users/".to_owned(), "b/Groups/".to_owned()];
         let mut text = String::from("[");
-        members.push_json(0..2, &MembersView::of(&MembersView::sample(), locations.clone()), &mut text);
+        members.push_json(0..2, &MembersView::of(&MembersView::sample(), locations.clone()), &mut true, &mut text);
         text.push(']');
         let one = "00000000-0000-0000-0000-000000000001";
         let two = "00000000-0000-0000-0000-000000000002";
@@ -325,7 +352,7 @@ mod tests {
         ]);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
         let mut text = String::new();
-        members.push_json(1..2, &MembersView::of(&json!([{"display": 1}]), locations), &mut text);
-        assert_eq!(text, "{}");
+        members.push_json(0..2, &MembersView::of(&json!([{"display": 1}]), locations), &mut true, &mut text);
+        assert_eq!(text, "{\"display\":\"Ada \\\"Countess\\\"\"}");
     }
 }

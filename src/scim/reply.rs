@@ -26,7 +26,7 @@ impl Reply {
     /// Appends members with commas between them.
     pub fn push_members(&mut self, members: Members, view: &Arc<MembersView>) {
         if members.len() <= MEMBERS_PER_CHUNK {
-            members.push_json(0..members.len(), view, &mut self.tail);
+            members.push_json(0..members.len(), view, &mut true, &mut self.tail);
         } else {
             self.parts.push((std::mem::take(&mut self.tail), members, Arc::clone(view)));
         }
@@ -38,7 +38,7 @@ impl Reply {
         if self.parts.is_empty() {
             return Body::Whole(self.tail);
         }
-        Body::Chunks(Chunks { parts: self.parts.into_iter(), members: None, tail: Some(self.tail) })
+        Body::Chunks(Chunks { parts: self.parts.into_iter(), members: None, first: true, tail: Some(self.tail) })
     }
 }
 
@@ -57,6 +57,8 @@ pub struct Chunks {
     parts: std::vec::IntoIter<(String, Members, Arc<MembersView>)>,
     /// Those under way, and how many of them have been sent.
     members: Option<(Members, Arc<MembersView>, usize)>,
+    /// Whether none of those has been shown.
+    first: bool,
     tail: Option<String>,
 }
 
@@ -64,26 +66,34 @@ impl Iterator for Chunks {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        if let Some((members, view, sent)) = &mut self.members {
-            let end = members.len().min(*sent + MEMBERS_PER_CHUNK);
-            let mut text = String::with_capacity((end - *sent) * MEMBER_BYTES);
-            if *sent > 0 {
-                text.push(',');
+        loop {
+            let text = self.next_text()?;
+            // An empty chunk would end the transfer.
+            if !text.is_empty() {
+                return Some(text);
             }
-            members.push_json(*sent..end, view, &mut text);
-            *sent = end;
-            if end == members.len() {
-                self.members = None;
-            }
+        }
+    }
+}
+
+impl Chunks {
+    fn next_text(&mut self) -> Option<String> {
+        let Some((members, view, sent)) = &mut self.members else {
+            let Some((text, members, view)) = self.parts.next() else {
+                return self.tail.take();
+            };
+            self.members = Some((members, view, 0));
+            self.first = true;
             return Some(text);
+        };
+        let end = members.len().min(*sent + MEMBERS_PER_CHUNK);
+        let mut text = String::with_capacity((end - *sent) * MEMBER_BYTES);
+        members.push_json(*sent..end, view, &mut self.first, &mut text);
+        *sent = end;
+        if end == members.len() {
+            self.members = None;
         }
-        match self.parts.next() {
-            Some((text, members, view)) => {
-                self.members = Some((members, view, 0));
-                Some(text)
-            }
-            None => self.tail.take(),
-        }
+        Some(text)
     }
 }
 

@@ -185,8 +185,8 @@ pub struct Representation {
     pub document: String,
     /// The `meta` that belongs to it.
     pub meta: Meta,
-    /// `User.groups`, where there are any.
-    pub groups: Option<Value>,
+    /// The JSON text of `User.groups`, where there are any.
+    pub groups: Option<String>,
     /// `Group.members`, where they were read.
     pub members: Option<Members>,
 }
@@ -197,7 +197,7 @@ impl Representation {
         text.push_str(self.document.strip_suffix('}').unwrap_or(&self.document));
         if let Some(groups) = &self.groups {
             text.push_str(",\"groups\":");
-            text.push_str(&to_text(groups));
+            text.push_str(groups);
         }
         text.push_str(",\"meta\":");
         text.push_str(&to_text(&self.meta));
@@ -210,7 +210,7 @@ impl Representation {
     pub fn to_json(&self) -> Result<Map<String, Value>, serde_json::Error> {
         let mut object: Map<String, Value> = serde_json::from_str(&self.document)?;
         if let Some(groups) = &self.groups {
-            object.insert("groups".into(), groups.clone());
+            object.insert("groups".into(), serde_json::from_str(groups)?);
         }
         object.insert("meta".into(), serde_json::to_value(&self.meta)?);
         Ok(object)

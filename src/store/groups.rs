@@ -167,6 +167,7 @@ pub(super) fn push_added<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid, id
         " LIMIT 1) AS held ON true WHERE held.member_id IS NULL OR (known.display IS NOT NULL AND known.display IS DISTINCT FROM held.display) \
          ON CONFLICT (tenant_id, group_id, member_id) DO UPDATE SET display = coalesce(excluded.display, memberships.display), \
          comparable_display = coalesce(excluded.comparable_display, memberships.comparable_display) \
+         WHERE excluded.display IS NOT NULL AND excluded.display IS DISTINCT FROM memberships.display \
          RETURNING member_id, member_type, display), ",
     );
     Ok(())

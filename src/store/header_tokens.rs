@@ -81,7 +81,7 @@ pub struct StoredToken {
 pub struct TokenUser {
     /// The user's id.
     pub id: ResourceId,
-    /// Whether the user is there and not inactive.
+    /// Whether the user is there and active; one whose `active` was removed is not known to be.
     pub may_sign_in: bool,
 }
 
@@ -146,7 +146,7 @@ impl Gate<'_> {
             revoked_at: row.revoked_at,
             user: row.user_id.map(|id| TokenUser {
                 id: ResourceId(id),
-                may_sign_in: row.user.is_some_and(|user| user.get("active") != Some(&Value::Bool(false))),
+                may_sign_in: row.user.is_some_and(|user| user.get("active") == Some(&Value::Bool(true))),
             }),
         }))
     }

@@ -5,16 +5,22 @@ use std::collections::HashMap;
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Json, Nullable, Text, Uuid as SqlUuid};
-use serde_json::Value;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::TenantConn;
 use super::error::Error;
+use super::groups::GROUP;
 use crate::scim::membership::Members;
 
-/// Appends the query for the groups of one resource as JSON, given its tenant and its id. Each group comes once, so a cycle ends.
-pub(super) fn push_groups_of<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid, member: &'b Uuid) -> QueryResult<()> {
+/// Appends the query for the groups of one resource as the text of a JSON array, given its tenant, its id, and what the URIs of groups
+/// start with. Each group comes once, so a cycle ends.
+pub(super) fn push_groups_of<'b>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    tenant: &'b Uuid,
+    member: &'b Uuid,
+    location_prefix: &'b str,
+) -> QueryResult<()> {
     out.push_sql(
         "WITH RECURSIVE containing (group_id, direct) AS (SELECT group_id, true FROM memberships WHERE tenant_id = ",
     );
@@ -23,18 +29,29 @@ pub(super) fn push_groups_of<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid
     out.push_bind_param::<SqlUuid, _>(member)?;
     out.push_sql(" UNION SELECT edge.group_id, false FROM containing JOIN memberships AS edge ON edge.tenant_id = ");
     out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql(" AND edge.member_id = containing.group_id) SELECT json_agg(");
-    out.push_sql(GROUP_JSON);
+    out.push_sql(" AND edge.member_id = containing.group_id) SELECT ");
+    push_json(out, location_prefix)?;
     out.push_sql(
-        " ORDER BY holder.id) FROM (SELECT group_id, bool_or(direct) AS direct FROM containing GROUP BY group_id) AS found \
-         JOIN resources AS holder ON holder.resource_type = 'Group' AND holder.id = found.group_id AND holder.tenant_id = ",
+        " FROM (SELECT group_id, bool_or(direct) AS direct FROM containing GROUP BY group_id) AS found JOIN (SELECT id, \
+         document::json ->> 'displayName' AS display FROM resources WHERE resource_type = ",
     );
-    out.push_bind_param::<SqlUuid, _>(tenant)
+    out.push_bind_param::<Text, _>(GROUP)?;
+    out.push_sql(" AND tenant_id = ");
+    out.push_bind_param::<SqlUuid, _>(tenant)?;
+    out.push_sql(") AS named ON named.id = found.group_id");
+    Ok(())
 }
 
-/// An element of `User.groups` without its `$ref`.
-const GROUP_JSON: &str = "json_build_object('value', holder.id, 'display', holder.document::json ->> 'displayName', \
-     'type', CASE WHEN found.direct THEN 'direct' ELSE 'indirect' END)";
+/// Appends the elements of `User.groups` for the rows of `found` and `named`, as the text of an array.
+fn push_json<'b>(out: &mut AstPass<'_, 'b, Pg>, location_prefix: &'b str) -> QueryResult<()> {
+    out.push_sql("json_agg(json_build_object('value', named.id, '$ref', ");
+    out.push_bind_param::<Text, _>(location_prefix)?;
+    out.push_sql(
+        " || named.id, 'display', named.display, 'type', CASE WHEN found.direct THEN 'direct' ELSE 'indirect' END) \
+         ORDER BY named.id)::text",
+    );
+    Ok(())
+}
 
 impl TenantConn<'_> {
     /// The members of groups, each group's by id. A group without any is not among them.
@@ -65,13 +82,25 @@ impl TenantConn<'_> {
         Ok(found)
     }
 
-    /// The groups of resources, as elements of `User.groups` without their `$ref`. A resource without any is not among them.
+    /// The groups of resources, each as the text of its `User.groups`, whose URIs start with `location_prefix`. A resource without any
+    /// is not among them. `None` when there are more than `limit` in all, and they were not read.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn groups(&mut self, members: &[Uuid]) -> Result<HashMap<Uuid, Value>, Error> {
-        let result = SelectGroups { tenant: self.tenant().0, members }.load(self.pg);
-        Ok(self.done(result)?.into_iter().collect())
+    pub fn groups(
+        &mut self,
+        members: &[Uuid],
+        location_prefix: &str,
+        limit: i64,
+    ) -> Result<Option<HashMap<Uuid, String>>, Error> {
+        let statement =
+            SelectGroups { tenant: self.tenant().0, members, location_prefix, most: limit.saturating_add(1) };
+        let result = statement.load::<(Option<Uuid>, Option<String>, i64)>(self.pg);
+        let rows = self.done(result)?;
+        if rows.iter().any(|(.., reached)| *reached > limit) {
+            return Ok(None);
+        }
+        Ok(Some(rows.into_iter().filter_map(|(member, groups, _)| Some((member?, groups?))).collect()))
     }
 }
 
@@ -108,10 +137,13 @@ impl QueryId for SelectMembers<'_> {
 
 impl RunQueryDsl<PgConnection> for SelectMembers<'_> {}
 
-/// The groups of several resources at once.
+/// The groups of several resources at once, and how many there are in all.
 struct SelectGroups<'a> {
     tenant: Uuid,
     members: &'a [Uuid],
+    location_prefix: &'a str,
+    /// How many are followed.
+    most: i64,
 }
 
 impl QueryFragment<Pg> for SelectGroups<'_> {
@@ -126,20 +158,36 @@ impl QueryFragment<Pg> for SelectGroups<'_> {
             ") UNION SELECT containing.member_id, edge.group_id, false FROM containing JOIN memberships AS edge ON edge.tenant_id = ",
         );
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-        out.push_sql(" AND edge.member_id = containing.group_id) SELECT found.member_id, json_agg(");
-        out.push_sql(GROUP_JSON);
+        // The limit ends the recursion.
+        // The limit ends the recursion.
         out.push_sql(
-            " ORDER BY holder.id) FROM (SELECT member_id, group_id, bool_or(direct) AS direct FROM containing GROUP BY member_id, group_id) \
-             AS found JOIN resources AS holder ON holder.resource_type = 'Group' AND holder.id = found.group_id AND holder.tenant_id = ",
+            " AND edge.member_id = containing.group_id), reached AS MATERIALIZED (SELECT * FROM containing LIMIT ",
         );
+        out.push_bind_param::<BigInt, _>(&self.most)?;
+        // Where there are too many, none is looked up, and one row without a resource says so.
+        out.push_sql(
+            "), total AS MATERIALIZED (SELECT count(*) AS reached FROM reached), named AS MATERIALIZED (SELECT holder.id, \
+             holder.document::json ->> 'displayName' AS display FROM (SELECT DISTINCT group_id FROM reached \
+             WHERE (SELECT reached FROM total) < ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.most)?;
+        out.push_sql(") AS wanted JOIN resources AS holder ON holder.id = wanted.group_id AND holder.resource_type = ");
+        out.push_bind_param::<Text, _>(GROUP)?;
+        out.push_sql(" AND holder.tenant_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
-        out.push_sql(" GROUP BY found.member_id");
+        out.push_sql(") SELECT found.member_id, ");
+        push_json(&mut out, self.location_prefix)?;
+        out.push_sql(
+            ", total.reached FROM total LEFT JOIN ((SELECT member_id, group_id, bool_or(direct) AS direct FROM reached \
+             GROUP BY member_id, group_id) AS found JOIN named ON named.id = found.group_id) ON true \
+             GROUP BY found.member_id, total.reached",
+        );
         Ok(())
     }
 }
 
 impl Query for SelectGroups<'_> {
-    type SqlType = (SqlUuid, Json);
+    type SqlType = (Nullable<SqlUuid>, Nullable<Text>, BigInt);
 }
 
 impl QueryId for SelectGroups<'_> {

@@ -18,9 +18,9 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// A connection that rested for longer is pinged before use.
 const RESTED: Duration = Duration::from_secs(1);
 /// What every connection is told first. Plans are made once for a connection, perhaps when a table is all but empty: a sequential
-/// scan chosen then would still be run when the table has grown.
+/// scan chosen then would still be run when the table has grown, and workers would be started for pages of a few rows.
 const SESSION: &str = "SET application_name = 'provisor'; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET synchronous_commit = on; SET statement_timeout = '5s'; \
-     SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;";
+     SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0;";
 
 /// A connection and whether it can still be used.
 pub struct Pooled {

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -50,8 +50,8 @@ pub struct StoredResource {
     pub last_modified_at: DateTime<Utc>,
     /// The JSON that is returned, without `meta`.
     pub document: String,
-    /// The groups of a user, as elements of `User.groups` without their `$ref`; `None` when there are none or were not read.
-    pub groups: Option<Value>,
+    /// The groups of a user, as the text of `User.groups`; `None` when there are none or were not read.
+    pub groups: Option<String>,
 }
 
 /// Which resource is read, and what with it.
@@ -61,8 +61,8 @@ pub struct Wanted<'a> {
     pub resource_type: &'a str,
     /// Its id.
     pub id: ResourceId,
-    /// Whether the groups that it belongs to are read too.
-    pub groups: bool,
+    /// What the URIs of groups start with, where the groups that it belongs to are read too.
+    pub groups: Option<&'a str>,
 }
 
 impl TenantConn<'_> {
@@ -189,12 +189,12 @@ struct Select<'a> {
 impl QueryFragment<Pg> for Select<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT id, version, created_at, last_modified_at, document, ");
-        if self.wanted.groups {
+        if let Some(location_prefix) = self.wanted.groups {
             out.push_sql("(");
-            push_groups_of(&mut out, &self.tenant, &self.wanted.id.0)?;
+            push_groups_of(&mut out, &self.tenant, &self.wanted.id.0, location_prefix)?;
             out.push_sql(")");
         } else {
-            out.push_sql("NULL::json");
+            out.push_sql("NULL::text");
         }
         out.push_sql(" FROM resources WHERE tenant_id = ");
         push_key(&mut out, &self.tenant, self.wanted.resource_type, &self.wanted.id.0)?;
@@ -206,7 +206,7 @@ impl QueryFragment<Pg> for Select<'_> {
 }
 
 impl Query for Select<'_> {
-    type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Json>);
+    type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Text>);
 }
 
 #[derive(Clone, Copy)]

@@ -18,6 +18,17 @@ pub enum Literal {
     Number(Number),
 }
 
+impl Literal {
+    /// The value of a boolean.
+    #[must_use]
+    pub fn as_boolean(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+}
+
 /// What is asked of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {

@@ -9,7 +9,7 @@ use super::{Filter, Operator};
 use crate::scim::error::{ScimError, excerpt};
 use crate::scim::path::{self, AttributeRef, Target, Unresolved};
 use crate::scim::resource_type::ResourceType;
-use crate::scim::schema::{Attribute, Returned, Type, VALUE};
+use crate::scim::schema::{Attribute, PRIMARY, Returned, Type, VALUE};
 use crate::scim::{fold, leniency};
 
 /// Resolves a filter on resources of this type.
@@ -162,6 +162,9 @@ fn compare<'s>(
             wanted(leaf)
         ))
     })?;
+    if let (Some(false), true) = (literal.as_boolean(), is_primary(attribute)) {
+        return not_primary(scope, attribute, operator).ok_or_else(illegal);
+    }
     let comparison = match operator {
         Operator::Eq => Comparison::Equals(literal),
         Operator::Ne => {
@@ -197,6 +200,26 @@ fn compare<'s>(
         }
     };
     Ok(test(attribute, comparison))
+}
+
+/// Whether this is the mark of the preferred element, whose absence says `false` (RFC 7643 section 2.4).
+fn is_primary(attribute: AttributeRef<'_>) -> bool {
+    attribute.attribute.multi_valued
+        && attribute.sub_attribute.is_some_and(|part| part.name == PRIMARY && part.kind == Type::Boolean)
+}
+
+/// `primary eq false` and `primary ne false`, asked by what an element can have: `true`.
+fn not_primary<'s>(scope: Scope<'s>, attribute: AttributeRef<'s>, operator: Operator) -> Option<Condition<'s>> {
+    let marked = test(attribute, Comparison::Equals(Literal::Boolean(true)));
+    let list = AttributeRef { sub_attribute: None, ..attribute };
+    match (operator, scope) {
+        (Operator::Eq, Scope::Element(_)) => Some(not(marked)),
+        (Operator::Eq, Scope::Resource(..)) => Some(Condition::Element(list, Box::new(not(marked)))),
+        (Operator::Ne, Scope::Element(_)) => Some(marked),
+        // Nothing at all differs too.
+        (Operator::Ne, Scope::Resource(..)) => Some(Condition::Or(vec![not(test(list, Comparison::Present)), marked])),
+        _ => None,
+    }
 }
 
 /// A complex attribute is compared by its `value`.

@@ -30,7 +30,7 @@ pub(super) fn edit<'s>(edit: Edit<'s>, change: &mut MembersChange<'s>) -> Result
         // A member without its `value` is no member.
         (Op::Remove, Some(selection), _) if part.is_none_or(|part| part.name == VALUE) => match one(&selection) {
             Some(value) => change.remove(value.to_owned()),
-            None => change.remove_where(attribute, selection.condition),
+            None => change.remove_where(attribute, selection.condition)?,
         },
         _ => {
             return Err(ScimError::mutability(

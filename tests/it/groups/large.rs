@@ -183,3 +183,92 @@ fn a_change_that_takes_longer_than_others_may_is_carried_out_once() {
     assert_eq!(version(&tenant, &path), "W/\"2\"");
     assert_eq!(tenant.audit()[0].after.as_ref().unwrap()["members"].as_array().unwrap().len(), 60);
 }
+
+/// Whoever replaces last, the members are those of one replacement and not of several.
+#[test]
+fn replacements_side_by_side_do_not_mix() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 5);
+    let path = group(&tenant, "A", &[&ids[3], &ids[4]]);
+    for round in 0..12 {
+        thread::scope(|scope| {
+            for id in &ids[..3] {
+                let (tenant, path) = (&tenant, &path);
+                scope.spawn(move || {
+                    let answer = if round % 2 == 0 {
+                        tenant.client.put(path, &json!({"displayName": "A", "members": [{"value": id}]}))
+                    } else {
+                        let all_but = json!([
+                            {"op": "remove", "path": "members[type eq \"User\"]"},
+                            {"op": "add", "path": "members", "value": [{"value": id}]}
+                        ]);
+                        tenant.client.modify(path, &all_but)
+                    };
+                    assert_eq!(answer.status, 200, "{}", answer.text);
+                });
+            }
+        });
+        let now = members(&tenant, &path);
+        assert!(now.len() == 1 && ids[..3].contains(&now[0]), "round {round}: {now:?}");
+    }
+}
+
+/// Of several that add the same member one has done it, and the others have changed nothing.
+#[test]
+fn one_member_added_by_several_at_once_is_one_change() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 10);
+    let path = group(&tenant, "A", &[]);
+    for id in &ids {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let add = json!([{"op": "add", "path": "members", "value": [{"value": id}]}]);
+                    assert_eq!(tenant.client.modify(&path, &add).status, 200);
+                });
+            }
+        });
+    }
+    assert_eq!(version(&tenant, &path), "W/\"11\"");
+    let changes = tenant.audit().into_iter().filter(|entry| entry.action == "resource.modify").count();
+    assert_eq!(changes, ids.len());
+}
+
+#[test]
+fn selections_among_many_new_members_are_bounded() {
+    let tenant = tenant();
+    let path = group(&tenant, "A", &[]);
+    let strangers: Vec<Value> =
+        (0..20_000_u32).map(|number| json!({"value": format!("01900000-0000-7000-8000-{number:012x}")})).collect();
+    let mut operations = vec![json!({"op": "add", "path": "members", "value": strangers})];
+    operations.extend((0..6).map(|_| json!({"op": "remove", "path": "members[display co \"zz\"]"})));
+    crate::support::assert_error(&tenant.client.modify(&path, &json!(operations)), 413, None);
+    let many: Vec<Value> = (0..60).map(|_| json!({"op": "remove", "path": "members[display co \"zz\"]"})).collect();
+    crate::support::assert_error(&tenant.client.modify(&path, &json!(many)), 413, None);
+    let long = "x".repeat(provisor::scim::limits::MEMBER_DISPLAY_BYTES + 1);
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": "x", "display": long}]}]);
+    crate::support::assert_error(&tenant.client.modify(&path, &add), 400, Some("invalidValue"));
+}
+
+/// A few edges can put every user of a page into every one of many groups.
+#[test]
+fn a_page_of_users_in_too_many_groups_is_refused_and_can_be_read_without_them() {
+    let tenant = tenant();
+    let ids = many_users(&tenant, 200);
+    let first = group(&tenant, "First", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut pg = crate::support::database::connect(&shared().data_dir, "provisor");
+    let nested = format!(
+        "WITH made AS (INSERT INTO resources (tenant_id, resource_type, id, version, created_at, last_modified_at, document, comparable) \
+         SELECT '{0}', 'Group', gen_random_uuid(), 1, now(), now(), '{{\"displayName\":\"x\"}}', '{{}}' FROM generate_series(1, 600) \
+         RETURNING id) INSERT INTO memberships (tenant_id, group_id, member_type, member_id) SELECT '{0}', id, 'Group', '{1}' FROM made",
+        tenant.id,
+        super::id_of(&first)
+    );
+    crate::support::database::execute(&mut pg, &nested);
+    let refused = tenant.client.get("/Users?count=200");
+    crate::support::assert_error(&refused, 400, Some("tooMany"));
+    assert!(refused.text.contains("excludedAttributes=groups"), "{}", refused.text);
+    assert_eq!(tenant.client.get("/Users?count=200&excludedAttributes=groups").json()["itemsPerPage"], 200);
+    let fewer = tenant.client.get("/Users?count=100").json();
+    assert_eq!(fewer["Resources"][99]["groups"].as_array().unwrap().len(), 601);
+}

@@ -194,3 +194,23 @@ fn groups_are_found_by_their_members() {
     assert_eq!(found(&format!("members.$ref eq \"{}{path}\"", tenant.client.base())), [both]);
     assert_eq!(found("members.value eq \"nonsense\""), [""; 0]);
 }
+
+#[test]
+fn a_member_named_twice_is_one() {
+    let tenant = tenant();
+    let [ada] = users(&tenant);
+    let body = json!({"displayName": "A", "members": [{"value": ada, "display": "x"}, {"value": ada}]});
+    let made = tenant.client.post("/Groups", &body);
+    assert_eq!((made.status, values(&made.json()["members"])), (201, vec![ada.clone()]));
+    assert_eq!(made.json()["members"][0]["display"], "x");
+    let path = format!("/Groups/{}", id(&made.json()));
+    assert_eq!(tenant.client.put(&path, &body).json()["members"], made.json()["members"]);
+    assert_eq!(
+        tenant.client.get(&format!("{path}?attributes=members.display")).json()["members"],
+        json!([{"display": "x"}])
+    );
+    let nameless = json!([{"op": "replace", "path": "members", "value": [{"value": ada}]}]);
+    tenant.client.modify(&path, &json!([{"op": "remove", "path": "members"}]));
+    tenant.client.modify(&path, &nameless);
+    assert_eq!(tenant.client.get(&format!("{path}?attributes=members.display")).json()["members"], json!([]));
+}
