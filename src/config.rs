@@ -18,6 +18,7 @@ const DATABASE_TLS: bool = cfg!(all(feature = "system-libpq", not(feature = "bun
 
 /// What both the server and the commands are told.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
 pub struct Settings {
     /// Address and port to listen on.
     #[arg(long, global = true, env = "PROVISOR_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]

@@ -58,3 +58,26 @@ fn r7644_3_6_5_a_deleted_user_leaves_its_groups_which_become_new_states() {
     assert_ne!(now["meta"]["version"], group["meta"]["version"]);
     assert!(now["meta"]["lastModified"].as_str() > group["meta"]["lastModified"].as_str());
 }
+
+#[test]
+fn r7643_4_2_1_members_that_do_not_exist_are_left_out_but_never_empty_a_group() {
+    let tenant = tenant();
+    let id = tenant.user("ada")["id"].clone();
+    let stale = json!([{"value": id}, {"value": "01900000-0000-7000-8000-000000000000"}, {"value": "stale"}]);
+    let group = tenant.client.post("/Groups", &json!({"displayName": "A", "members": stale})).json();
+    assert_eq!(group["members"].as_array().unwrap().len(), 1);
+    assert!(tenant.audit()[0].detail.as_ref().unwrap().contains("stale"));
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let replace = json!([{"op": "replace", "path": "members", "value": [{"value": "stale"}]}]);
+    assert_error(&tenant.client.modify(&path, &replace), 400, Some("invalidValue"));
+    assert_eq!(read(&tenant.client, &path), group);
+}
+
+#[test]
+fn r7643_2_5_1_a_group_without_members_shows_an_empty_list() {
+    let tenant = tenant();
+    let group = tenant.client.post("/Groups", &json!({"displayName": "A"})).json();
+    assert_eq!(group["members"], json!([]));
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    assert_eq!(read(&tenant.client, &path), group);
+}
