@@ -27,18 +27,32 @@ pub(super) fn push_groups_of<'b>(
     out.push_bind_param::<SqlUuid, _>(tenant)?;
     out.push_sql(" AND member_id = ");
     out.push_bind_param::<SqlUuid, _>(member)?;
-    out.push_sql(" UNION SELECT edge.group_id, false FROM containing JOIN memberships AS edge ON edge.tenant_id = ");
-    out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql(" AND edge.member_id = containing.group_id) SELECT ");
+    out.push_sql(" UNION SELECT edge.group_id, false FROM containing ");
+    push_edges_of(out, tenant)?;
+    out.push_sql(") SELECT ");
     push_json(out, location_prefix)?;
-    out.push_sql(
-        " FROM (SELECT group_id, bool_or(direct) AS direct FROM containing GROUP BY group_id) AS found JOIN (SELECT id, \
-         document::json ->> 'displayName' AS display FROM resources WHERE resource_type = ",
-    );
-    out.push_bind_param::<Text, _>(GROUP)?;
-    out.push_sql(" AND tenant_id = ");
+    out.push_sql(" FROM (SELECT group_id, bool_or(direct) AS direct FROM containing GROUP BY group_id) AS found ");
+    push_named(out, tenant)
+}
+
+/// Appends the join of the edges from the groups in `containing`. OFFSET 0 keeps the planner to one index probe for each: a join of
+/// all edges of the tenant looks as cheap to it while there are few.
+fn push_edges_of<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid) -> QueryResult<()> {
+    out.push_sql("CROSS JOIN LATERAL (SELECT group_id FROM memberships WHERE tenant_id = ");
     out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql(") AS named ON named.id = found.group_id");
+    out.push_sql(" AND member_id = containing.group_id OFFSET 0) AS edge");
+    Ok(())
+}
+
+/// Appends the join of the names of the groups in `found`, by as many probes of the primary key.
+fn push_named<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid) -> QueryResult<()> {
+    out.push_sql(
+        "CROSS JOIN LATERAL (SELECT id, document::json ->> 'displayName' AS display FROM resources WHERE tenant_id = ",
+    );
+    out.push_bind_param::<SqlUuid, _>(tenant)?;
+    out.push_sql(" AND resource_type = ");
+    out.push_bind_param::<Text, _>(GROUP)?;
+    out.push_sql(" AND id = found.group_id OFFSET 0) AS named");
     Ok(())
 }
 
@@ -154,27 +168,20 @@ impl QueryFragment<Pg> for SelectGroups<'_> {
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
         out.push_sql(" AND member_id = ANY(");
         out.push_bind_param::<Array<SqlUuid>, _>(self.members)?;
-        out.push_sql(
-            ") UNION SELECT containing.member_id, edge.group_id, false FROM containing JOIN memberships AS edge ON edge.tenant_id = ",
-        );
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(") UNION SELECT containing.member_id, edge.group_id, false FROM containing ");
+        push_edges_of(&mut out, &self.tenant)?;
         // The limit ends the recursion.
         // The limit ends the recursion.
-        out.push_sql(
-            " AND edge.member_id = containing.group_id), reached AS MATERIALIZED (SELECT * FROM containing LIMIT ",
-        );
+        out.push_sql("), reached AS MATERIALIZED (SELECT * FROM containing LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.most)?;
         // Where there are too many, none is looked up, and one row without a resource says so.
         out.push_sql(
-            "), total AS MATERIALIZED (SELECT count(*) AS reached FROM reached), named AS MATERIALIZED (SELECT holder.id, \
-             holder.document::json ->> 'displayName' AS display FROM (SELECT DISTINCT group_id FROM reached \
-             WHERE (SELECT reached FROM total) < ",
+            "), total AS MATERIALIZED (SELECT count(*) AS reached FROM reached), \
+             named AS MATERIALIZED (SELECT named.* FROM (SELECT DISTINCT group_id FROM reached WHERE (SELECT reached FROM total) < ",
         );
         out.push_bind_param::<BigInt, _>(&self.most)?;
-        out.push_sql(") AS wanted JOIN resources AS holder ON holder.id = wanted.group_id AND holder.resource_type = ");
-        out.push_bind_param::<Text, _>(GROUP)?;
-        out.push_sql(" AND holder.tenant_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(") AS found ");
+        push_named(&mut out, &self.tenant)?;
         out.push_sql(") SELECT found.member_id, ");
         push_json(&mut out, self.location_prefix)?;
         out.push_sql(
