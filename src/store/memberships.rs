@@ -13,28 +13,6 @@ use super::error::Error;
 use super::groups::GROUP;
 use crate::scim::membership::Members;
 
-/// Appends the query for the groups of one resource as the text of a JSON array, given its tenant, its id, and what the URIs of groups
-/// start with. Each group comes once, so a cycle ends.
-pub(super) fn push_groups_of<'b>(
-    out: &mut AstPass<'_, 'b, Pg>,
-    tenant: &'b Uuid,
-    member: &'b Uuid,
-    location_prefix: &'b str,
-) -> QueryResult<()> {
-    out.push_sql(
-        "WITH RECURSIVE containing (group_id, direct) AS (SELECT group_id, true FROM memberships WHERE tenant_id = ",
-    );
-    out.push_bind_param::<SqlUuid, _>(tenant)?;
-    out.push_sql(" AND member_id = ");
-    out.push_bind_param::<SqlUuid, _>(member)?;
-    out.push_sql(" UNION SELECT edge.group_id, false FROM containing ");
-    push_edges_of(out, tenant)?;
-    out.push_sql(") SELECT ");
-    push_json(out, location_prefix)?;
-    out.push_sql(" FROM (SELECT group_id, bool_or(direct) AS direct FROM containing GROUP BY group_id) AS found ");
-    push_named(out, tenant)
-}
-
 /// Appends the join of the edges from the groups in `containing`. OFFSET 0 keeps the planner to one index probe for each: a join of
 /// all edges of the tenant looks as cheap to it while there are few.
 fn push_edges_of<'b>(out: &mut AstPass<'_, 'b, Pg>, tenant: &'b Uuid) -> QueryResult<()> {

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,7 +14,6 @@ use super::audit_events::{Changed, Draft};
 use super::error::Error;
 use super::groups::GROUP;
 use super::groups::{self, Joining};
-use super::memberships::push_groups_of;
 use super::schema::resources;
 use super::{PATIENCE, TenantConn};
 use crate::audit::AuditEvent;
@@ -38,7 +37,7 @@ pub struct ResourceRow {
 }
 
 /// A resource as read.
-#[derive(Debug, Clone, Queryable)]
+#[derive(Debug, Clone)]
 pub struct StoredResource {
     /// Its id.
     pub id: Uuid,
@@ -71,9 +70,23 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn resource(&mut self, wanted: &Wanted<'_>) -> Result<Option<StoredResource>, Error> {
-        let statement = Select { tenant: self.tenant().0, wanted, locks: false };
-        let result = statement.get_result(self.pg).optional();
-        self.done(result)
+        self.select(wanted, false)
+    }
+
+    /// Most users that are read are in no group, or their groups are not asked for: a statement that could read them would take
+    /// several times as long to start.
+    fn select(&mut self, wanted: &Wanted<'_>, locks: bool) -> Result<Option<StoredResource>, Error> {
+        let statement = Select { tenant: self.tenant().0, wanted, locks };
+        let row = statement.get_result::<Row>(self.pg).optional();
+        let Some((id, version, created_at, last_modified_at, document, is_member)) = self.done(row)? else {
+            return Ok(None);
+        };
+        let groups = match wanted.groups {
+            Some(location_prefix) if is_member => self.groups(&[id], location_prefix, i64::MAX - 1)?,
+            _ => None,
+        };
+        let groups = groups.and_then(|mut groups| groups.remove(&id));
+        Ok(Some(StoredResource { id, version, created_at, last_modified_at, document, groups }))
     }
 
     /// The user whose `userName` has this comparison form.
@@ -160,9 +173,7 @@ impl TenantConn<'_> {
         work: impl FnOnce(&mut TenantConn<'_>, Option<StoredResource>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.atomically(|tenant| {
-            let select = Select { tenant: tenant.tenant().0, wanted, locks: true };
-            let locked = select.get_result(tenant.pg).optional();
-            let locked = tenant.done(locked)?;
+            let locked = tenant.select(wanted, true)?;
             if wanted.resource_type == GROUP {
                 let result = tenant.pg.batch_execute(PATIENCE);
                 tenant.done(result)?;
@@ -180,6 +191,9 @@ const COUNT_DOWN: &str = ", counted AS (INSERT INTO resource_counts (tenant_id, 
      SELECT tenant_id, resource_type, pg_backend_pid() % 64, -1 FROM changed \
      ON CONFLICT (tenant_id, resource_type, stripe) DO UPDATE SET resources = resource_counts.resources - 1) ";
 
+/// A resource, and whether it is in any group, where that was asked.
+type Row = (Uuid, i64, DateTime<Utc>, DateTime<Utc>, String, bool);
+
 struct Select<'a> {
     tenant: Uuid,
     wanted: &'a Wanted<'a>,
@@ -189,12 +203,14 @@ struct Select<'a> {
 impl QueryFragment<Pg> for Select<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT id, version, created_at, last_modified_at, document, ");
-        if let Some(location_prefix) = self.wanted.groups {
-            out.push_sql("(");
-            push_groups_of(&mut out, &self.tenant, &self.wanted.id.0, location_prefix)?;
+        if self.wanted.groups.is_some() {
+            out.push_sql("EXISTS (SELECT 1 FROM memberships WHERE tenant_id = ");
+            out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+            out.push_sql(" AND member_id = ");
+            out.push_bind_param::<SqlUuid, _>(&self.wanted.id.0)?;
             out.push_sql(")");
         } else {
-            out.push_sql("NULL::text");
+            out.push_sql("false");
         }
         out.push_sql(" FROM resources WHERE tenant_id = ");
         push_key(&mut out, &self.tenant, self.wanted.resource_type, &self.wanted.id.0)?;
@@ -206,7 +222,7 @@ impl QueryFragment<Pg> for Select<'_> {
 }
 
 impl Query for Select<'_> {
-    type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Nullable<Text>);
+    type SqlType = (SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Bool);
 }
 
 #[derive(Clone, Copy)]
