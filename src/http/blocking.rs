@@ -45,7 +45,11 @@ pub(super) async fn run_long<T: Send + 'static>(
     .await
 }
 
-async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ScimError> {
+/// Waits for a permit as long as for a connection.
+///
+/// # Errors
+/// 503 when none comes free in time.
+pub(super) async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ScimError> {
     match tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(permits).acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(ScimError::new(ErrorKind::Unavailable, "the server is at its capacity; try again")),

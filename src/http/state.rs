@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::SCIM_BASE;
 use super::refusals::Refusals;
-use super::scim::LARGE_BODIES;
+use super::scim::{LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
 use crate::auth::cursor::CursorKey;
 use crate::provider::{Service, Services};
@@ -24,6 +24,7 @@ pub struct AppState {
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
+    pub(super) large_replies: Arc<Semaphore>,
     /// The connections that long work may hold.
     pub(super) long_work: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
@@ -68,6 +69,7 @@ impl AppState {
             refusals: parts.refusals,
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
             long_work: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             templates: parts.templates,
             assets: parts.assets,

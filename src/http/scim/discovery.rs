@@ -1,13 +1,14 @@
 //! Discovery (RFC 7644 section 4). Readable without a credential, and then the standard; with one, what the caller's tenant is served.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Path;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::request::Served;
 use super::response;
 use crate::auth::Caller;
+use crate::http::AppState;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 use crate::scim::registry::schema_to_json;
 use crate::scim::search::ListResponse;
@@ -23,9 +24,9 @@ pub(super) async fn service_provider_config(served: Served, request: HttpRequest
 }
 
 /// `GET /ResourceTypes`
-pub(super) async fn resource_types(served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn resource_types(app: Data<AppState>, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()))
+    list(&app, served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()).await
 }
 
 /// `GET /ResourceTypes/{name}`
@@ -36,9 +37,9 @@ pub(super) async fn resource_type(served: Served, request: HttpRequest, name: Pa
 }
 
 /// `GET /Schemas`
-pub(super) async fn schemas(served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn schemas(app: Data<AppState>, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    Ok(list(served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()))
+    list(&app, served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()).await
 }
 
 /// `GET /Schemas/{uri}`
@@ -49,13 +50,13 @@ pub(super) async fn schema(served: Served, request: HttpRequest, uri: Path<Strin
 }
 
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
-fn list(resources: Vec<Value>) -> HttpResponse {
+async fn list(app: &AppState, resources: Vec<Value>) -> Answer {
     let total = resources.len();
     let mut list = ListResponse::new(total, 1, total);
     for resource in resources {
         list.item().text().push_str(&resource.to_string());
     }
-    response::message(StatusCode::OK, list.finish())
+    response::message(app, StatusCode::OK, list.finish()).await
 }
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.

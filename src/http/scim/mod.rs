@@ -6,6 +6,7 @@ mod discovery;
 mod request;
 mod resources;
 mod response;
+mod transfer;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard;
@@ -19,6 +20,7 @@ use super::authenticate::authenticate;
 use crate::scim::error::ScimError;
 
 pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
+pub use transfer::{LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT};
 
 /// Where bulk requests go, below the base URL (RFC 7644 section 3.7).
 const BULK: &str = "/Bulk";

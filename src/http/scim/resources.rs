@@ -57,7 +57,7 @@ pub(super) async fn query_all(
 ) -> Answer {
     let work =
         move |context: &Context<'_>| provider::query(context, &context.service.endpoints(), &parameters.0, Utc::now());
-    Ok(response::message(StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?))
+    response::message(&app, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
 }
 
 /// `POST /.search`
@@ -70,7 +70,7 @@ pub(super) async fn search_all(
     let work = move |context: &Context<'_>| {
         provider::query(context, &context.service.endpoints(), &search_request(&body)?, Utc::now())
     };
-    Ok(response::message(StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?))
+    response::message(&app, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
 }
 
 /// A resource as the client wants it.
@@ -91,7 +91,7 @@ pub(super) async fn query(
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &parameters.0, Utc::now())
     };
-    Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
+    response::message(&app, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users/.search`
@@ -99,7 +99,7 @@ pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, ta
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &search_request(&body)?, Utc::now())
     };
-    Ok(response::message(StatusCode::OK, provide(&app, authorized.caller, &target, work).await?))
+    response::message(&app, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users`
@@ -116,7 +116,7 @@ pub(super) async fn create(
         shown(&view, provider::create(context, endpoint, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::resource(StatusCode::CREATED, &meta, reply))
+    Ok(response::written(&app, StatusCode::CREATED, &meta, reply).await)
 }
 
 /// `GET /Users/{id}`
@@ -135,7 +135,7 @@ pub(super) async fn retrieve(
         Ok((known, shown(&view, found)?))
     };
     let (known, (meta, reply)) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(if known { response::not_modified(&meta) } else { response::resource(StatusCode::OK, &meta, reply) })
+    if known { Ok(response::not_modified(&meta)) } else { response::resource(&app, StatusCode::OK, &meta, reply).await }
 }
 
 /// `PUT /Users/{id}`
@@ -154,7 +154,7 @@ pub(super) async fn replace(
         shown(&view, provider::replace(context, endpoint, &id.0, &conditions.0, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::resource(StatusCode::OK, &meta, reply))
+    Ok(response::written(&app, StatusCode::OK, &meta, reply).await)
 }
 
 /// `PATCH /Users/{id}`
@@ -179,8 +179,8 @@ pub(super) async fn modify(
         })
     };
     Ok(match provide(&app, authorized.caller, &target, work).await? {
-        (meta, Some(reply)) => response::resource(StatusCode::OK, &meta, reply),
-        (meta, None) => response::not_shown(&meta),
+        (meta, Some(reply)) => response::written(&app, StatusCode::OK, &meta, reply).await,
+        (meta, None) => response::not_shown(StatusCode::OK, &meta),
     })
 }
 

@@ -1,14 +1,14 @@
 //! SCIM responses: media type, entity tag, location, and errors (RFC 7644 sections 3.1, 3.12, 3.14).
 
-use std::convert::Infallible;
-
+use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use futures_util::stream;
 use serde_json::Value;
 
+use super::transfer::{self, LARGE_REPLY_BYTES, PATIENCE, PIECE_BYTES};
+use crate::http::{AppState, blocking};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::reply::{Body, Reply};
 use crate::scim::resource::Meta;
@@ -24,8 +24,11 @@ fn builder(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// A message other than a resource.
-pub(super) fn message(status: StatusCode, reply: Reply) -> HttpResponse {
-    send(builder(status), reply)
+///
+/// # Errors
+/// As [`send`].
+pub(super) async fn message(app: &AppState, status: StatusCode, reply: Reply) -> Result<HttpResponse, ScimError> {
+    send(app, builder(status), reply).await
 }
 
 /// A JSON body.
@@ -34,28 +37,53 @@ pub(super) fn json(status: StatusCode, body: &Value) -> HttpResponse {
 }
 
 /// A resource.
-pub(super) fn resource(status: StatusCode, meta: &Meta, reply: Reply) -> HttpResponse {
+///
+/// # Errors
+/// As [`send`].
+pub(super) async fn resource(
+    app: &AppState,
+    status: StatusCode,
+    meta: &Meta,
+    reply: Reply,
+) -> Result<HttpResponse, ScimError> {
     let mut builder = builder(status);
     builder.insert_header((ETAG, meta.entity_tag())).insert_header((LOCATION, meta.location.as_str()));
-    send(builder, reply)
+    send(app, builder, reply).await
 }
 
-/// 204 about a resource that is not shown.
-pub(super) fn not_shown(meta: &Meta) -> HttpResponse {
-    HttpResponse::NoContent()
+/// A resource as it has been written. Where it cannot be sent it is not shown: what has been done is never answered with 503, after
+/// which the client would do it again.
+pub(super) async fn written(app: &AppState, status: StatusCode, meta: &Meta, reply: Reply) -> HttpResponse {
+    resource(app, status, meta, reply).await.unwrap_or_else(|_| not_shown(status, meta))
+}
+
+/// 201 or else 204 about a resource that is not shown.
+pub(super) fn not_shown(status: StatusCode, meta: &Meta) -> HttpResponse {
+    HttpResponse::build(if status == StatusCode::CREATED { status } else { StatusCode::NO_CONTENT })
         .insert_header((ETAG, meta.entity_tag()))
         .insert_header((LOCATION, meta.location.as_str()))
         .finish()
 }
 
-/// A long reply is made while it is sent, no faster than the client reads.
-fn send(mut builder: HttpResponseBuilder, reply: Reply) -> HttpResponse {
-    match reply.finish() {
-        Body::Whole(text) => builder.body(text),
-        Body::Chunks(chunks) => {
-            builder.streaming(stream::iter(chunks.map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)))))
+/// A long reply is made while it is sent, no faster than the client reads, and a large one is sent while there is a permit for it.
+///
+/// # Errors
+/// 503 when too many large replies are under way.
+async fn send(app: &AppState, mut builder: HttpResponseBuilder, reply: Reply) -> Result<HttpResponse, ScimError> {
+    let large = match reply.finish() {
+        Body::Whole(text) if text.len() < LARGE_REPLY_BYTES => return Ok(builder.body(text)),
+        large => large,
+    };
+    let permit = blocking::permit(&app.large_replies).await?;
+    Ok(match large {
+        Body::Whole(text) => {
+            let (length, text) = (text.len(), Bytes::from(text));
+            let pieces =
+                (0..length).step_by(PIECE_BYTES).map(move |from| text.slice(from..length.min(from + PIECE_BYTES)));
+            builder.body(SizedStream::new(length as u64, transfer::stream(pieces, permit, PATIENCE)))
         }
-    }
+        Body::Chunks(chunks) => builder.streaming(transfer::stream(chunks.map(Bytes::from), permit, PATIENCE)),
+    })
 }
 
 /// 304: the client has this state already.
