@@ -1,6 +1,6 @@
 //! The server as a whole: built once from the settings, by `main` and by the tests alike.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -155,6 +155,16 @@ fn open(
     Ok((store, master))
 }
 
+/// Has connections end, that of a client which does not read as well: with its buffer full a connection is never asked whether its
+/// reply has been given up, and a small reply has no time of its own. What is accepted takes the option over.
+fn give_up_unread(listener: &TcpListener) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(listener).set_tcp_user_timeout(Some(http::scim::PIECE_TIMEOUT))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
+    Ok(())
+}
+
 /// The server, listening but not serving yet.
 pub struct Application {
     backend: Backend,
@@ -175,7 +185,8 @@ impl Application {
         let templates = http::load_templates(&assets)?;
         let registry = Registry::standard()?;
         let listener =
-            std::net::TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+            TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        give_up_unread(&listener)?;
         let address = listener.local_addr()?;
         let backend = Backend::open(settings, Role::Server)?;
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone()));

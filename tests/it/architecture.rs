@@ -83,7 +83,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["server"],
         uses: &["scim", "config", "auth::principal", "store", "auth", "private_postgres", "http", "shutdown"],
-        crates: &["actix_web", "log", "serde_json", "tera", "thiserror"],
+        crates: &["actix_web", "log", "serde_json", "socket2", "tera", "thiserror"],
     },
     Unit {
         modules: &["cli"],

@@ -15,6 +15,7 @@ mod filter_sql;
 mod groups;
 mod interop;
 mod isolation;
+mod large_replies;
 mod limits;
 mod memberships_sql;
 mod migrations;
