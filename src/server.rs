@@ -208,6 +208,8 @@ impl Application {
         let server = HttpServer::new(app)
             .worker_max_blocking_threads(connections)
             .keep_alive(KEEP_ALIVE)
+            // The short last piece of a large reply would wait for the client's delayed acknowledgement, some 40 ms.
+            .tcp_nodelay(true)
             .shutdown_timeout(SHUTDOWN_TIMEOUT)
             .disable_signals()
             .listen(listener)?
