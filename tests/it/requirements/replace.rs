@@ -183,3 +183,13 @@ fn r7644_3_5_1_9_a_taken_user_name_is_a_conflict_and_an_old_one_is_free() {
     tenant.user("ada");
     assert_error(&tenant.client.put(&path, &minimal("ada")), 409, Some("uniqueness"));
 }
+
+#[test]
+fn r7644_3_5_1_3_an_active_without_a_value_changes_nothing() {
+    let tenant = tenant();
+    let path = tenant.create_path(&json!({"userName": "leaver", "active": false}));
+    for silent in [json!(null), json!("")] {
+        let answer = tenant.client.put(&path, &json!({"userName": "leaver", "active": silent}));
+        assert_eq!((answer.status, &answer.json()["active"]), (200, &json!(false)), "{silent}");
+    }
+}

@@ -131,7 +131,7 @@ impl Tenant {
     }
 }
 
-/// Looks until there is something to see, for up to ten seconds.
+/// Looks until there is something to see, for up to thirty seconds.
 pub fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
