@@ -33,6 +33,44 @@ pub enum Action {
     TokenRotate,
     /// A header token was revoked.
     TokenRevoke,
+    /// An administrator was created.
+    AdministratorCreate,
+    /// An administrator's password was changed, or the person was disabled or enabled.
+    AdministratorUpdate,
+    /// An administrator signed in.
+    SignIn,
+    /// An administrator signed out.
+    SignOut,
+    /// An attempt to sign in was refused.
+    SignInRefused,
+    /// An OAuth client was created.
+    ClientCreate,
+    /// An OAuth client was disabled or enabled.
+    ClientUpdate,
+    /// An OAuth client got a new secret.
+    ClientSecretRotate,
+    /// The authentication of an OAuth client was refused.
+    ClientRefused,
+    /// An administrator consented to what an OAuth client asked for.
+    Consent,
+    /// An administrator did not consent.
+    ConsentDenied,
+    /// An access token was issued, for a code or for a client itself.
+    AccessTokenIssue,
+    /// An access token was issued for a refresh token.
+    AccessTokenRefresh,
+    /// A code or refresh token was used again; what came of it was revoked.
+    Reuse,
+    /// A grant was revoked, and with it all of its tokens.
+    GrantRevoke,
+    /// An access token was revoked.
+    AccessTokenRevoke,
+    /// A signing key was made.
+    KeyCreate,
+    /// The next signing key took over.
+    KeyRotate,
+    /// A signing key was removed, and all of its tokens are refused.
+    KeyRemove,
     /// A credential was refused.
     AuthenticationRefused,
     /// An authenticated write was refused.
@@ -57,6 +95,25 @@ impl Action {
             Self::TokenCreate => "token.create",
             Self::TokenRotate => "token.rotate",
             Self::TokenRevoke => "token.revoke",
+            Self::AdministratorCreate => "administrator.create",
+            Self::AdministratorUpdate => "administrator.update",
+            Self::SignIn => "session.sign_in",
+            Self::SignOut => "session.sign_out",
+            Self::SignInRefused => "session.refused",
+            Self::ClientCreate => "client.create",
+            Self::ClientUpdate => "client.update",
+            Self::ClientSecretRotate => "client.rotate_secret",
+            Self::ClientRefused => "client.refused",
+            Self::Consent => "oauth.consent",
+            Self::ConsentDenied => "oauth.deny",
+            Self::AccessTokenIssue => "oauth.issue",
+            Self::AccessTokenRefresh => "oauth.refresh",
+            Self::Reuse => "oauth.reuse",
+            Self::GrantRevoke => "oauth.revoke_grant",
+            Self::AccessTokenRevoke => "oauth.revoke_token",
+            Self::KeyCreate => "key.create",
+            Self::KeyRotate => "key.rotate",
+            Self::KeyRemove => "key.remove",
             Self::AuthenticationRefused => "authentication.refused",
             Self::WriteRefused => "write.refused",
         }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -27,6 +27,18 @@ pub struct Settings {
     /// URL under which clients reach the server [default: http:// and the address listened on].
     #[arg(long, global = true, env = "PROVISOR_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+
+    /// Proxies in front of the server, as addresses or networks like 10.0.0.0/8, separated by commas: only they are believed when
+    /// they say for whom they pass a request on (X-Forwarded-For, X-Forwarded-Proto).
+    #[arg(
+        long,
+        global = true,
+        env = "PROVISOR_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub trusted_proxies: Networks,
 
     /// Postgres to use, as `postgres://USER:PASSWORD@HOST/DATABASE` [default: a private Postgres in the data directory].
     #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
@@ -180,6 +192,46 @@ impl FromStr for PublicUrl {
     }
 }
 
+/// Addresses and networks of addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networks(Vec<(IpAddr, u32)>);
+
+impl Networks {
+    /// Whether the address is in one of them. An IPv4 address that came as IPv6 is the same one.
+    #[must_use]
+    pub fn contain(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|(network, prefix)| match (network, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *prefix
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *prefix
+            }
+            _ => false,
+        })
+    }
+}
+
+impl FromStr for Networks {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WANTED: &str = "--trusted-proxies (PROVISOR_TRUSTED_PROXIES) wants addresses or networks like 10.0.0.0/8, \
+                              separated by commas";
+        let network = |text: &str| {
+            let (address, prefix) =
+                text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+            let address: IpAddr = address.parse().ok()?;
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= bits))?;
+            Some((address, prefix))
+        };
+        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        texts.map(network).collect::<Option<_>>().map(Self).ok_or(WANTED)
+    }
+}
+
 /// A Postgres URL. It may hold a password, so it is not shown. Any text is taken at first, because clap shows what it refuses;
 /// [`Settings::check_database_url`] decides.
 #[derive(Clone, PartialEq, Eq)]
@@ -264,6 +316,23 @@ mod tests {
         assert_eq!(PublicUrl::from_str("https://h.example/x/").unwrap().0, "https://h.example/x");
         for wrong in ["h.example", "ftp://h", "https://h?x=1", "https://h#x", "https://u:p@h/"] {
             assert!(PublicUrl::from_str(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        let contain =
+            |networks: &str, address: &str| Networks::from_str(networks).unwrap().contain(address.parse().unwrap());
+        assert!(contain("10.0.0.0/8, 192.0.2.1", "10.255.0.1"));
+        assert!(contain("10.0.0.0/8, 192.0.2.1", "192.0.2.1"));
+        assert!(contain("10.0.0.0/8", "::ffff:10.1.2.3"));
+        assert!(contain("2001:db8::/32", "2001:db8:ffff::1"));
+        assert!(contain("0.0.0.0/0", "203.0.113.1"));
+        assert!(!contain("10.0.0.0/8,192.0.2.1", "192.0.2.2"));
+        assert!(!contain("2001:db8::/32", "2001:db9::1"));
+        assert!(!contain("", "127.0.0.1"));
+        for wrong in ["proxy", "10.0.0.0/33", "10.0.0/8", "::/129"] {
+            assert!(Networks::from_str(wrong).is_err(), "{wrong}");
         }
     }
 

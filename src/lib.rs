@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod id;
+pub mod oauth;
 pub mod private_postgres;
 pub mod provider;
 pub mod scim;

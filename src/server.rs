@@ -11,9 +11,11 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
 use crate::auth::Authenticator;
-use crate::auth::cursor::CursorKey;
+use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::master_key::{self, MasterKey};
+use crate::auth::seal::SealKey;
 use crate::auth::secret::TokenKey;
+use crate::auth::stamp::StampKey;
 use crate::config::{SettingError, Settings};
 use crate::http::{self, AppState, AssetsError, Parts, Refusals};
 use crate::private_postgres::{self, PrivatePostgres, Role};
@@ -52,6 +54,9 @@ pub enum StartError {
          run 'provisor master-key create'"
     )]
     MasterKeyLost(PathBuf),
+    /// The keys that sign access tokens.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The assets directory.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -77,7 +82,11 @@ pub struct Backend {
     /// The key that hashes tokens.
     pub token_key: TokenKey,
     /// The key that authenticates cursors.
-    pub cursor_key: CursorKey,
+    pub cursor_key: StampKey,
+    /// The key that authenticates what forms carry.
+    pub form_key: StampKey,
+    /// The keys that sign access tokens.
+    pub keys: Arc<KeyRing>,
     private_postgres: Option<PrivatePostgres>,
 }
 
@@ -108,7 +117,9 @@ impl Backend {
         Ok(Self {
             store: Arc::new(store),
             token_key: TokenKey::derive(&master),
-            cursor_key: CursorKey::derive(&master),
+            cursor_key: StampKey::for_cursors(&master),
+            form_key: StampKey::for_forms(&master),
+            keys: Arc::new(KeyRing::new(SealKey::derive(&master))),
             private_postgres,
         })
     }
@@ -189,6 +200,7 @@ impl Application {
         give_up_unread(&listener)?;
         let address = listener.local_addr()?;
         let backend = Backend::open(settings, Role::Server)?;
+        backend.keys.keys(&backend.store)?;
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone()));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
@@ -196,6 +208,10 @@ impl Application {
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
             authenticator,
+            keys: Arc::clone(&backend.keys),
+            token_key: backend.token_key.clone(),
+            forms: backend.form_key.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
             registry,
             cursors: backend.cursor_key.clone(),
             refusals: refusals.clone(),

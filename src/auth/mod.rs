@@ -1,12 +1,16 @@
 //! Who is calling: credentials, and the [`Principal`] that a valid one becomes.
 
 mod authenticate;
-pub mod cursor;
+
+pub mod keys;
 pub mod master_key;
 pub mod password;
 mod principal;
 mod recent;
+pub mod seal;
 pub mod secret;
+pub mod stamp;
+pub mod throttle;
 mod tokens;
 
 pub use authenticate::{Authenticator, Credential, Refusal};

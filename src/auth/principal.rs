@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::id::{ResourceId, TenantId};
 
 /// What a credential may do.
@@ -62,8 +64,14 @@ impl FromIterator<Scope> for Scopes {
 pub enum ActorKind {
     /// The holder of a header token.
     HeaderToken,
+    /// An OAuth client, by an access token or by its own authentication.
+    OauthClient,
+    /// A person who is signed in.
+    Administrator,
     /// The person at the command line of the server.
     Operator,
+    /// The server by itself.
+    System,
     /// Nobody known.
     Anonymous,
 }
@@ -74,7 +82,10 @@ impl ActorKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::HeaderToken => "header_token",
+            Self::OauthClient => "oauth_client",
+            Self::Administrator => "administrator",
             Self::Operator => "operator",
+            Self::System => "system",
             Self::Anonymous => "anonymous",
         }
     }
@@ -126,6 +137,30 @@ impl Principal {
     pub fn operator(tenant: TenantId) -> Self {
         let actor = Actor { kind: ActorKind::Operator, id: "cli".into(), name: "command line".into() };
         Self::new(tenant, TenantSettings::default(), actor, Scope::ALL.into_iter().collect())
+    }
+
+    /// An OAuth client.
+    pub(crate) fn oauth_client(
+        tenant: TenantId,
+        settings: TenantSettings,
+        id: &str,
+        name: &str,
+        scopes: Scopes,
+    ) -> Self {
+        let actor = Actor { kind: ActorKind::OauthClient, id: id.to_owned(), name: name.to_owned() };
+        Self::new(tenant, settings, actor, scopes)
+    }
+
+    /// A person who is signed in, acting for this tenant. The rights of people are their role's; they call no SCIM endpoint.
+    pub(crate) fn administrator(tenant: TenantId, id: Uuid, email: &str) -> Self {
+        let actor = Actor { kind: ActorKind::Administrator, id: id.to_string(), name: email.to_owned() };
+        Self::new(tenant, TenantSettings::default(), actor, Scopes::default())
+    }
+
+    /// The server, doing by itself what belongs to no tenant.
+    pub(crate) fn system() -> Self {
+        let actor = Actor { kind: ActorKind::System, id: "server".into(), name: "server".into() };
+        Self::new(TenantId::NONE, TenantSettings::default(), actor, Scopes::default())
     }
 
     /// Nobody known, as whom refused callers are recorded. May do nothing.

@@ -1,7 +1,7 @@
 //! The text of a credential, and what is stored of it.
 //!
-//! `pvr_t_` + 12 characters record id + 43 characters secret + 6 characters CRC-32, all base62. The id finds the row, the
-//! secret proves the right, the checksum stops typos and blind scans before any look-up.
+//! A prefix such as `pvr_t_` + 12 characters record id + 43 characters secret + 6 characters CRC-32, all base62. The id finds the
+//! row, the secret proves the right, the checksum stops typos and blind scans before any look-up.
 
 use std::fmt;
 
@@ -24,15 +24,34 @@ const TOKEN_KEY: &str = "token-v1";
 pub enum Kind {
     /// A static header token.
     HeaderToken,
+    /// The secret of an OAuth client.
+    ClientSecret,
+    /// An OAuth authorization code.
+    AuthorizationCode,
+    /// An OAuth refresh token.
+    RefreshToken,
+    /// What the cookie of a person who is signed in holds.
+    Session,
+    /// What claims a fresh installation.
+    SetupCode,
 }
 
 impl Kind {
     const fn prefix(self) -> &'static str {
         match self {
             Self::HeaderToken => "pvr_t_",
+            Self::ClientSecret => "pvr_s_",
+            Self::AuthorizationCode => "pvr_c_",
+            Self::RefreshToken => "pvr_r_",
+            Self::Session => "pvr_u_",
+            Self::SetupCode => "pvr_l_",
         }
     }
 }
+
+/// What all prefixes begin with, and the length of all.
+const PREFIX: &str = "pvr_";
+const PREFIX_LENGTH: usize = 6;
 
 /// A credential's text: shown once, never stored, logged or formatted for debugging.
 pub struct Secret {
@@ -46,11 +65,41 @@ impl Secret {
     /// # Errors
     /// When the operating system gives none.
     pub fn generate(kind: Kind) -> Result<Self, getrandom::Error> {
-        let mut text = Zeroizing::new(String::from(kind.prefix()));
-        push_random(&mut text, ID_LENGTH + SECRET_LENGTH)?;
+        let mut body = Zeroizing::new(String::with_capacity(ID_LENGTH + SECRET_LENGTH));
+        while body.len() < ID_LENGTH + SECRET_LENGTH {
+            let mut bytes = Zeroizing::new([0_u8; 64]);
+            getrandom::fill(bytes.as_mut_slice())?;
+            push_unbiased(&mut body, bytes.as_slice());
+        }
+        Ok(Self::of(kind, &body))
+    }
+
+    /// The credential that takes this one's place, always the same: who presents the old one twice gets it twice, and nothing of it
+    /// has to be kept. It cannot be reckoned without the key.
+    #[must_use]
+    pub fn successor(&self, key: &TokenKey) -> Self {
+        let mut body = Zeroizing::new(String::with_capacity(ID_LENGTH + SECRET_LENGTH));
+        for round in 0_u8.. {
+            let mut mac = key.0.clone();
+            mac.update(b"successor");
+            mac.update(&[round]);
+            mac.update(self.text.as_bytes());
+            push_unbiased(&mut body, &mac.finalize().into_bytes());
+            if body.len() == ID_LENGTH + SECRET_LENGTH {
+                break;
+            }
+        }
+        Self::of(self.kind, &body)
+    }
+
+    /// Puts prefix and checksum around id and secret.
+    fn of(kind: Kind, body: &str) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX_LENGTH + body.len() + CHECKSUM_LENGTH));
+        text.push_str(kind.prefix());
+        text.push_str(body);
         let checksum = checksum(&text);
         text.push_str(&checksum);
-        Ok(Self { text, kind })
+        Self { text, kind }
     }
 
     /// Reads a credential that a caller presents. `None` when it is none of ours: wrong prefix, length or checksum.
@@ -100,16 +149,24 @@ impl fmt::Debug for Secret {
 pub fn masked(text: &str) -> String {
     let mut rest = text;
     let mut shown = String::with_capacity(text.len());
-    while let Some(start) = rest.find(Kind::HeaderToken.prefix()) {
-        let id = start + Kind::HeaderToken.prefix().len();
-        let (head, tail) = rest.split_at(id);
-        let length = tail.find(|end: char| !end.is_ascii_alphanumeric()).unwrap_or(tail.len());
+    while let Some(start) = rest.find(PREFIX) {
+        let prefix = rest.as_bytes().get(start + PREFIX.len()..start + PREFIX_LENGTH);
+        let length = if prefix.is_some_and(|kind| kind[0].is_ascii_lowercase() && kind[1] == b'_') {
+            PREFIX_LENGTH
+        } else {
+            PREFIX.len()
+        };
+        let (head, tail) = rest.split_at(start + length);
         shown.push_str(head);
-        shown.push_str(&tail[..length.min(ID_LENGTH)]);
-        if length > ID_LENGTH {
-            shown.push('…');
+        rest = tail;
+        if length == PREFIX_LENGTH {
+            let length = tail.find(|end: char| !end.is_ascii_alphanumeric()).unwrap_or(tail.len());
+            shown.push_str(&tail[..length.min(ID_LENGTH)]);
+            if length > ID_LENGTH {
+                shown.push('…');
+            }
+            rest = &tail[length..];
         }
-        rest = &tail[length..];
     }
     shown.push_str(rest);
     shown
@@ -168,18 +225,12 @@ impl SecretHash {
     }
 }
 
-/// Appends base62 characters without bias: bytes beyond the last multiple of 62 are thrown away.
-fn push_random(text: &mut String, mut count: usize) -> Result<(), getrandom::Error> {
+/// Appends base62 characters, up to the length of a body, without bias: bytes beyond the last multiple of 62 are left out.
+fn push_unbiased(body: &mut String, bytes: &[u8]) {
     const USABLE: u8 = 248;
-    let mut bytes = Zeroizing::new([0_u8; 64]);
-    while count > 0 {
-        getrandom::fill(bytes.as_mut_slice())?;
-        for byte in bytes.iter().filter(|byte| **byte < USABLE).take(count) {
-            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
-            count -= 1;
-        }
-    }
-    Ok(())
+    let missing = (ID_LENGTH + SECRET_LENGTH).saturating_sub(body.len());
+    let usable = bytes.iter().filter(|byte| **byte < USABLE).take(missing);
+    body.extend(usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
 }
 
 fn checksum(text: &str) -> String {
@@ -215,7 +266,23 @@ mod tests {
         let secret = Secret::generate(Kind::HeaderToken).unwrap();
         let shown = masked(&format!("/Users/{}?x", secret.reveal()));
         assert_eq!(shown, format!("/Users/pvr_t_{}…?x", secret.id()));
-        assert_eq!(masked("pvr_t_ and ada@example.com"), "pvr_t_ and ada@example.com");
+        for plain in ["pvr_t_ and ada@example.com", "pvr_", "pvr_t", "pvr_é_abc", "pvr_tt_0123456789abcdef"] {
+            assert_eq!(masked(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_successor_is_the_same_each_time_and_new_for_each_key_and_token() {
+        let key = |byte| TokenKey::derive(&MasterKey::from_bytes([byte; 32]));
+        let first = Secret::generate(Kind::RefreshToken).unwrap();
+        let second = first.successor(&key(1));
+        assert_eq!(second.reveal(), first.successor(&key(1)).reveal());
+        assert_ne!(second.reveal(), first.successor(&key(2)).reveal());
+        assert_ne!(second.id(), first.id());
+        assert!(Secret::parse(Kind::RefreshToken, second.reveal()).is_some());
+        let chain = std::iter::successors(Some(first), |token| Some(token.successor(&key(1)))).take(500);
+        let ids: std::collections::HashSet<String> = chain.map(|token| token.id().to_owned()).collect();
+        assert_eq!(ids.len(), 500);
     }
 
     #[test]

@@ -5,9 +5,11 @@ mod authenticate;
 mod authorized;
 mod blocking;
 mod health;
+mod oauth;
 mod refusals;
 pub mod scim;
 mod state;
+mod visit;
 mod welcome;
 
 pub use assets::{AssetsError, find as find_assets, load_templates};

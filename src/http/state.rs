@@ -9,7 +9,10 @@ use super::SCIM_BASE;
 use super::refusals::Refusals;
 use super::scim::{LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
-use crate::auth::cursor::CursorKey;
+use crate::auth::keys::KeyRing;
+use crate::auth::secret::TokenKey;
+use crate::auth::stamp::StampKey;
+use crate::config::Networks;
 use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::store::Store;
@@ -19,8 +22,15 @@ use crate::store::Store;
 pub struct AppState {
     pub(super) store: Arc<Store>,
     pub(super) authenticator: Arc<Authenticator>,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) token_key: TokenKey,
+    /// Stamps what forms carry.
+    pub(super) forms: StampKey,
+    /// URL under which clients reach the server, without a slash at the end; the issuer of tokens.
+    pub(super) public_url: Arc<str>,
+    pub(super) trusted_proxies: Networks,
     pub(super) services: Services,
-    pub(super) cursors: CursorKey,
+    pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
@@ -38,10 +48,18 @@ pub struct Parts {
     pub store: Arc<Store>,
     /// Verifies credentials.
     pub authenticator: Arc<Authenticator>,
+    /// The keys that sign access tokens.
+    pub keys: Arc<KeyRing>,
+    /// Hashes secrets.
+    pub token_key: TokenKey,
+    /// Stamps what forms carry.
+    pub forms: StampKey,
+    /// Proxies that are believed.
+    pub trusted_proxies: Networks,
     /// What is served to tenants without anything of their own.
     pub registry: Registry,
     /// Authenticates cursors.
-    pub cursors: CursorKey,
+    pub cursors: StampKey,
     /// Where refusals are recorded.
     pub refusals: Refusals,
     /// Database connections, and so requests that use one at a time.
@@ -61,6 +79,11 @@ impl AppState {
         Self {
             store: parts.store,
             authenticator: parts.authenticator,
+            keys: parts.keys,
+            token_key: parts.token_key,
+            forms: parts.forms,
+            public_url: parts.public_url.as_str().into(),
+            trusted_proxies: parts.trusted_proxies,
             services: Services::new(Service {
                 registry: Arc::new(parts.registry),
                 base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),

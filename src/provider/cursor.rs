@@ -28,7 +28,7 @@ impl Cursor {
         let Anchor { key, resource_type, id } = &self.behind;
         let content = serde_json::json!([expires.timestamp(), self.count, resource_type, id.to_string(), key]);
         let tenant = context.caller.principal.tenant();
-        context.cursors.seal(&[tenant.0.as_bytes(), query.as_bytes()], content.to_string().as_bytes())
+        context.cursors.stamp(&[tenant.0.as_bytes(), query.as_bytes()], content.to_string().as_bytes())
     }
 
     /// Reads a cursor that a client sends, with the count that it sends along.
@@ -45,7 +45,7 @@ impl Cursor {
     ) -> Result<Self, ScimError> {
         let refuse = |kind, detail: &str| Err(ScimError::new(kind, detail));
         let tenant = context.caller.principal.tenant();
-        let content = context.cursors.open(&[tenant.0.as_bytes(), query.as_bytes()], text);
+        let content = context.cursors.read(&[tenant.0.as_bytes(), query.as_bytes()], text);
         let content = content.and_then(|content| serde_json::from_slice::<Content>(&content).ok());
         let content = content.and_then(|(expires, first, resource_type, id, key)| {
             Some((expires, first, Anchor { key, resource_type, id: ResourceId::parse(&id)? }))

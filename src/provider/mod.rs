@@ -27,7 +27,7 @@ pub use services::Services;
 use std::sync::Arc;
 
 use crate::auth::Caller;
-use crate::auth::cursor::CursorKey;
+use crate::auth::stamp::StampKey;
 use crate::id::ResourceId;
 use crate::scim::error::ScimError;
 use crate::scim::membership;
@@ -130,7 +130,7 @@ pub struct Context<'a> {
     /// What the caller is served.
     pub service: &'a Service,
     /// Authenticates cursors.
-    pub cursors: &'a CursorKey,
+    pub cursors: &'a StampKey,
 }
 
 impl Context<'_> {

@@ -4,7 +4,10 @@
 //!
 //! [`AuditEvent`]: crate::audit::AuditEvent
 
+mod administrators;
 mod audit_events;
+mod authorization_codes;
+mod clients;
 pub mod cluster;
 mod columns;
 mod condition;
@@ -21,9 +24,11 @@ mod predicate;
 mod resources;
 mod schema;
 mod select_stretch;
+mod signing_keys;
 mod sort_key;
 mod stretch;
 mod tenants;
+mod throttles;
 mod walks;
 
 use diesel::connection::SimpleConnection;
@@ -33,7 +38,10 @@ use diesel::{Connection, PgConnection};
 use crate::auth::Caller;
 use crate::id::TenantId;
 
+pub use administrators::AdministratorRow;
 pub use audit_events::{AuditRow, Refused};
+pub use authorization_codes::AuthorizationCodeRow;
+pub use clients::{ClientRow, ClientSecretRow};
 pub use definitions::StoredDefinitions;
 pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
@@ -43,7 +51,9 @@ pub use listing::{Anchor, Page, PageRequest, Selection, Start};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
 pub use resources::{ResourceRow, StoredResource, Wanted};
+pub use signing_keys::SigningKeyRow;
 pub use tenants::{NewTenant, TenantRow};
+pub use throttles::ThrottleRow;
 
 use pool::Pool;
 use walks::Walks;

@@ -86,5 +86,154 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        public_key -> Bytea,
+        sealed_private_key -> Bytea,
+        key_version -> SmallInt,
+        created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    administrators (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        email -> Text,
+        folded_email -> Text,
+        role -> Text,
+        password_hash -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+        last_sign_in_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (id_hash) {
+        id_hash -> Bytea,
+        administrator_id -> Uuid,
+        created_at -> Timestamptz,
+        seen_at -> Timestamptz,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    setup_codes (code_hash) {
+        code_hash -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    oauth_clients (id) {
+        id -> Text,
+        tenant_id -> Uuid,
+        name -> Text,
+        confidential -> Bool,
+        grant_types -> Array<Text>,
+        scopes -> Array<Text>,
+        redirect_uris -> Array<Text>,
+        pkce_required -> Bool,
+        jwks -> Nullable<Json>,
+        jwks_uri -> Nullable<Text>,
+        access_token_seconds -> Integer,
+        refresh_idle_seconds -> BigInt,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+        tokens_not_before -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    client_secrets (id) {
+        id -> Text,
+        client_id -> Text,
+        secret_hash -> Bytea,
+        key_version -> SmallInt,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    used_assertions (client_id, jti) {
+        client_id -> Text,
+        jti -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    oauth_grants (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        client_id -> Text,
+        administrator_id -> Uuid,
+        administrator_email -> Text,
+        scopes -> Array<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    authorization_codes (id) {
+        id -> Text,
+        code_hash -> Bytea,
+        key_version -> SmallInt,
+        client_id -> Text,
+        tenant_id -> Uuid,
+        administrator_id -> Uuid,
+        redirect_uri -> Text,
+        scopes -> Array<Text>,
+        code_challenge -> Nullable<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        redeemed_at -> Nullable<Timestamptz>,
+        grant_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (id) {
+        id -> Text,
+        tenant_id -> Uuid,
+        grant_id -> Uuid,
+        token_hash -> Bytea,
+        key_version -> SmallInt,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        successor -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    revoked_access_tokens (jti) {
+        jti -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    throttles (subject) {
+        subject -> Text,
+        failures -> Integer,
+        last_failed_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(header_tokens -> tenants (tenant_id));
+diesel::joinable!(sessions -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
+diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
+diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);

@@ -27,7 +27,8 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &[
             "auth::principal",
-            "auth::cursor",
+            "auth::seal",
+            "auth::stamp",
             "auth::secret",
             "auth::master_key",
             "auth::password",
@@ -37,6 +38,7 @@ const UNITS: &[Unit] = &[
         crates: &[
             "argon2",
             "base64",
+            "chacha20poly1305",
             "crc32fast",
             "getrandom",
             "hkdf",
@@ -44,8 +46,15 @@ const UNITS: &[Unit] = &[
             "sha2",
             "subtle",
             "thiserror",
+            "uuid",
             "zeroize",
         ],
+    },
+    // The protocol as pure functions; the use of the store stands above.
+    Unit {
+        modules: &["oauth::access_token", "oauth::error", "oauth::scope"],
+        uses: &["auth::principal"],
+        crates: &["jsonwebtoken", "serde", "uuid"],
     },
     Unit {
         modules: &["store"],
@@ -54,9 +63,21 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["auth"],
-        uses: &["id", "audit", "auth::principal", "store"],
-        crates: &["chrono", "getrandom", "serde_json", "thiserror"],
+        uses: &["id", "audit", "auth::principal", "oauth::access_token", "store"],
+        crates: &[
+            "aws_lc_rs",
+            "base64",
+            "chrono",
+            "getrandom",
+            "jsonwebtoken",
+            "log",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "uuid",
+        ],
     },
+    Unit { modules: &["oauth"], uses: &[], crates: &[] },
     Unit { modules: &["private_postgres"], uses: &["store"], crates: &["log", "nix", "thiserror"] },
     Unit {
         modules: &["provider"],
@@ -65,7 +86,18 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["http"],
-        uses: &["scim", "id", "audit", "auth::principal", "store", "auth", "provider"],
+        uses: &[
+            "scim",
+            "id",
+            "config",
+            "audit",
+            "auth::principal",
+            "oauth::access_token",
+            "store",
+            "auth",
+            "oauth",
+            "provider",
+        ],
         crates: &[
             "actix_files",
             "actix_web",

@@ -10,8 +10,8 @@ use super::request::{Body, Served};
 use super::response;
 use crate::audit::Target;
 use crate::auth::Caller;
-use crate::http::authenticate::log_error;
 use crate::http::authorized::{Authorized, Write};
+use crate::http::visit::log_fault;
 use crate::http::{AppState, blocking};
 use crate::provider::{self, Context};
 use crate::scim::bulk::{self, BulkRequest, Outcome};
@@ -36,7 +36,7 @@ pub(super) async fn bulk(
             record(app, &caller, outcome);
         }
         log_faults(&outcomes, &caller);
-        Ok(bulk::to_json(&outcomes, &service.base_url))
+        Ok::<_, ScimError>(bulk::to_json(&outcomes, &service.base_url))
     })
     .await?;
     Ok(response::json(StatusCode::OK, &answer))
@@ -46,8 +46,8 @@ pub(super) async fn bulk(
 fn log_faults(outcomes: &[Outcome], caller: &Caller) {
     let mut told = BTreeSet::new();
     for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
-        if told.insert(error.detail()) {
-            log_error(error, &caller.request_id);
+        if error.is_fault() && told.insert(error.detail()) {
+            log_fault(error, &caller.request_id);
         }
     }
 }

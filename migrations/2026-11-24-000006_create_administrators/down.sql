@@ -1,0 +1,3 @@
+DROP TABLE setup_codes;
+DROP TABLE sessions;
+DROP TABLE administrators;

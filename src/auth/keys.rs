@@ -1,0 +1,312 @@
+//! The keys that sign access tokens: one signs, the next is published already, those before still verify. They live in the
+//! database, their private halves encrypted, so that every server signs and verifies with the same ones.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::principal::{Caller, Principal};
+use super::recent::LIFETIME;
+use super::seal::SealKey;
+use crate::audit::{Action, AuditEvent, Target};
+use crate::oauth::access_token::{self, Claims, Parties};
+use crate::store::{self, SigningKeyRow, Store};
+
+/// Age at which the current key is replaced.
+const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
+/// How long a key is published before it signs by itself: whoever keeps the key set has it by then.
+const PUBLISH_BEFORE: TimeDelta = TimeDelta::hours(24);
+/// How long a key is published after it ceased to sign: longer than any access token lives, and than key sets are kept.
+pub const PUBLISH_AFTER: TimeDelta = TimeDelta::hours(3);
+
+/// Why keys could not be had or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is no such key.
+    #[error("no signing key '{0}'; 'provisor key list' shows them")]
+    Unknown(String),
+    /// It cannot be removed yet.
+    #[error("signing key '{0}' is the current or the next one; 'provisor key rotate' retires the current one")]
+    InUse(String),
+    /// Somebody else rotated at the same moment.
+    #[error("the keys were rotated by somebody else at the same moment")]
+    Concurrent,
+    /// The stored private key does not open.
+    #[error("the private key of signing key '{0}' does not open with this master key")]
+    Sealed(String),
+    /// The cryptographic library refuses.
+    #[error("signing keys: {0}")]
+    Cryptography(&'static str),
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// What a key is for at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, and signs after the next rotation.
+    Next,
+    /// Signs.
+    Current,
+    /// Only verifies.
+    Previous,
+}
+
+impl KeyState {
+    /// The state of a stored key.
+    #[must_use]
+    pub fn of(row: &SigningKeyRow) -> Self {
+        match (row.activated_at, row.retired_at) {
+            (None, _) => Self::Next,
+            (Some(_), None) => Self::Current,
+            (Some(_), Some(_)) => Self::Previous,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Current => "current",
+            Self::Previous => "previous",
+        }
+    }
+}
+
+/// The keys as they are at the moment.
+pub struct Keys {
+    kid: String,
+    signs: EncodingKey,
+    published: Vec<Published>,
+}
+
+struct Published {
+    kid: String,
+    point: Vec<u8>,
+    verifies: DecodingKey,
+}
+
+impl Keys {
+    /// Signs an access token with the current key.
+    ///
+    /// # Errors
+    /// [`KeyError::Cryptography`].
+    pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
+        access_token::sign(claims, &self.kid, &self.signs).map_err(|_| KeyError::Cryptography("signing failed"))
+    }
+
+    /// Reads an access token that one of the published keys signed.
+    ///
+    /// # Errors
+    /// Why it is refused, for the audit log.
+    pub fn verify(&self, token: &str, parties: Parties<'_>, now: DateTime<Utc>) -> Result<Claims, &'static str> {
+        let kid = access_token::key_id(token)?;
+        let key = self.published.iter().find(|key| key.kid == kid).ok_or("token signed with an unknown key")?;
+        access_token::verify(token, &key.verifies, parties, now.timestamp())
+    }
+
+    /// The key set (RFC 7517 section 5): public halves only.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        let key = |key: &Published| {
+            let (x, y) = coordinates(&key.point);
+            json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": key.kid})
+        };
+        json!({"keys": self.published.iter().map(key).collect::<Vec<_>>()})
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Keys").field("current", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// The keys, remembered for a second: that long a removed one may still verify on another server.
+#[derive(Debug)]
+pub struct KeyRing {
+    seal: SealKey,
+    loaded: RwLock<Option<(Arc<Keys>, Instant)>>,
+}
+
+impl KeyRing {
+    /// A ring of keys that are sealed under `seal`.
+    #[must_use]
+    pub fn new(seal: SealKey) -> Self {
+        Self { seal, loaded: RwLock::default() }
+    }
+
+    /// The keys, from the database where they were not looked at within the last second. The first keys are made here, and new ones
+    /// where the master key is another one: the tokens of the old ones are then refused.
+    ///
+    /// # Errors
+    /// [`KeyError`] from the database or the cryptographic library.
+    pub fn keys(&self, store: &Store) -> Result<Arc<Keys>, KeyError> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((keys, at)) = &*loaded
+            && at.elapsed() < LIFETIME
+        {
+            return Ok(Arc::clone(keys));
+        }
+        drop(loaded);
+        self.load(store)
+    }
+
+    /// The keys as the database has them now.
+    fn load(&self, store: &Store) -> Result<Arc<Keys>, KeyError> {
+        let at = Instant::now();
+        let rows = store.gate(|gate| gate.signing_keys())?;
+        let keys = match self.open(&rows) {
+            Ok(Some(keys)) => keys,
+            Ok(None) => self.make_first(store, false)?,
+            Err(KeyError::Sealed(kid)) => {
+                log::warn!("signing key {kid} was sealed under another master key: new keys take its place");
+                self.make_first(store, true)?
+            }
+            Err(error) => return Err(error),
+        };
+        let keys = Arc::new(keys);
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&keys), at));
+        Ok(keys)
+    }
+
+    fn make_first(&self, store: &Store, instead: bool) -> Result<Keys, KeyError> {
+        let now = Utc::now();
+        let (mut current, next) = (self.generate(now)?, self.generate(now)?);
+        current.activated_at = Some(now);
+        let event = AuditEvent::new(Action::KeyCreate, Target::new("SigningKey", &current.kid))
+            .after(json!({"current": current.kid, "next": next.kid}));
+        let rows = [current, next];
+        let made = store.run(&system(), |tenant| {
+            if instead { tenant.replace_signing_keys(&rows, &event) } else { tenant.insert_signing_keys(&rows, &event) }
+        });
+        match made {
+            Ok(()) => self.open(&rows)?.ok_or(KeyError::Concurrent),
+            // Another server was quicker.
+            Err(store::Error::Conflict { .. }) => {
+                self.open(&store.gate(|gate| gate.signing_keys())?)?.ok_or(KeyError::Concurrent)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has the next key sign and makes another next one. The kids of the new current and the new next key.
+    ///
+    /// # Errors
+    /// [`KeyError::Concurrent`] when somebody else rotates at the same moment.
+    pub fn rotate(&self, store: &Store, caller: &Caller) -> Result<(String, String), KeyError> {
+        self.keys(store)?;
+        let rows = store.gate(|gate| gate.signing_keys())?;
+        let find = |state| rows.iter().find(|row| KeyState::of(row) == state).ok_or(KeyError::Concurrent);
+        let (current, next) = (find(KeyState::Current)?, find(KeyState::Next)?);
+        let new = self.generate(Utc::now())?;
+        let event = AuditEvent::new(Action::KeyRotate, Target::new("SigningKey", &next.kid))
+            .after(json!({"previous": current.kid, "current": next.kid, "next": new.kid}));
+        let rotated = store.run(caller, |tenant| tenant.rotate_signing_key(&current.kid, &next.kid, &new, &event));
+        match rotated {
+            Ok(true) => {}
+            Ok(false) | Err(store::Error::Conflict { .. }) => return Err(KeyError::Concurrent),
+            Err(error) => return Err(error.into()),
+        }
+        self.load(store)?;
+        Ok((next.kid.clone(), new.kid))
+    }
+
+    /// Rotates when the current key is old enough and the next one has been published for long enough, and removes the keys of which
+    /// no token is valid any more.
+    ///
+    /// # Errors
+    /// [`KeyError`] from the database or the cryptographic library.
+    pub fn maintain(&self, store: &Store, now: DateTime<Utc>) -> Result<(), KeyError> {
+        store.gate(|gate| gate.delete_retired_signing_keys(now - PUBLISH_AFTER))?;
+        let rows = store.gate(|gate| gate.signing_keys())?;
+        let old = rows.iter().any(|row| {
+            KeyState::of(row) == KeyState::Current && row.activated_at.is_some_and(|at| at + ROTATE_AFTER <= now)
+        });
+        let ready =
+            rows.iter().any(|row| KeyState::of(row) == KeyState::Next && row.created_at + PUBLISH_BEFORE <= now);
+        match if old && ready { self.rotate(store, &system()).map(drop) } else { Ok(()) } {
+            Err(KeyError::Concurrent) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes a key that does not sign any more, and with it every token that it signed.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`] and [`KeyError::InUse`].
+    pub fn remove(&self, store: &Store, caller: &Caller, kid: &str) -> Result<(), KeyError> {
+        let event = AuditEvent::new(Action::KeyRemove, Target::new("SigningKey", kid));
+        if store.run(caller, |tenant| tenant.delete_signing_key(kid, &event))? {
+            return self.load(store).map(drop);
+        }
+        let known = store.gate(|gate| gate.signing_keys())?.iter().any(|row| row.kid == kid);
+        Err(if known { KeyError::InUse(kid.to_owned()) } else { KeyError::Unknown(kid.to_owned()) })
+    }
+
+    fn generate(&self, now: DateTime<Utc>) -> Result<SigningKeyRow, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+            .map_err(|_| KeyError::Cryptography("no key could be made"))?;
+        let private = pair.to_pkcs8v1().map_err(|_| KeyError::Cryptography("no key could be written"))?;
+        let public_key = pair.public_key().as_ref().to_vec();
+        let kid = thumbprint(&public_key);
+        Ok(SigningKeyRow {
+            sealed_private_key: self.seal.seal(kid.as_bytes(), private.as_ref())?,
+            kid,
+            public_key,
+            key_version: SealKey::VERSION,
+            created_at: now,
+            activated_at: None,
+            retired_at: None,
+        })
+    }
+
+    /// The keys of these rows; none where no row signs.
+    fn open(&self, rows: &[SigningKeyRow]) -> Result<Option<Keys>, KeyError> {
+        let Some(current) = rows.iter().find(|row| KeyState::of(row) == KeyState::Current) else {
+            return Ok(None);
+        };
+        let private = self.seal.open(current.kid.as_bytes(), &current.sealed_private_key);
+        let private = private.ok_or_else(|| KeyError::Sealed(current.kid.clone()))?;
+        let published = rows.iter().map(|row| {
+            let (x, y) = coordinates(&row.public_key);
+            let verifies = DecodingKey::from_ec_components(&x, &y);
+            let verifies = verifies.map_err(|_| KeyError::Cryptography("a stored public key is none"))?;
+            Ok(Published { kid: row.kid.clone(), point: row.public_key.clone(), verifies })
+        });
+        Ok(Some(Keys {
+            kid: current.kid.clone(),
+            signs: EncodingKey::from_ec_der(&private),
+            published: published.collect::<Result<_, KeyError>>()?,
+        }))
+    }
+}
+
+fn system() -> Caller {
+    Caller { principal: Arc::new(Principal::system()), request_id: Uuid::now_v7().to_string().into(), address: None }
+}
+
+/// x and y of an uncompressed point, as a JWK has them (RFC 7518 section 6.2.1).
+fn coordinates(point: &[u8]) -> (String, String) {
+    let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len().saturating_sub(1) / 2);
+    (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))
+}
+
+/// The thumbprint of a public key (RFC 7638 section 3).
+fn thumbprint(point: &[u8]) -> String {
+    let (x, y) = coordinates(point);
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)))
+}

@@ -1,0 +1,3 @@
+//! The endpoints of the authorization server.
+
+mod response;

@@ -1,0 +1,34 @@
+//! Replies of the token endpoint and its like: JSON that nobody may keep (RFC 6749 section 5).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::json;
+
+use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::store::RETRY_AFTER_SECONDS;
+
+/// A reply with this status, not to be kept.
+pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
+    let mut builder = HttpResponse::build(status);
+    builder.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+    builder
+}
+
+impl ResponseError for OAuthError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut builder = builder(self.status_code());
+        if self.code() == ErrorCode::InvalidClient {
+            builder.insert_header((WWW_AUTHENTICATE, "Basic realm=\"oauth\""));
+        }
+        let unavailable = (self.code() == ErrorCode::TemporarilyUnavailable).then_some(RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after_seconds().or(unavailable) {
+            builder.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        builder.json(json!({"error": self.code().name(), "error_description": self.description()}))
+    }
+}
