@@ -52,9 +52,16 @@ const UNITS: &[Unit] = &[
     },
     // The protocol as pure functions; the use of the store stands above.
     Unit {
-        modules: &["oauth::access_token", "oauth::error", "oauth::scope"],
+        modules: &[
+            "oauth::access_token",
+            "oauth::error",
+            "oauth::parameters",
+            "oauth::pkce",
+            "oauth::redirect_uri",
+            "oauth::scope",
+        ],
         uses: &["auth::principal"],
-        crates: &["jsonwebtoken", "serde", "uuid"],
+        crates: &["base64", "jsonwebtoken", "serde", "sha2", "subtle", "url", "uuid"],
     },
     Unit {
         modules: &["store"],
