@@ -8,8 +8,8 @@
 //! - [`provider`] has one file per RFC verb; there protocol and storage meet.
 //! - [`store`] is all the SQL, [`http`] all the HTTP.
 //! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
-//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
-//!   runs until [`shutdown`] is asked for.
+//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, with
+//!   [`housekeeping`] beside it, and runs until [`shutdown`] is asked for.
 //!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
@@ -17,6 +17,7 @@ pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod housekeeping;
 pub mod http;
 pub mod id;
 pub mod oauth;

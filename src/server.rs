@@ -17,7 +17,9 @@ use crate::auth::seal::SealKey;
 use crate::auth::secret::TokenKey;
 use crate::auth::stamp::StampKey;
 use crate::config::{SettingError, Settings};
+use crate::housekeeping::Housekeeping;
 use crate::http::{self, AppState, AssetsError, Parts, Refusals};
+use crate::oauth::access_token::Parties;
 use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
 use crate::shutdown::Shutdown;
@@ -48,10 +50,10 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] master_key::Error),
-    /// The master key is gone, and tokens that were made with it are there.
+    /// The master key is gone, and secrets that were hashed with it are there.
     #[error(
-        "master key file {0} is missing, and no token works without it: bring it back from a copy. To give up all tokens instead, \
-         run 'provisor master-key create'"
+        "master key file {0} is missing, and no token and no client secret works without it: bring it back from a copy. To give up \
+         all of them instead, run 'provisor master-key create'"
     )]
     MasterKeyLost(PathBuf),
     /// The keys that sign access tokens.
@@ -158,7 +160,7 @@ fn open(
     let store = Store::open(url, connections)?;
     let master = match known {
         Some(master) => master,
-        None if store.gate(|gate| gate.has_header_tokens())? => {
+        None if store.gate(|gate| gate.has_hashed_secrets())? => {
             return Err(StartError::MasterKeyLost(key_file.to_owned()));
         }
         None => MasterKey::read_or_create(key_file)?,
@@ -182,6 +184,7 @@ pub struct Application {
     server: actix_web::dev::Server,
     refusals: Refusals,
     records: JoinHandle<()>,
+    housekeeping: Housekeeping,
     address: SocketAddr,
     public_url: String,
 }
@@ -201,10 +204,12 @@ impl Application {
         let address = listener.local_addr()?;
         let backend = Backend::open(settings, Role::Server)?;
         backend.keys.keys(&backend.store)?;
-        let authenticator = Arc::new(Authenticator::new(backend.token_key.clone()));
+        let public_url = settings.public_url(address);
+        let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };
+        let authenticator = Arc::new(Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
-        let public_url = settings.public_url(address);
+        let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
             authenticator,
@@ -230,7 +235,7 @@ impl Application {
             .disable_signals()
             .listen(listener)?
             .run();
-        Ok(Self { backend, server, refusals, records, address, public_url })
+        Ok(Self { backend, server, refusals, records, housekeeping, address, public_url })
     }
 
     /// The address listened on.
@@ -262,6 +267,7 @@ impl Application {
             handle.stop(true).await;
         });
         self.server.await?;
+        self.housekeeping.stop();
         self.refusals.close();
         if self.records.join().is_err() {
             log::error!("the thread that records refusals failed");

@@ -1,7 +1,7 @@
 //! The keys that sign access tokens: one signs, the next is published already, those before still verify. They live in the
 //! database, their private halves encrypted, so that every server signs and verifies with the same ones.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -20,6 +20,8 @@ use crate::audit::{Action, AuditEvent, Target};
 use crate::oauth::access_token::{self, Claims, Parties};
 use crate::store::{self, SigningKeyRow, Store};
 
+/// Characters of a key id.
+const THUMBPRINT_LENGTH: usize = 43;
 /// Age at which the current key is replaced.
 const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
 /// How long a key is published before it signs by itself: whoever keeps the key set has it by then.
@@ -114,8 +116,12 @@ impl Keys {
     /// Why it is refused, for the audit log.
     pub fn verify(&self, token: &str, parties: Parties<'_>, now: DateTime<Utc>) -> Result<Claims, &'static str> {
         let kid = access_token::key_id(token)?;
-        let key = self.published.iter().find(|key| key.kid == kid).ok_or("token signed with an unknown key")?;
+        let key = self.find(&kid).ok_or("token signed with an unknown key")?;
         access_token::verify(token, &key.verifies, parties, now.timestamp())
+    }
+
+    fn find(&self, kid: &str) -> Option<&Published> {
+        self.published.iter().find(|key| key.kid == kid)
     }
 
     /// The key set (RFC 7517 section 5): public halves only.
@@ -126,6 +132,13 @@ impl Keys {
             json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": key.kid})
         };
         json!({"keys": self.published.iter().map(key).collect::<Vec<_>>()})
+    }
+
+    /// A text that is another one for every other key set.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let kids: Vec<&str> = self.published.iter().map(|key| &*key.kid).collect();
+        URL_SAFE_NO_PAD.encode(Sha256::digest(kids.join(" ")))
     }
 }
 
@@ -140,13 +153,15 @@ impl std::fmt::Debug for Keys {
 pub struct KeyRing {
     seal: SealKey,
     loaded: RwLock<Option<(Arc<Keys>, Instant)>>,
+    /// Held while a key is looked for that is not among the loaded ones.
+    search: Mutex<()>,
 }
 
 impl KeyRing {
     /// A ring of keys that are sealed under `seal`.
     #[must_use]
     pub fn new(seal: SealKey) -> Self {
-        Self { seal, loaded: RwLock::default() }
+        Self { seal, loaded: RwLock::default(), search: Mutex::default() }
     }
 
     /// The keys, from the database where they were not looked at within the last second. The first keys are made here, and new ones
@@ -155,14 +170,42 @@ impl KeyRing {
     /// # Errors
     /// [`KeyError`] from the database or the cryptographic library.
     pub fn keys(&self, store: &Store) -> Result<Arc<Keys>, KeyError> {
-        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((keys, at)) = &*loaded
-            && at.elapsed() < LIFETIME
-        {
-            return Ok(Arc::clone(keys));
+        match self.loaded() {
+            Some((keys, at)) if at.elapsed() < LIFETIME => Ok(keys),
+            _ => self.load(store),
         }
-        drop(loaded);
-        self.load(store)
+    }
+
+    /// Reads an access token. The key may have been made and put to use by another server within the last second: for one that is not
+    /// among the keys the database is asked once more. One asks for all who wait, so that tokens of strangers cost no query each.
+    ///
+    /// # Errors
+    /// The inner error says why the token is refused, for the audit log; the outer one comes from the database.
+    pub fn verify(
+        &self,
+        store: &Store,
+        token: &str,
+        parties: Parties<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Claims, &'static str>, KeyError> {
+        let kid = match access_token::key_id(token) {
+            Ok(kid) => kid,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let asked = Instant::now();
+        let mut keys = self.keys(store)?;
+        if keys.find(&kid).is_none() && kid.len() == THUMBPRINT_LENGTH {
+            let _search = self.search.lock().unwrap_or_else(PoisonError::into_inner);
+            keys = match self.loaded() {
+                Some((keys, at)) if at >= asked => keys,
+                _ => self.load(store)?,
+            };
+        }
+        Ok(keys.verify(token, parties, now))
+    }
+
+    fn loaded(&self) -> Option<(Arc<Keys>, Instant)> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The keys as the database has them now.

@@ -13,7 +13,7 @@ pub mod stamp;
 pub mod throttle;
 mod tokens;
 
-pub use authenticate::{Authenticator, Credential, Refusal};
+pub use authenticate::{Authenticator, Credential, Refusal, Told};
 pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes, TenantSettings};
 pub use recent::LIFETIME as RECENT_LIFETIME;
 pub use tokens::{IssuedToken, NewToken, TokenError, create, list, revoke, rotate};

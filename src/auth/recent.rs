@@ -1,5 +1,5 @@
-//! Header tokens verified a moment ago, so that the steady state needs no look-up. Holds digests, never tokens; an entry lives
-//! one second, which is the longest a revoked token can still work on another instance.
+//! Tokens verified a moment ago, so that the steady state needs no look-up and no signature is checked twice. Holds digests, never
+//! tokens; an entry lives one second, which is the longest a revoked token can still work on another instance.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

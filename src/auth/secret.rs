@@ -190,6 +190,15 @@ impl TokenKey {
             Err(_) => unreachable!("HMAC takes keys of any length"),
         }
     }
+
+    /// The digest by which an access token is known again. What it is made of begins with a character that no [`Secret`] has.
+    #[must_use]
+    pub fn digest(&self, access_token: &str) -> SecretHash {
+        let mut mac = self.0.clone();
+        mac.update(b".");
+        mac.update(access_token.as_bytes());
+        SecretHash(mac.finalize().into_bytes().into())
+    }
 }
 
 impl fmt::Debug for TokenKey {

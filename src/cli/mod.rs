@@ -2,6 +2,7 @@
 
 mod audit;
 mod duration;
+mod key;
 mod master_key;
 mod output;
 mod resource_type;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::auth::keys::KeyError;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError};
 use crate::config::Settings;
 use crate::id::TenantId;
@@ -67,6 +69,9 @@ enum Command {
     /// Manage resource types of a tenant's own.
     #[command(subcommand)]
     ResourceType(resource_type::Command),
+    /// Manage the keys that sign access tokens.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -84,6 +89,9 @@ pub enum Error {
     /// A token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A signing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -151,6 +159,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Some(Command::ResourceType(command)) => {
             with_backend(&settings, |backend| resource_type::run(&command, backend))
         }
+        Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
     }

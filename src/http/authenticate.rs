@@ -10,8 +10,10 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 
 use super::AppState;
 use super::blocking;
+use super::challenge::{self, Challenge};
 use super::visit::Visit;
 use crate::audit::{Action, AuditEvent, Target};
+use crate::auth::keys::KeyError;
 use crate::auth::{Caller, Refusal};
 use crate::id::TenantId;
 use crate::provider::Service;
@@ -42,6 +44,9 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
     };
     if let Some(caller) = &caller {
         record_refused_write(&response, &method, caller);
+    }
+    if let Some(app) = response.request().app_data::<web::Data<AppState>>().cloned() {
+        challenge::add_header(&mut response, &app.public_url);
     }
     visit.finish(&mut response, caller.as_ref().map_or("-", |caller| caller.principal.actor().id.as_str()));
     Ok(response)
@@ -75,11 +80,14 @@ async fn identify(
     let refuse = |refusal: Refusal| {
         let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
             .because(refusal.reason);
-        app.refusals.record(visit.nobody(refusal.tenant, refusal.id), event);
-        ScimError::new(ErrorKind::Unauthorized, "a valid token is required in the Authorization header")
+        app.refusals.record(visit.nobody(refusal.tenant, refusal.id.as_str()), event);
+        Challenge::Refused(refusal.told).raise(request)
     };
     if request.headers().get_all(AUTHORIZATION).count() > 1 {
         return Err(refuse(Refusal::unknown("several credentials")));
+    }
+    if header.is_some() && names_token(request.query_string()) {
+        return Err(Challenge::SeveralMethods.raise(request));
     }
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
@@ -89,10 +97,22 @@ async fn identify(
     }
     let from = visit.address.clone();
     let verdict = blocking::run(app, move |app| {
-        app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(ScimError::from)
+        app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(failed)
     })
     .await?;
     verdict.map(|principal| Some(visit.caller(principal))).map_err(refuse)
+}
+
+fn failed(error: KeyError) -> ScimError {
+    match error {
+        KeyError::Store(error) => error.into(),
+        error => ScimError::new(ErrorKind::Internal, "the server failed to verify the token").caused_by(error),
+    }
+}
+
+/// Whether a query has the parameter by which a token could be sent (RFC 6750 section 2.3), which is not taken here: URLs are logged.
+fn names_token(query: &str) -> bool {
+    query.split('&').any(|parameter| parameter.split('=').next() == Some("access_token"))
 }
 
 fn is_open(path: &str) -> bool {

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use crate::auth::{Caller, Scope};
-use crate::scim::error::{ErrorKind, ScimError};
+use super::challenge::Challenge;
+use crate::auth::{Caller, Scope, Told};
+use crate::scim::error::ScimError;
 
 /// A right that a handler asks for.
 pub(super) trait Right {
@@ -40,9 +41,9 @@ impl<R: Right> FromRequest for Authorized<R> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match request.extensions().get::<Caller>() {
-            None => Err(ScimError::new(ErrorKind::Unauthorized, "a valid token is required")),
+            None => Err(Challenge::Refused(Told::Wanted).raise(request)),
             Some(caller) if caller.principal.may(R::SCOPE) => Ok(Self { caller: caller.clone(), right: PhantomData }),
-            Some(_) => Err(ScimError::new(ErrorKind::Forbidden, format!("the token lacks the scope {}", R::SCOPE))),
+            Some(_) => Err(Challenge::InsufficientScope(R::SCOPE).raise(request)),
         })
     }
 }

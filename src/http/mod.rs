@@ -4,6 +4,7 @@ mod assets;
 mod authenticate;
 mod authorized;
 mod blocking;
+mod challenge;
 mod health;
 mod oauth;
 mod refusals;
@@ -30,6 +31,7 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .app_data(app.clone())
         .configure(health::routes)
         .service(scim::routes())
+        .service(oauth::discovery::routes(&app.public_url))
         .service(assets::routes(app.assets()))
         .service(web::resource("/").route(web::get().to(welcome::welcome)).route(web::head().to(welcome::welcome)))
         .default_service(web::to(elsewhere));

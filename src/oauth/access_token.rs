@@ -8,7 +8,9 @@ use uuid::Uuid;
 /// The media type in the header, by which no other JWT of ours or of anybody's is taken for an access token.
 const TYPE: &str = "at+jwt";
 /// Bytes of a token at most.
-const LENGTH: usize = 8_192;
+pub const LENGTH: usize = 8_192;
+/// Why a token is refused whose time is over; the one reason that its holder is told.
+pub const EXPIRED: &str = "expired access token";
 /// Seconds by which clocks may differ.
 pub const LEEWAY_SECONDS: i64 = 60;
 
@@ -19,7 +21,8 @@ pub struct Claims {
     pub iss: String,
     /// Whom it stands for: `grant_` and the grant's id, or the client's id where the client acts for itself.
     pub sub: String,
-    /// The SCIM base URL.
+    /// The SCIM base URL. It may be one of several, and is read as the one that was looked for.
+    #[serde(skip_deserializing)]
     pub aud: String,
     /// When it ends, in seconds since 1970.
     pub exp: i64,
@@ -58,6 +61,17 @@ pub fn sign(claims: &Claims, kid: &str, key: &EncodingKey) -> Result<String, jso
     header.typ = Some(TYPE.into());
     header.kid = Some(kid.into());
     jsonwebtoken::encode(&header, claims, key)
+}
+
+/// Whether a text has the shape of a signed JWT: three parts in base64url (RFC 7515 section 3.1).
+#[must_use]
+pub fn is_shaped(text: &str) -> bool {
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let mut parts = 0;
+    text.split('.').all(|part| {
+        parts += 1;
+        !part.is_empty() && part.bytes().all(base64url)
+    }) && parts == 3
 }
 
 /// The id of the key that a token names, where the text has the shape of a token of ours; nothing is verified.
@@ -100,11 +114,11 @@ pub fn verify(token: &str, key: &DecodingKey, parties: Parties<'_>, now: i64) ->
         ErrorKind::InvalidAudience => "token for another audience",
         _ => "malformed token",
     })?;
-    let claims = claims.claims;
-    if claims.exp <= now - LEEWAY_SECONDS {
-        return Err("expired token");
+    let claims = Claims { aud: parties.audience.to_owned(), ..claims.claims };
+    if claims.exp <= now.saturating_sub(LEEWAY_SECONDS) {
+        return Err(EXPIRED);
     }
-    if claims.iat.max(claims.nbf) > now + LEEWAY_SECONDS {
+    if claims.iat.max(claims.nbf) > now.saturating_add(LEEWAY_SECONDS) {
         return Err("token from the future");
     }
     Ok(claims)

@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod error;
+pub mod metadata;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;

@@ -36,6 +36,13 @@ pub fn to_json(base_url: &str, changes_passwords: bool) -> Value {
             "description": "A header token sent as 'Authorization: Bearer TOKEN'; clients that cannot add 'Bearer' send the token alone.",
             "specUri": "https://www.rfc-editor.org/info/rfc6750",
             "primary": true,
+        }, {
+            "type": "oauth2",
+            "name": "OAuth 2.0",
+            "description": "An access token of this server's authorization server, sent as 'Authorization: Bearer TOKEN'; authorization code \
+                with refresh token, or client credentials.",
+            "specUri": "https://www.rfc-editor.org/info/rfc6749",
+            "primary": false,
         }],
         "meta": {
             "resourceType": "ServiceProviderConfig",

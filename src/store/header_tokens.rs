@@ -167,15 +167,6 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Whether there is any token, of whatever tenant.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn has_header_tokens(&mut self) -> Result<bool, Error> {
-        let any = header_tokens::table.select(header_tokens::id).first::<String>(self.pg).optional()?;
-        Ok(any.is_some())
-    }
-
     /// The tenant that a token belongs to.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //!
 //! [`AuditEvent`]: crate::audit::AuditEvent
 
+mod access;
 mod administrators;
 mod audit_events;
 mod authorization_codes;
@@ -14,6 +15,7 @@ mod condition;
 mod definitions;
 mod edges;
 mod error;
+mod expired;
 mod groups;
 mod header_tokens;
 mod listing;
@@ -23,6 +25,7 @@ mod pool;
 mod predicate;
 mod resources;
 mod schema;
+mod secrets;
 mod select_stretch;
 mod signing_keys;
 mod sort_key;
@@ -38,6 +41,7 @@ use diesel::{Connection, PgConnection};
 use crate::auth::Caller;
 use crate::id::TenantId;
 
+pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::AdministratorRow;
 pub use audit_events::{AuditRow, Refused};
 pub use authorization_codes::AuthorizationCodeRow;
@@ -45,6 +49,7 @@ pub use clients::{ClientRow, ClientSecretRow};
 pub use definitions::StoredDefinitions;
 pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
+pub use expired::{Expired, ROWS_PER_STATEMENT as EXPIRED_ROWS_PER_STATEMENT};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
 pub use listing::{Anchor, Page, PageRequest, Selection, Start};

@@ -64,13 +64,4 @@ impl Gate<'_> {
         });
         result.map_err(|error: diesel::result::Error| error.into())
     }
-
-    /// Forgets failures that were last seen before `before`.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn delete_throttles(&mut self, before: DateTime<Utc>) -> Result<usize, Error> {
-        let forgotten = throttles::table.filter(throttles::last_failed_at.lt(before));
-        diesel::delete(forgotten).execute(self.pg).map_err(Error::from)
-    }
 }

@@ -55,13 +55,14 @@ const UNITS: &[Unit] = &[
         modules: &[
             "oauth::access_token",
             "oauth::error",
+            "oauth::metadata",
             "oauth::parameters",
             "oauth::pkce",
             "oauth::redirect_uri",
             "oauth::scope",
         ],
         uses: &["auth::principal"],
-        crates: &["base64", "jsonwebtoken", "serde", "sha2", "subtle", "url", "uuid"],
+        crates: &["base64", "jsonwebtoken", "serde", "serde_json", "sha2", "subtle", "url", "uuid"],
     },
     Unit {
         modules: &["store"],
@@ -118,10 +119,26 @@ const UNITS: &[Unit] = &[
             "uuid",
         ],
     },
+    Unit {
+        modules: &["housekeeping"],
+        uses: &["auth::principal", "oauth::access_token", "store", "auth"],
+        crates: &["chrono", "log"],
+    },
     Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },
     Unit {
         modules: &["server"],
-        uses: &["scim", "config", "auth::principal", "store", "auth", "private_postgres", "http", "shutdown"],
+        uses: &[
+            "scim",
+            "config",
+            "auth::principal",
+            "oauth::access_token",
+            "store",
+            "auth",
+            "private_postgres",
+            "http",
+            "housekeeping",
+            "shutdown",
+        ],
         crates: &["actix_web", "log", "serde_json", "socket2", "tera", "thiserror"],
     },
     Unit {

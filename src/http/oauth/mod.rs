@@ -1,3 +1,4 @@
 //! The endpoints of the authorization server.
 
+pub(super) mod discovery;
 mod response;

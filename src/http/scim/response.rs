@@ -2,7 +2,7 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::Value;
@@ -106,14 +106,8 @@ impl ResponseError for ScimError {
 
     fn error_response(&self) -> HttpResponse {
         let mut builder = builder(self.status_code());
-        match self.kind() {
-            ErrorKind::Unauthorized => {
-                builder.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"scim\""));
-            }
-            ErrorKind::Unavailable => {
-                builder.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
-            }
-            _ => {}
+        if self.kind() == ErrorKind::Unavailable {
+            builder.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
         }
         builder.body(self.to_json().to_string())
     }

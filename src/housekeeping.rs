@@ -1,0 +1,92 @@
+//! What the server does by itself now and then: it exchanges signing keys when their time has come, and deletes what has had its
+//! time. Each server does it; that others do too does no harm.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::auth::keys::KeyRing;
+use crate::auth::throttle;
+use crate::oauth::access_token::LEEWAY_SECONDS;
+use crate::store::{self, EXPIRED_ROWS_PER_STATEMENT, Expired, Store};
+
+/// How often.
+const EVERY: Duration = Duration::from_mins(5);
+/// How long nobody has to send a request until a session ends.
+pub const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
+/// How long a session lasts at most.
+pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
+
+/// What is deleted, and how long after its time. A code or refresh token that is used again must stay recognisable for a while.
+const KEPT: [(Expired, TimeDelta); 9] = [
+    (Expired::AuthorizationCodes, TimeDelta::hours(1)),
+    (Expired::RefreshTokens, TimeDelta::zero()),
+    (Expired::RevokedAccessTokens, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
+    (Expired::UsedAssertions, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
+    (Expired::IdleSessions, SESSION_IDLE),
+    (Expired::OldSessions, SESSION_LIFETIME),
+    (Expired::SetupCodes, TimeDelta::hours(1)),
+    (Expired::Throttles, throttle::MEMORY),
+    (Expired::Grants, TimeDelta::days(90)),
+];
+
+/// The thread that does it.
+#[derive(Debug)]
+pub struct Housekeeping {
+    /// Nothing is sent; that it is gone says that the end has come.
+    end: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Housekeeping {
+    /// Starts the thread, which begins at once.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(store: Arc<Store>, keys: Arc<KeyRing>) -> std::io::Result<Self> {
+        let (end, ended) = sync_channel(0);
+        let thread = std::thread::Builder::new().name("housekeeping".into()).spawn(move || {
+            loop {
+                round(&store, &keys, &ended);
+                if ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { end, thread })
+    }
+
+    /// Ends the thread. A statement under way is waited for.
+    pub fn stop(self) {
+        drop(self.end);
+        if self.thread.join().is_err() {
+            log::error!("the housekeeping thread failed");
+        }
+    }
+}
+
+/// Does all that there is to do. What fails is left for the next round.
+fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
+    let now = Utc::now();
+    if let Err(error) = keys.maintain(store, now) {
+        log::warn!("signing keys were not looked after: {error}");
+    }
+    for (what, kept) in KEPT {
+        if let Err(error) = sweep(store, what, now - kept, ended) {
+            log::warn!("expired rows were not deleted ({what:?}): {error}");
+            return;
+        }
+    }
+}
+
+fn sweep(store: &Store, what: Expired, before: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
+    while ended.try_recv() == Err(TryRecvError::Empty) {
+        if store.gate(|gate| gate.delete_expired(what, before))? < EXPIRED_ROWS_PER_STATEMENT {
+            break;
+        }
+    }
+    Ok(())
+}
