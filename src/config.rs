@@ -40,6 +40,11 @@ pub struct Settings {
     )]
     pub trusted_proxies: Networks,
 
+    /// Take the keys of OAuth clients (--jwks-uri) from private addresses and over plain http as well: for identity providers inside
+    /// your own network.
+    #[arg(long, global = true, env = "PROVISOR_ALLOW_PRIVATE_ADDRESSES")]
+    pub allow_private_addresses: bool,
+
     /// Postgres to use, as `postgres://USER:PASSWORD@HOST/DATABASE` [default: a private Postgres in the data directory].
     #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,

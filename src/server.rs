@@ -217,6 +217,7 @@ impl Application {
             token_key: backend.token_key.clone(),
             forms: backend.form_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
+            allow_private_addresses: settings.allow_private_addresses,
             registry,
             cursors: backend.cursor_key.clone(),
             refusals: refusals.clone(),

@@ -1,6 +1,7 @@
 //! The command line: `serve`, and commands that work on the same database whether the server runs or not.
 
 mod audit;
+mod client;
 mod duration;
 mod key;
 mod master_key;
@@ -25,6 +26,7 @@ use crate::auth::keys::KeyError;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError};
 use crate::config::Settings;
 use crate::id::TenantId;
+use crate::oauth::clients::ClientError;
 use crate::private_postgres::Role;
 use crate::provider::definitions::{self, ChangeError, Changed};
 use crate::scim::definitions::Definitions;
@@ -72,6 +74,9 @@ enum Command {
     /// Manage the keys that sign access tokens.
     #[command(subcommand)]
     Key(key::Command),
+    /// Manage OAuth clients: what gets access tokens from this server.
+    #[command(subcommand)]
+    Client(client::Command),
     /// Read the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -92,6 +97,9 @@ pub enum Error {
     /// A signing key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// An OAuth client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -160,6 +168,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             with_backend(&settings, |backend| resource_type::run(&command, backend))
         }
         Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
+        Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
     }

@@ -5,6 +5,7 @@ mod authenticate;
 mod authorized;
 mod blocking;
 mod challenge;
+mod client_keys;
 mod health;
 mod oauth;
 mod refusals;
@@ -32,6 +33,7 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .configure(health::routes)
         .service(scim::routes())
         .service(oauth::discovery::routes(&app.public_url))
+        .service(oauth::routes())
         .service(assets::routes(app.assets()))
         .service(web::resource("/").route(web::get().to(welcome::welcome)).route(web::head().to(welcome::welcome)))
         .default_service(web::to(elsewhere));

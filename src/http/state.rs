@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::SCIM_BASE;
+use super::client_keys::FetchedKeys;
 use super::refusals::Refusals;
 use super::scim::{LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
@@ -13,6 +14,7 @@ use crate::auth::keys::KeyRing;
 use crate::auth::secret::TokenKey;
 use crate::auth::stamp::StampKey;
 use crate::config::Networks;
+use crate::oauth::access_token::Parties;
 use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::store::Store;
@@ -24,6 +26,8 @@ pub struct AppState {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) keys: Arc<KeyRing>,
     pub(super) token_key: TokenKey,
+    /// Keys that clients publish.
+    pub(super) client_keys: FetchedKeys,
     /// Stamps what forms carry.
     pub(super) forms: StampKey,
     /// URL under which clients reach the server, without a slash at the end; the issuer of tokens.
@@ -56,6 +60,8 @@ pub struct Parts {
     pub forms: StampKey,
     /// Proxies that are believed.
     pub trusted_proxies: Networks,
+    /// Whether clients may publish their keys at private addresses.
+    pub allow_private_addresses: bool,
     /// What is served to tenants without anything of their own.
     pub registry: Registry,
     /// Authenticates cursors.
@@ -81,6 +87,7 @@ impl AppState {
             authenticator: parts.authenticator,
             keys: parts.keys,
             token_key: parts.token_key,
+            client_keys: FetchedKeys::new(parts.allow_private_addresses),
             forms: parts.forms,
             public_url: parts.public_url.as_str().into(),
             trusted_proxies: parts.trusted_proxies,
@@ -97,6 +104,11 @@ impl AppState {
             templates: parts.templates,
             assets: parts.assets,
         }
+    }
+
+    /// Whom access tokens come from, and whom they are for.
+    pub(super) fn parties(&self) -> Parties<'_> {
+        Parties { issuer: &self.public_url, audience: &self.services.standard().base_url }
     }
 
     pub(super) fn assets(&self) -> &Path {

@@ -55,6 +55,12 @@ impl Parameters {
         self.values(name).nth(1).is_some()
     }
 
+    /// Whether a parameter is there, with a value or without.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
     fn values<'p>(&'p self, name: &str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }

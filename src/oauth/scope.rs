@@ -1,5 +1,6 @@
 //! The `scope` parameter (RFC 6749 section 3.3).
 
+use super::error::{ErrorCode, OAuthError};
 use crate::auth::{Scope, Scopes};
 
 /// Stands for reading and writing: the one scope name of the IPSIE profile for SCIM.
@@ -35,9 +36,48 @@ pub fn text(scopes: Scopes) -> String {
     scopes.names().collect::<Vec<_>>().join(" ")
 }
 
+/// The set that stored names stand for.
+#[must_use]
+pub fn stored(names: &[String]) -> Scopes {
+    with_implied(names.iter().filter_map(|name| Scope::parse(name)))
+}
+
+/// What a client gets: what it asks for, or all that it may have where it asks for nothing (RFC 6749 section 3.3).
+///
+/// # Errors
+/// `invalid_scope` when it asks for more than it may have, or for a scope that is not known.
+pub fn choose(asked: Option<&str>, allowed: Scopes) -> Result<Scopes, OAuthError> {
+    let asked = asked.map_or(Some(Scopes::default()), parse);
+    let fits =
+        asked.filter(|asked| Scope::ALL.into_iter().all(|scope| allowed.contains(scope) || !asked.contains(scope)));
+    match fits {
+        Some(nothing) if nothing == Scopes::default() => Ok(allowed),
+        Some(asked) => Ok(asked),
+        None => Err(OAuthError::new(ErrorCode::InvalidScope, format!("'scope' may ask for these: {}", text(allowed)))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_gets_what_it_asks_for_within_what_it_may_have() {
+        let read = with_implied([Scope::Read]);
+        let write = with_implied([Scope::Write]);
+        for (asked, allowed, got) in [
+            (None, write, Some("scim.read scim.write")),
+            (None, read, Some("scim.read")),
+            (Some("scim.read"), write, Some("scim.read")),
+            (Some("offline_access"), write, Some("scim.read scim.write")),
+            (Some("scim.write"), read, None),
+            (Some("scim"), read, None),
+            (Some("scim.read nothing"), write, None),
+        ] {
+            let chosen = choose(asked, allowed);
+            assert_eq!(chosen.ok().map(text).as_deref(), got, "{asked:?}");
+        }
+    }
 
     #[test]
     fn lists_are_read_in_any_order_with_what_they_imply() {

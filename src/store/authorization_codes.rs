@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::TenantConn;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::authorization_codes;
+use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
 /// An authorization code as stored, with all that it is bound to.
@@ -42,6 +42,17 @@ pub struct AuthorizationCodeRow {
     pub grant_id: Option<Uuid>,
 }
 
+impl Gate<'_> {
+    /// The code with this public id.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn authorization_code(&mut self, id: &str) -> Result<Option<AuthorizationCodeRow>, Error> {
+        let query = authorization_codes::table.find(id).select(AuthorizationCodeRow::as_select());
+        query.first(self.pg).optional().map_err(Error::from)
+    }
+}
+
 impl TenantConn<'_> {
     /// Inserts a code, with the consent that it stands for.
     ///
@@ -53,5 +64,18 @@ impl TenantConn<'_> {
             diesel::insert_into(authorization_codes::table).values(row).execute(pg)?;
             audit.insert(pg)
         })
+    }
+
+    /// Burns a code that its client presented wrongly. Not audited: nothing came of it, and the refusal is in the log.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn burn_authorization_code(&mut self, id: &str, now: DateTime<Utc>) -> Result<(), Error> {
+        let code = authorization_codes::table
+            .filter(authorization_codes::tenant_id.eq(self.tenant().0))
+            .filter(authorization_codes::id.eq(id))
+            .filter(authorization_codes::redeemed_at.is_null());
+        let result = diesel::update(code).set(authorization_codes::redeemed_at.eq(now)).execute(self.pg);
+        self.done(result).map(drop)
     }
 }

@@ -236,5 +236,6 @@ diesel::joinable!(header_tokens -> tenants (tenant_id));
 diesel::joinable!(sessions -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
 diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
-diesel::allow_tables_to_appear_in_same_query!(oauth_grants, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
+diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, oauth_grants);

@@ -1,0 +1,76 @@
+//! The way of a client through the door that all of these endpoints share.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use chrono::Utc;
+
+use super::form::Form;
+use crate::audit::{Action, AuditEvent, Target};
+use crate::auth::{Caller, Principal};
+use crate::http::visit::Visit;
+use crate::http::{AppState, blocking};
+use crate::id::TenantId;
+use crate::oauth::assertion::{self, ClientKeys};
+use crate::oauth::authenticate_client::{self, Attempt, AuthenticatedClient, ClientRefusal, KeySource};
+use crate::oauth::client_authentication::ClientAuthentication;
+use crate::oauth::error::OAuthError;
+use crate::oauth::server::AuthorizationServer;
+
+/// Does `work` for the client that posted a form.
+///
+/// # Errors
+/// Those of `work`, `invalid_client` where it is not who it says, and 429 after too many failures.
+pub(super) async fn as_client<T: Send + 'static>(
+    app: &Data<AppState>,
+    visit: &Visit,
+    form: Form,
+    work: impl FnOnce(&AuthorizationServer<'_>, &AuthenticatedClient, &Form) -> Result<T, OAuthError> + Send + 'static,
+) -> Result<T, OAuthError> {
+    let nobody = visit.nobody(TenantId::NONE, "");
+    let form = Arc::new(form);
+    let keys = keys(app, &nobody, &form).await?;
+    blocking::run(app, move |app| {
+        let server = server(app);
+        let attempt = Attempt { presented: &form.client, keys: keys.as_ref(), nobody: &nobody };
+        match authenticate_client::authenticate(&server, &attempt, Utc::now())? {
+            Ok(client) => work(&server, &client, &form),
+            Err(refusal) => Err(refused(app, &nobody, refusal)),
+        }
+    })
+    .await
+}
+
+/// The keys that verify the client's assertion, if it presents one. They are fetched while no connection to the database is held.
+async fn keys(app: &Data<AppState>, nobody: &Caller, form: &Arc<Form>) -> Result<Option<ClientKeys>, OAuthError> {
+    let ClientAuthentication::Assertion { assertion, .. } = &form.client else {
+        return Ok(None);
+    };
+    let (asked, nobody) = (Arc::clone(form), nobody.clone());
+    let source = blocking::run(app, move |app| {
+        authenticate_client::key_source(&server(app), &asked.client, &nobody, Utc::now())?
+            .map_err(|refusal| refused(app, &nobody, refusal))
+    });
+    match source.await? {
+        None => Ok(None),
+        Some(KeySource::Given(set)) => Ok(ClientKeys::read(&set).ok()),
+        Some(KeySource::Published(uri)) => {
+            let kid = assertion::key_id(assertion);
+            app.client_keys.get(&uri, kid.as_deref()).await.map(Some)
+        }
+    }
+}
+
+fn server(app: &AppState) -> AuthorizationServer<'_> {
+    AuthorizationServer { store: &app.store, keys: &app.keys, token_key: &app.token_key, parties: app.parties() }
+}
+
+/// Records a refusal; what the client hears.
+fn refused(app: &AppState, nobody: &Caller, refusal: ClientRefusal) -> OAuthError {
+    let event =
+        AuditEvent::new(Action::ClientRefused, Target::new("OAuthClient", &refusal.client_id)).because(refusal.reason);
+    let nobody =
+        Caller { principal: Arc::new(Principal::anonymous(refusal.tenant, refusal.client_id)), ..nobody.clone() };
+    app.refusals.record(nobody, event);
+    refusal.error
+}

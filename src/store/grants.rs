@@ -1,0 +1,158 @@
+//! Grants: what people have consented to, and what came of it.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::TenantConn;
+use super::audit_events::Draft;
+use super::clients;
+use super::error::Error;
+use super::refresh_tokens::RefreshTokenRow;
+use super::schema::{administrators, authorization_codes, oauth_grants, refresh_tokens, tenants};
+use crate::audit::AuditEvent;
+
+/// A grant as stored.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = oauth_grants)]
+pub struct GrantRow {
+    /// The tenant that was consented for.
+    pub tenant_id: Uuid,
+    /// Its id, by which access tokens name it.
+    pub id: Uuid,
+    /// The client.
+    pub client_id: String,
+    /// Who consented.
+    pub administrator_id: Uuid,
+    /// The person's address at that time.
+    pub administrator_email: String,
+    /// What was consented to.
+    pub scopes: Vec<String>,
+    /// When the code was redeemed.
+    pub created_at: DateTime<Utc>,
+    /// When a refresh token was last exchanged.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it was revoked, and all of its tokens with it.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A code that its client presents rightly, and what is to come of it.
+#[derive(Debug)]
+pub struct Redemption<'a> {
+    /// The public id of the code.
+    pub code_id: &'a str,
+    /// The client.
+    pub client_id: &'a str,
+    /// The secret that it authenticated with.
+    pub secret_id: Option<&'a str>,
+    /// Who consented.
+    pub administrator_id: Uuid,
+    /// The id of the grant.
+    pub grant_id: Uuid,
+    /// What was consented to.
+    pub scopes: &'a [String],
+    /// The first refresh token.
+    pub refresh_token: Option<&'a RefreshTokenRow>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// What became of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The grant is there.
+    Granted,
+    /// It was used before; what came of it then, if anything, is revoked now.
+    UsedBefore,
+    /// It is used up, but whoever consented may no longer, or the tenant is gone.
+    Withdrawn,
+}
+
+impl TenantConn<'_> {
+    /// Redeems a code, once: of any number of attempts side by side one finds it unused. `reuse` is recorded in place of `event`
+    /// when it was used before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn redeem_authorization_code(
+        &mut self,
+        redemption: &Redemption<'_>,
+        event: &AuditEvent,
+        reuse: impl Fn(Option<Uuid>) -> AuditEvent,
+    ) -> Result<Redeemed, Error> {
+        let audit = Draft::new(self.caller, event);
+        let caller = self.caller;
+        let tenant = self.tenant().0;
+        let Redemption { grant_id, now, .. } = *redemption;
+        self.transaction(|pg| {
+            let code = || {
+                authorization_codes::table
+                    .filter(authorization_codes::tenant_id.eq(tenant))
+                    .filter(authorization_codes::id.eq(redemption.code_id))
+            };
+            let unused = code().filter(authorization_codes::redeemed_at.is_null());
+            let change = (authorization_codes::redeemed_at.eq(now), authorization_codes::grant_id.eq(grant_id));
+            if diesel::update(unused).set(change).execute(pg)? == 0 {
+                let former = code().select(authorization_codes::grant_id).first::<Option<Uuid>>(pg).optional()?;
+                let former = former.flatten();
+                if let Some(former) = former {
+                    revoke(pg, tenant, former, now)?;
+                }
+                Draft::new(caller, &reuse(former)).insert(pg)?;
+                return Ok(Redeemed::UsedBefore);
+            }
+            let email = administrators::table
+                .filter(administrators::id.eq(redemption.administrator_id))
+                .filter(administrators::disabled_at.is_null())
+                .select(administrators::email)
+                .first::<String>(pg)
+                .optional()?;
+            let there = tenants::table.find(tenant).select(tenants::id).first::<Uuid>(pg).optional()?;
+            let (Some(email), Some(_)) = (email, there) else {
+                return Ok(Redeemed::Withdrawn);
+            };
+            let grant = GrantRow {
+                tenant_id: tenant,
+                id: grant_id,
+                client_id: redemption.client_id.to_owned(),
+                administrator_id: redemption.administrator_id,
+                administrator_email: email,
+                scopes: redemption.scopes.to_vec(),
+                created_at: now,
+                last_used_at: None,
+                revoked_at: None,
+            };
+            diesel::insert_into(oauth_grants::table).values(&grant).execute(pg)?;
+            if let Some(token) = redemption.refresh_token {
+                diesel::insert_into(refresh_tokens::table).values(token).execute(pg)?;
+            }
+            clients::used(pg, redemption.client_id, redemption.secret_id, now)?;
+            audit.insert(pg)?;
+            Ok(Redeemed::Granted)
+        })
+    }
+
+    /// Revokes a grant. `false` when there is none of this id, or it was revoked before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn revoke_grant(&mut self, id: Uuid, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            if !revoke(pg, tenant, id, now)? {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+}
+
+/// Revokes a grant that is not revoked.
+pub(super) fn revoke(pg: &mut PgConnection, tenant: Uuid, id: Uuid, now: DateTime<Utc>) -> QueryResult<bool> {
+    let living = oauth_grants::table
+        .filter(oauth_grants::tenant_id.eq(tenant))
+        .filter(oauth_grants::id.eq(id))
+        .filter(oauth_grants::revoked_at.is_null());
+    Ok(diesel::update(living).set(oauth_grants::revoked_at.eq(now)).execute(pg)? > 0)
+}
