@@ -1,14 +1,17 @@
 //! Who is calling: credentials, and the [`Principal`] that a valid one becomes.
 
+pub mod administrators;
 mod authenticate;
-
 pub mod keys;
 pub mod master_key;
 pub mod password;
 mod principal;
 mod recent;
+pub mod role;
 pub mod seal;
 pub mod secret;
+pub mod sessions;
+pub mod setup;
 pub mod stamp;
 pub mod throttle;
 mod tokens;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::administrators;
+use super::schema::{administrators, sessions};
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -54,6 +54,35 @@ impl Gate<'_> {
             .select(AdministratorRow::as_select());
         query.first(self.pg).optional().map_err(Error::from)
     }
+
+    /// All administrators, by address.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn administrators(&mut self) -> Result<Vec<AdministratorRow>, Error> {
+        let query = administrators::table.order(administrators::folded_email).select(AdministratorRow::as_select());
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Whether there is any administrator.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn has_administrators(&mut self) -> Result<bool, Error> {
+        let any = administrators::table.select(administrators::id).first::<Uuid>(self.pg).optional()?;
+        Ok(any.is_some())
+    }
+
+    /// Replaces the hash of a password by another of the same password, unless it was changed meanwhile. Not audited: the password
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn rehash_administrator_password(&mut self, id: Uuid, before: &str, after: &str) -> Result<(), Error> {
+        let same = administrators::table.find(id).filter(administrators::password_hash.eq(before));
+        diesel::update(same).set(administrators::password_hash.eq(after)).execute(self.pg)?;
+        Ok(())
+    }
 }
 
 impl TenantConn<'_> {
@@ -66,6 +95,59 @@ impl TenantConn<'_> {
         self.transaction(|pg| {
             diesel::insert_into(administrators::table).values(row).execute(pg)?;
             audit.insert(pg)
+        })
+    }
+
+    /// Sets the password of an administrator of the caller's tenant and ends all of that person's sessions but the one with the hash
+    /// `keep`. `false` when there is no such person.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_administrator_password(
+        &mut self,
+        id: Uuid,
+        password_hash: &str,
+        keep: Option<&[u8]>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let own = administrators::table.find(id).filter(administrators::tenant_id.eq(tenant));
+            if diesel::update(own).set(administrators::password_hash.eq(password_hash)).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            let others = sessions::table
+                .filter(sessions::administrator_id.eq(id))
+                .filter(sessions::id_hash.ne(keep.unwrap_or_default()));
+            diesel::delete(others).execute(pg)?;
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
+    /// Disables an administrator of the caller's tenant, whose sessions end, or enables the person again. `false` when that changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_administrator_disabled(
+        &mut self,
+        id: Uuid,
+        disabled_at: Option<DateTime<Utc>>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let other = administrators::table
+                .find(id)
+                .filter(administrators::tenant_id.eq(tenant))
+                .filter(administrators::disabled_at.is_null().eq(disabled_at.is_some()));
+            if diesel::update(other).set(administrators::disabled_at.eq(disabled_at)).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            diesel::delete(sessions::table.filter(sessions::administrator_id.eq(id))).execute(pg)?;
+            audit.insert(pg).map(|()| true)
         })
     }
 }

@@ -51,6 +51,15 @@ impl Gate<'_> {
         query.first(self.pg).optional().map_err(Error::from)
     }
 
+    /// The tenant of this id.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn tenant_with_id(&mut self, id: TenantId) -> Result<Option<TenantRow>, Error> {
+        let query = tenants::table.find(id.0).select(TenantRow::as_select());
+        query.first(self.pg).optional().map_err(Error::from)
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

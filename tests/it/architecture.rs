@@ -33,6 +33,7 @@ const UNITS: &[Unit] = &[
             "auth::master_key",
             "auth::password",
             "auth::recent",
+            "auth::role",
         ],
         uses: &["id"],
         crates: &[
@@ -78,6 +79,7 @@ const UNITS: &[Unit] = &[
         modules: &["auth"],
         uses: &["id", "audit", "auth::principal", "oauth::access_token", "store"],
         crates: &[
+            "argon2",
             "aws_lc_rs",
             "base64",
             "chrono",

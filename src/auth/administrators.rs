@@ -1,0 +1,244 @@
+//! The people who sign in, as an operator manages them.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::password::{self, Weakness};
+use super::principal::{Caller, Principal};
+use super::role::Role;
+use crate::audit::{Action, AuditEvent, Target};
+use crate::id::TenantId;
+use crate::store::{self, AdministratorRow, Store};
+
+/// The constraint that keeps addresses apart.
+const UNIQUE_EMAIL: &str = "administrators_unique_email";
+/// Bytes of an e-mail address at most (RFC 5321 section 4.5.3.1.3).
+const EMAIL_LENGTH: usize = 254;
+
+/// A person who is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The person's id.
+    pub id: Uuid,
+    /// The tenant; [`TenantId::NONE`] for an operator over all tenants.
+    pub tenant: TenantId,
+    /// The e-mail address, as the person writes it.
+    pub email: String,
+    /// What the person may do.
+    pub role: Role,
+}
+
+impl Person {
+    /// Whether the person acts for any tenant.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.tenant == TenantId::NONE
+    }
+
+    /// Whether the person may let a client provision this tenant.
+    #[must_use]
+    pub fn may_consent_for(&self, tenant: TenantId) -> bool {
+        self.role.may_consent() && tenant != TenantId::NONE && (self.is_operator() || self.tenant == tenant)
+    }
+
+    /// The principal that the person is when acting for a tenant.
+    #[must_use]
+    pub fn principal(&self, tenant: TenantId) -> Arc<Principal> {
+        Arc::new(Principal::administrator(tenant, self.id, &self.email))
+    }
+}
+
+impl From<&AdministratorRow> for Person {
+    fn from(row: &AdministratorRow) -> Self {
+        Self {
+            id: row.id,
+            tenant: TenantId(row.tenant_id),
+            email: row.email.clone(),
+            // A role that this version does not know may do the least.
+            role: Role::parse(&row.role).unwrap_or(Role::Auditor),
+        }
+    }
+}
+
+/// What a new administrator is to be.
+pub struct NewAdministrator<'a> {
+    /// The e-mail address.
+    pub email: &'a str,
+    /// What the person may do.
+    pub role: Role,
+    /// The password.
+    pub password: &'a str,
+}
+
+/// Why an administrator could not be created or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministratorError {
+    /// There is none with this address.
+    #[error("no administrator '{0}'; 'provisor admin list' shows them")]
+    Unknown(String),
+    /// The address is taken.
+    #[error("there is an administrator with this e-mail address already")]
+    Exists,
+    /// The address is none.
+    #[error("an e-mail address looks like ada@example.com")]
+    Email,
+    /// The password is too weak.
+    #[error(transparent)]
+    Password(#[from] Weakness),
+    /// The password could not be hashed.
+    #[error("the password could not be hashed: {0}")]
+    Hash(argon2::password_hash::Error),
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// An e-mail address as it is compared.
+#[must_use]
+pub fn fold(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Creates an administrator in the caller's tenant, or an operator where the caller has none.
+///
+/// # Errors
+/// [`AdministratorError`] when the address is none or taken, or the password weak.
+pub fn create(
+    store: &Store,
+    caller: &Caller,
+    new: &NewAdministrator<'_>,
+) -> Result<AdministratorRow, AdministratorError> {
+    let row = prepare(caller.principal.tenant(), new)?;
+    store.run(caller, |tenant| tenant.insert_administrator(&row, &created(&row))).map_err(taken)?;
+    Ok(row)
+}
+
+/// The row that a new administrator will be; nothing is stored.
+pub(super) fn prepare(tenant: TenantId, new: &NewAdministrator<'_>) -> Result<AdministratorRow, AdministratorError> {
+    check_email(new.email)?;
+    Ok(AdministratorRow {
+        id: Uuid::now_v7(),
+        tenant_id: tenant.0,
+        email: new.email.trim().to_owned(),
+        folded_email: fold(new.email),
+        role: new.role.name().to_owned(),
+        password_hash: checked_hash(new.password, new.email)?,
+        created_at: Utc::now(),
+        disabled_at: None,
+        last_sign_in_at: None,
+    })
+}
+
+/// The event of a new administrator.
+pub(super) fn created(row: &AdministratorRow) -> AuditEvent {
+    AuditEvent::new(Action::AdministratorCreate, Target::new("Administrator", row.id))
+        .after(json!({"email": row.email, "role": row.role}))
+}
+
+/// Tells a taken address from other trouble.
+pub(super) fn taken(error: store::Error) -> AdministratorError {
+    match error {
+        store::Error::Conflict { constraint } if constraint == UNIQUE_EMAIL => AdministratorError::Exists,
+        other => AdministratorError::Store(other),
+    }
+}
+
+/// The administrator with this address.
+///
+/// # Errors
+/// [`AdministratorError::Unknown`] when there is none.
+pub fn find(store: &Store, email: &str) -> Result<AdministratorRow, AdministratorError> {
+    let folded = fold(email);
+    let found = store.gate(|gate| gate.administrator_with_email(&folded))?;
+    found.ok_or_else(|| AdministratorError::Unknown(email.trim().to_owned()))
+}
+
+/// All administrators, by address.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn list(store: &Store) -> Result<Vec<AdministratorRow>, store::Error> {
+    store.gate(|gate| gate.administrators())
+}
+
+/// Gives a person a new password. All sessions of the person end, but for the one whose hash is `keep`.
+///
+/// # Errors
+/// [`AdministratorError`] when the password is weak, or the person gone.
+pub fn set_password(
+    store: &Store,
+    caller: &Caller,
+    id: Uuid,
+    email: &str,
+    password: &str,
+    keep: Option<&[u8]>,
+) -> Result<(), AdministratorError> {
+    let hash = checked_hash(password, email)?;
+    let event = updated(id).after(json!({"password": "(changed)"}));
+    let done = store.run(caller, |tenant| tenant.set_administrator_password(id, &hash, keep, &event))?;
+    if done { Ok(()) } else { Err(AdministratorError::Unknown(email.to_owned())) }
+}
+
+/// Disables a person, whose sessions end, or enables the person again. Doing so twice changes nothing.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn set_enabled(store: &Store, caller: &Caller, id: Uuid, enabled: bool) -> Result<(), store::Error> {
+    let event = updated(id).after(json!({"disabled": !enabled}));
+    let disabled_at = (!enabled).then(Utc::now);
+    store.run(caller, |tenant| tenant.set_administrator_disabled(id, disabled_at, &event)).map(drop)
+}
+
+fn updated(id: Uuid) -> AuditEvent {
+    AuditEvent::new(Action::AdministratorUpdate, Target::new("Administrator", id))
+}
+
+fn checked_hash(password: &str, email: &str) -> Result<String, AdministratorError> {
+    password::check(password, email)?;
+    password::hash(password).map_err(AdministratorError::Hash)
+}
+
+/// A light check: only a message that arrives proves an address.
+fn check_email(email: &str) -> Result<(), AdministratorError> {
+    let email = email.trim();
+    let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let fits = email.len() <= EMAIL_LENGTH
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            plain(local) && plain(domain) && !domain.contains('@') && !domain.starts_with('.') && !domain.ends_with('.')
+        });
+    if fits { Ok(()) } else { Err(AdministratorError::Email) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_at_sign_and_no_blanks() {
+        for email in ["ada@example.com", " ada@example.com ", "a+b@localhost", "\u{e9}@example.com"] {
+            assert!(check_email(email).is_ok(), "{email}");
+        }
+        for email in ["", "ada", "@example.com", "ada@", "a@b@c", "a b@example.com", "a@.com", "a@b.", "a\u{0}@b"] {
+            assert!(check_email(email).is_err(), "{email}");
+        }
+        assert!(check_email(&format!("{}@example.com", "a".repeat(250))).is_err());
+        assert_eq!(fold(" Ada@Example.COM "), "ada@example.com");
+    }
+
+    #[test]
+    fn a_person_consents_for_the_own_tenant_and_an_operator_for_any() {
+        let person = |tenant, role| Person { id: Uuid::nil(), tenant, email: String::new(), role };
+        let (own, other) = (TenantId::generate(), TenantId::generate());
+        assert!(person(own, Role::Admin).may_consent_for(own));
+        assert!(!person(own, Role::Admin).may_consent_for(other));
+        assert!(!person(own, Role::Auditor).may_consent_for(own));
+        assert!(person(TenantId::NONE, Role::Owner).may_consent_for(other));
+        assert!(!person(TenantId::NONE, Role::Owner).may_consent_for(TenantId::NONE));
+    }
+}

@@ -1,0 +1,175 @@
+//! Sessions of the people who are signed in, and the codes by which the first of them comes.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::administrators::AdministratorRow;
+use super::audit_events::Draft;
+use super::error::Error;
+use super::schema::{administrators, sessions, setup_codes};
+use super::{Gate, TenantConn};
+use crate::audit::AuditEvent;
+
+/// A session as stored.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    /// The keyed hash of what the cookie holds.
+    pub id_hash: Vec<u8>,
+    /// Who is signed in.
+    pub administrator_id: Uuid,
+    /// When the person signed in.
+    pub created_at: DateTime<Utc>,
+    /// The last request, to the minute.
+    pub seen_at: DateTime<Utc>,
+    /// From where the person signed in.
+    pub address: Option<String>,
+    /// The browser, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+impl Gate<'_> {
+    /// The session with this hash, and its person.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn session(&mut self, id_hash: &[u8]) -> Result<Option<(SessionRow, AdministratorRow)>, Error> {
+        let query = sessions::table
+            .inner_join(administrators::table)
+            .filter(sessions::id_hash.eq(id_hash))
+            .select((SessionRow::as_select(), AdministratorRow::as_select()));
+        query.first(self.pg).optional().map_err(Error::from)
+    }
+
+    /// Records the last request of a session.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn touch_session(&mut self, id_hash: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
+        diesel::update(sessions::table.find(id_hash)).set(sessions::seen_at.eq(now)).execute(self.pg)?;
+        Ok(())
+    }
+
+    /// The sessions of a person that were seen and begun after these times, the newest first.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn sessions(
+        &mut self,
+        administrator: Uuid,
+        seen_after: DateTime<Utc>,
+        created_after: DateTime<Utc>,
+    ) -> Result<Vec<SessionRow>, Error> {
+        let query = sessions::table
+            .filter(sessions::administrator_id.eq(administrator))
+            .filter(sessions::seen_at.gt(seen_after))
+            .filter(sessions::created_at.gt(created_after))
+            .order(sessions::created_at.desc())
+            .select(SessionRow::as_select());
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Forgets sessions that were last seen, or begun, before these times.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn delete_ended_sessions(
+        &mut self,
+        seen_before: DateTime<Utc>,
+        created_before: DateTime<Utc>,
+    ) -> Result<usize, Error> {
+        let ended =
+            sessions::table.filter(sessions::seen_at.le(seen_before).or(sessions::created_at.le(created_before)));
+        diesel::delete(ended).execute(self.pg).map_err(Error::from)
+    }
+
+    /// Stores a code, and forgets those made before `since`.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn insert_setup_code(
+        &mut self,
+        code_hash: &[u8],
+        now: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        diesel::delete(setup_codes::table.filter(setup_codes::created_at.le(since))).execute(self.pg)?;
+        let row = (setup_codes::code_hash.eq(code_hash), setup_codes::created_at.eq(now));
+        diesel::insert_into(setup_codes::table).values(row).on_conflict_do_nothing().execute(self.pg)?;
+        Ok(())
+    }
+
+    /// Whether there is a code with this hash, made after `since`.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn has_setup_code(&mut self, code_hash: &[u8], since: DateTime<Utc>) -> Result<bool, Error> {
+        let query = setup_codes::table.find(code_hash).filter(setup_codes::created_at.gt(since));
+        let found = query.select(setup_codes::created_at).first::<DateTime<Utc>>(self.pg).optional()?;
+        Ok(found.is_some())
+    }
+}
+
+impl TenantConn<'_> {
+    /// Inserts a session and records when its person signed in; the session with the hash `before` ends.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn insert_session(&mut self, row: &SessionRow, before: Option<&[u8]>, event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            if let Some(before) = before {
+                diesel::delete(sessions::table.find(before)).execute(pg)?;
+            }
+            diesel::insert_into(sessions::table).values(row).execute(pg)?;
+            diesel::update(administrators::table.find(row.administrator_id))
+                .set(administrators::last_sign_in_at.eq(row.created_at))
+                .execute(pg)?;
+            audit.insert(pg)
+        })
+    }
+
+    /// Deletes a session of this person, if there is one.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn delete_session(&mut self, administrator: Uuid, id_hash: &[u8], event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            let own = sessions::table.find(id_hash).filter(sessions::administrator_id.eq(administrator));
+            if diesel::delete(own).execute(pg)? == 0 {
+                return Ok(());
+            }
+            audit.insert(pg)
+        })
+    }
+
+    /// Inserts the first administrator, and deletes all codes, of which this must be one. `false`, and nothing changed, when it is
+    /// not, or there is an administrator. Whoever does so at the same moment waits for the codes, and then finds none.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn insert_first_administrator(
+        &mut self,
+        row: &AdministratorRow,
+        code_hash: &[u8],
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let result = self.transaction(|pg| {
+            let codes: Vec<Vec<u8>> = diesel::delete(setup_codes::table).returning(setup_codes::code_hash).load(pg)?;
+            let others: i64 = administrators::table.count().get_result(pg)?;
+            if others > 0 || !codes.iter().any(|code| code == code_hash) {
+                return Err(diesel::result::Error::RollbackTransaction);
+            }
+            diesel::insert_into(administrators::table).values(row).execute(pg)?;
+            audit.insert(pg)
+        });
+        match result {
+            Ok(()) => Ok(true),
+            Err(Error::Database(diesel::result::Error::RollbackTransaction)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
