@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::password::{self, Weakness};
 use super::principal::{Caller, Principal};
 use super::role::Role;
+use super::sessions::Session;
+use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::TenantId;
 use crate::store::{self, AdministratorRow, Store};
@@ -88,6 +90,12 @@ pub enum AdministratorError {
     /// The password is too weak.
     #[error(transparent)]
     Password(#[from] Weakness),
+    /// The present password, which was asked for, is another.
+    #[error("the present password is wrong")]
+    Wrong,
+    /// Too many attempts failed; this one was not looked at.
+    #[error("too many attempts failed; try again in {} seconds", .0.retry_after_seconds)]
+    Throttled(Throttled),
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hash(argon2::password_hash::Error),
@@ -183,6 +191,31 @@ pub fn set_password(
     let event = updated(id).after(json!({"password": "(changed)"}));
     let done = store.run(caller, |tenant| tenant.set_administrator_password(id, &hash, keep, &event))?;
     if done { Ok(()) } else { Err(AdministratorError::Unknown(email.to_owned())) }
+}
+
+/// Gives a person who is signed in, and knows the present password, a new one. All other sessions end.
+///
+/// # Errors
+/// [`AdministratorError`] when the present password is wrong or was guessed at too often, or the new one is weak.
+pub fn change_password(
+    store: &Store,
+    caller: &Caller,
+    session: &Session,
+    present: &str,
+    new: &str,
+) -> Result<(), AdministratorError> {
+    let now = Utc::now();
+    let person = &session.person;
+    password::check(new, &person.email)?;
+    let subjects = [Subject::account(&fold(&person.email)), Subject::address(caller.address.as_deref())];
+    throttle::charge(store, &subjects, now)?.map_err(AdministratorError::Throttled)?;
+    let row = store.gate(|gate| gate.administrator(person.id))?;
+    if !password::verify(present, row.as_ref().map(|row| row.password_hash.as_str())) {
+        return Err(AdministratorError::Wrong);
+    }
+    let [account, address] = &subjects;
+    throttle::forgive(store, account, address, now)?;
+    set_password(store, caller, person.id, &person.email, new, Some(session.hash.as_bytes()))
 }
 
 /// Disables a person, whose sessions end, or enables the person again. Doing so twice changes nothing.

@@ -8,6 +8,7 @@ mod challenge;
 mod client_keys;
 mod health;
 mod oauth;
+mod pages;
 mod refusals;
 pub mod scim;
 mod state;
@@ -35,7 +36,9 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .service(oauth::discovery::routes(&app.public_url))
         .service(oauth::routes())
         .service(assets::routes(app.assets()))
-        .service(web::resource("/").route(web::get().to(welcome::welcome)).route(web::head().to(welcome::welcome)))
+        .service(oauth::routes())
+        .service(pages::routes())
+        .service(welcome::routes())
         .default_service(web::to(elsewhere));
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use url::Url;
 
 use super::SCIM_BASE;
 use super::client_keys::FetchedKeys;
@@ -32,6 +33,8 @@ pub struct AppState {
     pub(super) forms: StampKey,
     /// URL under which clients reach the server, without a slash at the end; the issuer of tokens.
     pub(super) public_url: Arc<str>,
+    /// What follows from that URL for pages.
+    pub(super) site: Site,
     pub(super) trusted_proxies: Networks,
     pub(super) services: Services,
     pub(super) cursors: StampKey,
@@ -43,6 +46,33 @@ pub struct AppState {
     pub(super) long_work: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
     assets: PathBuf,
+}
+
+/// Where browsers see the pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    /// Scheme, host and port, as browsers name the origin of a request.
+    pub origin: String,
+    /// What stands before the paths of pages: the path of the public URL, without a slash at the end.
+    pub base: String,
+    /// Whether everything is encrypted on its way.
+    pub is_encrypted: bool,
+    /// The name of the cookie.
+    pub cookie: &'static str,
+}
+
+impl Site {
+    fn of(public_url: &str) -> Self {
+        let url = Url::parse(public_url).ok();
+        let is_encrypted = url.as_ref().is_some_and(|url| url.scheme() == "https");
+        Self {
+            origin: url.as_ref().map_or_else(String::new, |url| url.origin().ascii_serialization()),
+            base: url.as_ref().map_or_else(String::new, |url| url.path().trim_end_matches('/').to_owned()),
+            is_encrypted,
+            // Browsers take a cookie of the first name only from this host, encrypted, and for all of it.
+            cookie: if is_encrypted { "__Host-sid" } else { "sid" },
+        }
+    }
 }
 
 /// What [`AppState::new`] is made of.
@@ -90,6 +120,7 @@ impl AppState {
             client_keys: FetchedKeys::new(parts.allow_private_addresses),
             forms: parts.forms,
             public_url: parts.public_url.as_str().into(),
+            site: Site::of(&parts.public_url),
             trusted_proxies: parts.trusted_proxies,
             services: Services::new(Service {
                 registry: Arc::new(parts.registry),

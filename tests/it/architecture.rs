@@ -56,10 +56,11 @@ const UNITS: &[Unit] = &[
         modules: &[
             "oauth::access_token",
             "oauth::assertion",
+            "oauth::authorization_request",
             "oauth::client_authentication",
             "oauth::error",
-            "oauth::metadata",
             "oauth::grant_type",
+            "oauth::metadata",
             "oauth::parameters",
             "oauth::pkce",
             "oauth::redirect_uri",

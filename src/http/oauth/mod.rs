@@ -1,10 +1,13 @@
 //! The endpoints of the authorization server. Errors below their base are OAuth errors, also for unknown paths and methods.
 
+mod authorize;
 mod client;
+mod consent;
 pub(super) mod discovery;
 mod encrypted;
 mod form;
 mod introspect;
+pub(super) mod pending;
 mod response;
 mod revoke;
 mod token;
@@ -24,6 +27,8 @@ pub(super) fn routes() -> impl HttpServiceFactory {
     web::scope(BASE)
         .wrap(from_fn(encrypted))
         .wrap(from_fn(visit))
+        .service(authorize::resource())
+        .service(consent::resource())
         .service(only_post("/token").route(web::post().to(token::token)))
         .service(only_post("/revoke").route(web::post().to(revoke::revoke)))
         .service(only_post("/introspect").route(web::post().to(introspect::introspect)))

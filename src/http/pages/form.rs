@@ -1,0 +1,83 @@
+//! What a form sent. Its fields are given out only after all three guards against forms of other sites let it pass: the cookie is not
+//! sent along with what other sites cause (`SameSite`), the browser says where the form was, and the form has a token.
+
+use std::fmt;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use url::form_urlencoded;
+
+use super::error::{PageError, Problem};
+use super::visitor::Visitor;
+use crate::http::AppState;
+use crate::http::state::Site;
+
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+/// Says where a request was caused, in browsers of today, where the connection is encrypted or local.
+const FETCH_SITE: &str = "sec-fetch-site";
+/// The field that holds the token.
+const TOKEN: &str = "form_token";
+
+/// A form of ours, and who sent it.
+pub(in crate::http) struct Form {
+    /// Who sent it.
+    pub visitor: Visitor,
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// The value of a field; empty where there is none.
+    pub(in crate::http) fn get(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// Values may be passwords.
+impl fmt::Debug for Form {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl FromRequest for Form {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let body = Bytes::from_request(&request, payload);
+        let visitor = Visitor::from_request(&request, payload);
+        Box::pin(async move {
+            let Some(app) = request.app_data::<web::Data<AppState>>() else {
+                return Err(PageError::new(Problem::Fault));
+            };
+            if !is_ours(request.headers(), &app.site) {
+                return Err(PageError::new(Problem::Foreign));
+            }
+            let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+            if !media_type.eq_ignore_ascii_case(MEDIA_TYPE) {
+                return Err(PageError::new(Problem::NoForm));
+            }
+            let body = body.await.map_err(|_| PageError::new(Problem::NoForm).saying("The form could not be read."))?;
+            let fields = form_urlencoded::parse(&body).into_owned().collect();
+            let form = Self { visitor: visitor.await?, fields };
+            if form.visitor.knows(app, form.get(TOKEN)) { Ok(form) } else { Err(PageError::new(Problem::Stale)) }
+        })
+    }
+}
+
+/// Whether the browser says that the form was on a page of ours, or does not say.
+fn is_ours(headers: &HeaderMap, site: &Site) -> bool {
+    let given = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    match (given(FETCH_SITE), given(ORIGIN.as_str())) {
+        (Some(fetch_site), _) => matches!(fetch_site, "same-origin" | "none"),
+        // Pages without referrer send this as their origin. In clear text browsers say nothing better.
+        (None, Some("null")) => !site.is_encrypted,
+        (None, Some(origin)) => origin == site.origin,
+        (None, None) => true,
+    }
+}

@@ -1,0 +1,68 @@
+//! The first administrator of a fresh installation.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::account::{refused, sentence_of};
+use super::error::{PageError, Problem};
+use super::form::Form;
+use super::page::Page;
+use super::see_page;
+use super::sign_in::{user_agent, welcome};
+use super::visitor::Visitor;
+use crate::auth::administrators::NewAdministrator;
+use crate::auth::password::SHORTEST;
+use crate::auth::role::Role;
+use crate::auth::sessions;
+use crate::auth::setup::{self, SetupError};
+use crate::http::visit::Visit;
+use crate::http::{AppState, blocking};
+use crate::id::TenantId;
+
+/// `GET /admin/setup`.
+pub(super) async fn form(app: web::Data<AppState>, visitor: Visitor) -> Result<HttpResponse, PageError> {
+    if !blocking::run(&app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
+        return Ok(see_page(&app, "/admin/login"));
+    }
+    page().respond(&app, Some(&visitor))
+}
+
+/// `POST /admin/setup`: creates the administrator and signs in.
+pub(super) async fn claim(
+    app: web::Data<AppState>,
+    visit: Visit,
+    request: HttpRequest,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let caller = visit.nobody(TenantId::NONE, "");
+    let user_agent = user_agent(&request);
+    let (form, result) = blocking::run_long(&app, move |app| {
+        let new = NewAdministrator { email: form.get("email"), role: Role::Owner, password: form.get("password") };
+        let result = match setup::claim(&app.store, &app.token_key, &caller, form.get("code"), &new) {
+            Ok(row) => Ok(sessions::begin(
+                &app.store,
+                &app.token_key,
+                &caller,
+                &row,
+                user_agent.as_deref(),
+                Some(&form.visitor.cookie),
+            )?),
+            Err(error) => Err(error),
+        };
+        Ok::<_, PageError>((form, result))
+    })
+    .await?;
+    let (status, sentence) = match result {
+        Ok(secret) => return Ok(welcome(&app, &secret, &format!("{}/admin", app.site.base))),
+        Err(SetupError::Done) => return Err(PageError::new(Problem::SetUp)),
+        Err(error @ SetupError::Code) => (StatusCode::FORBIDDEN, sentence_of(&error.to_string())),
+        Err(SetupError::Administrator(error)) => refused(error)?,
+        Err(SetupError::Store(error)) => return Err(error.into()),
+        Err(error @ SetupError::Random(_)) => return Err(PageError::fault(error)),
+    };
+    page().status(status).with("problem", sentence).with("email", form.get("email")).respond(&app, Some(&form.visitor))
+}
+
+fn page() -> Page {
+    Page::new("setup.html").with("shortest", SHORTEST)
+}

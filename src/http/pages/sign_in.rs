@@ -1,0 +1,249 @@
+//! Signing in and out.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{SET_COOKIE, USER_AGENT};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::error::PageError;
+use super::form::Form;
+use super::page::Page;
+use super::visitor::{Visitor, drop_cookie, set_cookie};
+use super::{see_other, see_page};
+use crate::audit::{Action, AuditEvent, Target};
+use crate::auth::secret::Secret;
+use crate::auth::sessions::{self, Attempt, SessionError, SignInRefusal};
+use crate::auth::setup;
+use crate::http::oauth::pending;
+use crate::http::visit::Visit;
+use crate::http::{AppState, blocking};
+use crate::id::TenantId;
+use crate::oauth::authorization_request::AuthorizationRequest;
+
+/// Where people go who come from nowhere else.
+const START: &str = "/admin";
+
+/// What is left to do once somebody is signed in: go on with an authorization, or to a page of ours.
+struct Then<'a> {
+    /// The stamped request, where it is one of ours and not too old.
+    pending: Option<(&'a str, AuthorizationRequest)>,
+    return_to: &'a str,
+}
+
+impl<'a> Then<'a> {
+    fn new(app: &AppState, request: &'a str, return_to: &'a str) -> Self {
+        let pending = pending::read(app, request).ok().map(|authorization| (request, authorization));
+        Self { pending, return_to: own_path(return_to).unwrap_or(START) }
+    }
+
+    fn location(&self, app: &AppState) -> String {
+        match &self.pending {
+            Some((request, _)) => pending::consent_url(app, request),
+            None => format!("{}{}", app.site.base, self.return_to),
+        }
+    }
+
+    /// The form, with what it has to carry.
+    fn page(&self, app: &AppState) -> Page {
+        let redirect_uri = self.pending.as_ref().map(|(_, authorization)| authorization.redirect_uri.as_str());
+        let page = Page::new("sign_in.html").with("return_to", self.return_to).toward(redirect_uri);
+        let page = page.with("site", &*app.public_url);
+        page.with("request", self.pending.as_ref().map(|(request, _)| *request))
+    }
+}
+
+/// `GET /admin/login`.
+pub(super) async fn form(
+    app: web::Data<AppState>,
+    request: HttpRequest,
+    visitor: Visitor,
+) -> Result<HttpResponse, PageError> {
+    let return_to = query_value(&request, "return_to");
+    let then = Then::new(&app, "", &return_to);
+    if visitor.session.is_some() {
+        return Ok(see_other(&then.location(&app)));
+    }
+    if blocking::run(&app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
+        return Ok(see_page(&app, "/admin/setup"));
+    }
+    then.page(&app).respond(&app, Some(&visitor))
+}
+
+/// The form in the course of an authorization, in whose place it stands.
+pub(in crate::http) fn sign_in_page(
+    app: &AppState,
+    visitor: &Visitor,
+    request: &str,
+) -> Result<HttpResponse, PageError> {
+    Then::new(app, request, START).page(app).respond(app, Some(visitor))
+}
+
+/// `POST /admin/login`.
+pub(super) async fn sign_in(
+    app: web::Data<AppState>,
+    visit: Visit,
+    request: HttpRequest,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let user_agent = user_agent(&request);
+    // Hashing takes long, and whoever tries much must not take all connections.
+    let (form, caller, result) = {
+        let caller = visit.nobody(TenantId::NONE, "");
+        blocking::run_long(&app, move |app| {
+            let attempt = Attempt {
+                email: form.get("email"),
+                password: form.get("password"),
+                user_agent: user_agent.as_deref(),
+                before: Some(&form.visitor.cookie),
+            };
+            let result = sessions::sign_in(&app.store, &app.token_key, &caller, &attempt)?;
+            Ok::<_, PageError>((form, caller, result))
+        })
+        .await?
+    };
+    let then = Then::new(&app, form.get("request"), form.get("return_to"));
+    let refusal = match result {
+        Ok(secret) => return Ok(welcome(&app, &secret, &then.location(&app))),
+        Err(refusal) => refusal,
+    };
+    let email = form.get("email");
+    let reason = match refusal {
+        SignInRefusal::Throttled(_) => "too many attempts",
+        SignInRefusal::Wrong(reason) => reason,
+    };
+    let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", masked(email))).because(reason);
+    app.refusals.record(caller, event);
+    let page = then.page(&app).with("email", email);
+    let page = match refusal {
+        SignInRefusal::Throttled(throttled) => {
+            let seconds = throttled.retry_after_seconds;
+            let sentence = format!("Too many attempts failed. Try again {}.", wait(seconds));
+            page.status(StatusCode::TOO_MANY_REQUESTS).retry_after(seconds).with("problem", sentence)
+        }
+        SignInRefusal::Wrong(_) => page
+            .status(StatusCode::UNAUTHORIZED)
+            .with("problem", "The e-mail address or the password is wrong, or the account is disabled."),
+    };
+    page.respond(&app, Some(&form.visitor))
+}
+
+/// `POST /admin/logout`. In the course of an authorization somebody else can then sign in.
+pub(super) async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<HttpResponse, PageError> {
+    let location = match Then::new(&app, form.get("request"), "").pending {
+        Some((request, _)) => pending::consent_url(&app, request),
+        None => format!("{}/admin/login", app.site.base),
+    };
+    if let Some(session) = form.visitor.session {
+        let caller = visit.caller(session.person.principal(session.person.tenant));
+        blocking::run(&app, move |app| {
+            sessions::end(&app.store, &caller, &session.person, session.hash.as_bytes()).map_err(PageError::from)
+        })
+        .await?;
+    }
+    let mut response = see_other(&location);
+    add_cookie(&mut response, &drop_cookie(&app))?;
+    Ok(response)
+}
+
+/// Gives the browser of somebody who is now signed in its cookie, and the way on.
+pub(super) fn welcome(app: &AppState, secret: &Secret, location: &str) -> HttpResponse {
+    let mut response = see_other(location);
+    // A secret consists of letters and digits.
+    let _ = add_cookie(&mut response, &set_cookie(app, secret));
+    response
+}
+
+fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
+    let value = cookie.parse().map_err(|_| PageError::fault("a cookie is no header value"))?;
+    response.headers_mut().insert(SET_COOKIE, value);
+    Ok(())
+}
+
+pub(super) fn user_agent(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(USER_AGENT)?;
+    value.to_str().ok().map(str::to_owned)
+}
+
+/// How long to wait, in words.
+pub(super) fn wait(seconds: u32) -> String {
+    match seconds {
+        0..=1 => "in a second".into(),
+        2..=90 => format!("in {seconds} seconds"),
+        _ => format!("in {} minutes", seconds.div_ceil(60)),
+    }
+}
+
+impl From<SessionError> for PageError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Store(error) => error.into(),
+            other => Self::fault(other),
+        }
+    }
+}
+
+fn query_value(request: &HttpRequest, name: &str) -> String {
+    let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    pairs.find(|(key, _)| key == name).map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+/// A path that leads to a page of ours and nowhere else, whatever a browser makes of it.
+fn own_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(super::BASE)?;
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    ((rest.is_empty() || rest.starts_with(['/', '?'])) && rest.bytes().all(plain)).then_some(path)
+}
+
+/// An address as far as it is recorded when it did not lead to an account: people also enter their password in its place.
+fn masked(email: &str) -> String {
+    let Some((local, domain)) = email.trim().split_once('@') else {
+        return "(no address)".into();
+    };
+    let first: String = local.chars().take(1).collect();
+    let domain: String = domain.chars().take(100).collect();
+    format!("{first}***@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_are_gone_back_to() {
+        for path in ["/admin", "/admin?x=1", "/admin/clients/1?page=//2"] {
+            assert_eq!(own_path(path), Some(path));
+        }
+        for path in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "/admin\\@evil.example",
+            "https://evil.example/admin",
+            "https://good@evil.example",
+            "/administrator",
+            "/admin@evil.example",
+            "/admin/\u{e9}",
+            "/admin/ x",
+            "/admin/\r\nSet-Cookie: a=b",
+            "admin",
+            "/scim/v2/Users",
+        ] {
+            assert_eq!(own_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_recorded_in_part() {
+        assert_eq!(masked("ada@example.com"), "a***@example.com");
+        assert_eq!(masked("my secret password"), "(no address)");
+        assert_eq!(masked("@"), "***@");
+    }
+
+    #[test]
+    fn a_wait_is_said_in_whole_words() {
+        assert_eq!(
+            [1, 2, 90, 91, 900].map(wait),
+            ["in a second", "in 2 seconds", "in 90 seconds", "in 2 minutes", "in 15 minutes"]
+        );
+    }
+}
