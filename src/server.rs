@@ -14,7 +14,8 @@ use crate::auth::Authenticator;
 use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::master_key::{self, MasterKey};
 use crate::auth::seal::SealKey;
-use crate::auth::secret::TokenKey;
+use crate::auth::secret::{Secret, TokenKey};
+use crate::auth::setup::{self, SetupError};
 use crate::auth::stamp::StampKey;
 use crate::config::{SettingError, Settings};
 use crate::housekeeping::Housekeeping;
@@ -59,6 +60,9 @@ pub enum StartError {
     /// The keys that sign access tokens.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The code for the first administrator.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// The assets directory.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -187,6 +191,7 @@ pub struct Application {
     housekeeping: Housekeeping,
     address: SocketAddr,
     public_url: String,
+    setup_code: Option<Secret>,
 }
 
 impl Application {
@@ -210,6 +215,7 @@ impl Application {
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
         let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
+        let setup_code = setup::open(&backend.store, &backend.token_key)?;
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
             authenticator,
@@ -236,7 +242,7 @@ impl Application {
             .disable_signals()
             .listen(listener)?
             .run();
-        Ok(Self { backend, server, refusals, records, housekeeping, address, public_url })
+        Ok(Self { backend, server, refusals, records, housekeeping, address, public_url, setup_code })
     }
 
     /// The address listened on.
@@ -249,6 +255,12 @@ impl Application {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// The code by which the first administrator is set up, while there is none. It is shown on the console, once.
+    #[must_use]
+    pub fn setup_code(&self) -> Option<&Secret> {
+        self.setup_code.as_ref()
     }
 
     /// The process id of the private Postgres.

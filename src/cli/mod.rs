@@ -1,5 +1,6 @@
 //! The command line: `serve`, and commands that work on the same database whether the server runs or not.
 
+mod admin;
 mod audit;
 mod client;
 mod duration;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::auth::administrators::AdministratorError;
 use crate::auth::keys::KeyError;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError};
 use crate::config::Settings;
@@ -65,6 +67,9 @@ enum Command {
     /// Manage header tokens: what an identity provider sends in the Authorization header.
     #[command(subcommand)]
     Token(token::Command),
+    /// Manage administrators: the people who sign in with a browser.
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Manage schemas of a tenant's own: extensions of users and groups, and bases of resource types.
     #[command(subcommand)]
     Schema(schema::Command),
@@ -91,6 +96,9 @@ pub enum Error {
     /// Something is missing to start with.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// An administrator.
+    #[error(transparent)]
+    Administrator(#[from] AdministratorError),
     /// A token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -163,6 +171,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         None | Some(Command::Serve) => serve::run(&settings),
         Some(Command::Tenant(command)) => with_backend(&settings, |backend| tenant::run(&command, backend)),
         Some(Command::Token(command)) => with_backend(&settings, |backend| token::run(&command, backend)),
+        Some(Command::Admin(command)) => with_backend(&settings, |backend| admin::run(&command, backend)),
         Some(Command::Schema(command)) => with_backend(&settings, |backend| schema::run(&command, backend)),
         Some(Command::ResourceType(command)) => {
             with_backend(&settings, |backend| resource_type::run(&command, backend))

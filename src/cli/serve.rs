@@ -24,10 +24,19 @@ fn greeting(application: &Application, settings: &Settings) -> String {
     let program = this_program();
     let base = format!("{}{SCIM_BASE}", application.public_url());
     let same = same_database(settings);
+    let setup = application.setup_code().map_or_else(String::new, |code| {
+        format!(
+            "\n\
+             No administrator yet. Within an hour, enter this code at {}/admin/setup:\n\
+             \n    {}\n",
+            application.public_url(),
+            code.reveal(),
+        )
+    });
     format!(
         "listening on http://{address}\n\
          SCIM base URL: {base}\n\
-         \n\
+         {setup}\n\
          Next, in another terminal:\n\
          \n\
          1. Make a token for your identity provider:\n\

@@ -5,6 +5,7 @@
 mod arbitrary_inputs;
 mod architecture;
 mod authorization;
+mod authorize;
 mod bad_input;
 mod cli;
 mod definitions;
@@ -23,5 +24,6 @@ mod okta;
 mod private_postgres;
 mod races;
 mod requirements;
+mod sign_in;
 mod sort_sql;
 mod support;

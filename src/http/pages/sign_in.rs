@@ -120,7 +120,7 @@ pub(super) async fn sign_in(
             page.status(StatusCode::TOO_MANY_REQUESTS).retry_after(seconds).with("problem", sentence)
         }
         SignInRefusal::Wrong(_) => page
-            .status(StatusCode::UNAUTHORIZED)
+            .status(StatusCode::UNPROCESSABLE_ENTITY)
             .with("problem", "The e-mail address or the password is wrong, or the account is disabled."),
     };
     page.respond(&app, Some(&form.visitor))

@@ -2,9 +2,11 @@
 
 #![allow(dead_code)]
 
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod groups;
+pub mod people;
 pub mod process;
 pub mod random;
 
@@ -22,6 +24,7 @@ use provisor::server::Backend;
 use provisor::store::{AuditRow, NewTenant};
 use serde_json::{Value, json};
 
+pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use process::{ServerProcess, TemporaryDirectory, settings, temporary_directory};
 pub use random::Random;

@@ -1,0 +1,128 @@
+//! The first administrator, who comes by a code from the console.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use reqwest::Method;
+
+use super::texts;
+use crate::support::people::PASSWORD;
+use crate::support::process::{Signal, TemporaryDirectory, program, signal};
+use crate::support::{Browser, database};
+
+const EMAIL: &str = "Ada@example.com";
+
+/// A server whose console is read until it has said everything.
+struct Console {
+    child: Child,
+    url: String,
+    said: String,
+}
+
+impl Console {
+    fn start(data_dir: &std::path::Path) -> Self {
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        std::mem::forget(lines);
+        let url = said.lines().find_map(|line| line.strip_prefix("listening on ")).unwrap().to_owned();
+        Self { child, url, said }
+    }
+
+    fn code(&self) -> Option<String> {
+        let start = self.said.find("pvr_l_")?;
+        Some(self.said[start..].split_whitespace().next().unwrap().to_owned())
+    }
+
+    fn stop(mut self) {
+        signal(self.child.id(), Signal::SIGTERM);
+        self.child.wait().unwrap();
+    }
+}
+
+fn claim(browser: &mut Browser, code: &str, email: &str, password: &str) -> crate::support::browser::Page {
+    let page = browser.open("/admin/setup");
+    browser.post(&page.form("/admin/setup").with("code", code).with("email", email).with("password", password))
+}
+
+#[test]
+fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
+    let data_dir = TemporaryDirectory::new("setup");
+    let first = Console::start(&data_dir);
+    let old = first.code().unwrap();
+    assert!(!first.said.contains(&format!("setup?{old}")) && !first.said.contains(&format!("setup#{old}")));
+    first.stop();
+    let server = Console::start(&data_dir);
+    let code = server.code().unwrap();
+    assert_ne!(code, old);
+    let mut browser = Browser::new(&server.url);
+    assert!(browser.open("/").text.contains("/admin/setup"));
+    assert_eq!(browser.open("/admin").heading(), "Set up the first administrator");
+
+    let expired = "UPDATE setup_codes SET created_at = created_at - interval '61 minutes'";
+    let execute = |statement: &str| database::execute(&mut database::connect(&data_dir, "provisor"), statement);
+    let wrong = format!("{}x", &code[..code.len() - 1]);
+    for code in ["", "x", &wrong] {
+        let page = claim(&mut browser, code, EMAIL, PASSWORD);
+        assert!(page.status == 403 && page.says("This code is not valid"), "{}", page.text);
+    }
+    execute(expired);
+    assert_eq!(claim(&mut browser, &code, EMAIL, PASSWORD).status, 403);
+    execute("UPDATE setup_codes SET created_at = now()");
+    for (email, password, sentence) in [
+        ("ada", PASSWORD, "An e-mail address looks like ada@example.com."),
+        (EMAIL, "short", "A password has at least 12 characters."),
+        (EMAIL, "Password1234", "This password is one of the first that a guesser tries; choose another."),
+        ("long.enough@example.com", "Long.Enough@example.com", "A password must not be the e-mail address."),
+    ] {
+        let page = claim(&mut browser, &code, email, password);
+        assert!(page.status == 422 && page.says(sentence), "{}", page.text);
+        assert!(!page.text.contains(&code) && !page.text.contains(password));
+    }
+    assert_eq!(texts(&data_dir, "SELECT email AS value FROM administrators"), [""; 0]);
+
+    let mut late = Browser::new(&server.url);
+    let open = late.open("/admin/setup");
+    let page = claim(&mut browser, &format!(" {code} "), EMAIL, PASSWORD);
+    assert_eq!((page.status, page.location()), (303, Some("/admin")));
+    let page = browser.follow();
+    assert!(page.heading() == "Your account" && page.says("owner") && page.says("All tenants"), "{}", page.text);
+    assert_eq!(texts(&data_dir, "SELECT folded_email AS value FROM administrators"), ["ada@example.com"]);
+    assert_eq!(texts(&data_dir, "SELECT 'x' AS value FROM setup_codes"), [""; 0]);
+    let form = open.form("/admin/setup").with("code", &code).with("email", "eve@example.com");
+    let page = late.post(&form.with("password", PASSWORD));
+    assert_eq!((page.status, page.heading()), (409, "This server is set up already".into()));
+    assert_eq!(late.request(Method::GET, "/admin/setup").location(), Some("/admin/login"));
+    assert!(!late.open("/").text.contains("/admin/setup"));
+    assert!(browser.history.iter().chain(&late.history).all(|url| !url.contains("pvr_")), "{:?}", browser.history);
+    server.stop();
+
+    let server = Console::start(&data_dir);
+    assert_eq!(server.code(), None);
+    server.stop();
+}
+
+#[test]
+fn several_who_have_codes_at_the_same_moment_make_one_administrator() {
+    let data_dir = TemporaryDirectory::new("setup");
+    let server = Console::start(&data_dir);
+    let code = server.code().unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|number| {
+            let (url, code) = (server.url.clone(), code.clone());
+            std::thread::spawn(move || {
+                let email = format!("ada{number}@example.com");
+                claim(&mut Browser::new(&url), &code, &email, PASSWORD).status
+            })
+        })
+        .collect();
+    let statuses: Vec<u16> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert_eq!(texts(&data_dir, "SELECT email AS value FROM administrators").len(), 1);
+    server.stop();
+}
