@@ -306,6 +306,10 @@ impl KeyRing {
         let private = pair.to_pkcs8v1().map_err(|_| KeyError::Cryptography("no key could be written"))?;
         let public_key = pair.public_key().as_ref().to_vec();
         let kid = thumbprint(&public_key);
+        if kid.starts_with('-') {
+            // At the command line it would be taken for an option.
+            return self.generate(now);
+        }
         Ok(SigningKeyRow {
             sealed_private_key: self.seal.seal(kid.as_bytes(), private.as_ref())?,
             kid,

@@ -15,7 +15,7 @@ pub(super) enum Command {
         /// The tenant.
         #[arg(long, default_value = "default", conflicts_with = "unknown_callers")]
         tenant: String,
-        /// Instead of a tenant's entries, the refused requests of callers who belong to none.
+        /// Instead of a tenant's entries, those that belong to none: refused requests of unknown callers, changes of signing keys.
         #[arg(long)]
         unknown_callers: bool,
         /// How many entries at most.

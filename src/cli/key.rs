@@ -25,7 +25,7 @@ pub(super) enum Command {
     },
     /// Remove a key that does not sign any more, at once: running servers refuse what it has signed within a second.
     Remove {
-        /// Its id. One that begins with a hyphen is given behind '--'.
+        /// Its id.
         kid: String,
         /// Print JSON.
         #[arg(long)]

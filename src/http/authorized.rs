@@ -40,9 +40,10 @@ impl<R: Right> FromRequest for Authorized<R> {
     type Future = Ready<Result<Self, ScimError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match request.extensions().get::<Caller>() {
+        let caller = request.extensions().get::<Caller>().cloned();
+        ready(match caller {
             None => Err(Challenge::Refused(Told::Wanted).raise(request)),
-            Some(caller) if caller.principal.may(R::SCOPE) => Ok(Self { caller: caller.clone(), right: PhantomData }),
+            Some(caller) if caller.principal.may(R::SCOPE) => Ok(Self { caller, right: PhantomData }),
             Some(_) => Err(Challenge::InsufficientScope(R::SCOPE).raise(request)),
         })
     }

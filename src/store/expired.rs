@@ -79,7 +79,11 @@ impl Gate<'_> {
                     .filter(refresh_tokens::grant_id.eq(oauth_grants::id));
                 let last_used =
                     oauth_grants::last_used_at.is_null().or(oauth_grants::last_used_at.assume_not_null().lt(before));
-                let unused = oauth_grants::created_at.lt(before).and(last_used).and(not(exists(tokens)));
+                let unused = oauth_grants::revoked_at
+                    .is_null()
+                    .and(oauth_grants::created_at.lt(before))
+                    .and(last_used)
+                    .and(not(exists(tokens)));
                 let over = oauth_grants::revoked_at
                     .is_not_null()
                     .and(oauth_grants::revoked_at.assume_not_null().lt(before))

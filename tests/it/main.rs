@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access_tokens;
 mod arbitrary_inputs;
 mod architecture;
 mod authorization;

@@ -14,16 +14,40 @@ fn comparable(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
 #[test]
 fn a_refusal_does_not_tell_its_reason() {
     let tenant = tenant();
-    let mut first = None;
+    let metadata = format!("{}/.well-known/oauth-protected-resource/scim/v2", shared().url);
+    let mut first: [Option<_>; 2] = [None, None];
     for (authorization, reason) in refused(&tenant) {
+        let wanted = WANTED.contains(&reason);
         let answer = client(authorization.as_deref()).get("/Users");
         assert_error(&answer, 401, None);
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"scim\""));
+        let error = if wanted {
+            ""
+        } else {
+            ", error=\"invalid_token\", error_description=\"a valid token is required in the Authorization header\""
+        };
+        let challenge = format!("Bearer realm=\"scim\"{error}, resource_metadata=\"{metadata}\"");
+        assert_eq!(answer.header("www-authenticate"), Some(challenge.as_str()), "{reason}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()));
         let answer = comparable(&answer);
-        assert_eq!(&answer, first.get_or_insert_with(|| answer.clone()), "{reason}");
+        assert_eq!(&answer, first[usize::from(wanted)].get_or_insert_with(|| answer.clone()), "{reason}");
     }
+}
+
+#[test]
+fn a_token_in_the_header_and_another_in_the_url_are_one_too_many() {
+    let tenant = tenant();
+    let token = token(tenant.id, &Scope::ALL, None);
+    for authorization in [token.clone(), format!("Bearer {token}"), "Bearer non-token".to_owned()] {
+        for query in [format!("access_token={token}"), "count=1&access_token".to_owned()] {
+            let answer = client(Some(&authorization)).get(&format!("/Users?{query}"));
+            assert_error(&answer, 400, Some("invalidSyntax"));
+            let challenge = answer.header("www-authenticate").unwrap();
+            assert!(challenge.contains("error=\"invalid_request\""), "{challenge}");
+        }
+    }
+    let named_alike = client(Some(&token)).get("/Users?access_tokens=1&xaccess_token=1");
+    assert_eq!(named_alike.status, 200, "{}", named_alike.text);
 }
 
 #[test]

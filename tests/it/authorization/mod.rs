@@ -28,6 +28,9 @@ fn checksum(text: &str) -> String {
     String::from_utf8(digits.to_vec()).unwrap()
 }
 
+/// The reasons of refusals after which the client is asked for a credential, and told of no error (RFC 6750 section 3.1).
+const WANTED: [&str; 2] = ["no credential", "unsupported scheme"];
+
 /// `Authorization` headers that must be refused, each with the reason that the audit log gives. The last two are known to the
 /// tenant.
 fn refused(tenant: &Tenant) -> Vec<(Option<String>, &'static str)> {
@@ -41,7 +44,7 @@ fn refused(tenant: &Tenant) -> Vec<(Option<String>, &'static str)> {
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     vec![
         (None, "no credential"),
-        (Some(String::new()), "malformed token"),
+        (Some(String::new()), "no credential"),
         (Some("non-token".into()), "malformed token"),
         (bearer("non-token"), "malformed token"),
         (bearer(&valid[..66]), "malformed token"),

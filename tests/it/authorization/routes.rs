@@ -1,6 +1,7 @@
 //! Every route with tokens that may only read, or only write, or nothing.
 
 use super::*;
+use crate::support::access::forge;
 use crate::support::patch;
 
 /// What a token of each kind hears. Of the reading and the writing token each may do what the other may not; a status that is the
@@ -92,6 +93,41 @@ fn a_token_does_what_its_scopes_say_and_nothing_else() {
         let left = tenant.client.get("/Users").json();
         assert_eq!(left["totalResults"], 1);
         assert_eq!(left["Resources"][0] == user, !scopes.contains(&Scope::Write), "{left}");
+    }
+}
+
+#[test]
+fn an_access_token_does_what_its_scopes_say_and_hears_what_it_lacks() {
+    let scoped: [(&str, fn(&Route) -> u16); 3] = [
+        ("scim.read", |route| route.reader),
+        // Who may write may read.
+        ("scim.write", |route| if route.writer == 403 { route.reader } else { route.writer }),
+        ("", |route| if [route.reader, route.writer].contains(&403) { 403 } else { route.reader }),
+    ];
+    for (scope, expected) in scoped {
+        let tenant = tenant();
+        let user = tenant.user("subject");
+        let mut claims = forge().claims(tenant.id, &forge().client(tenant.id));
+        claims["scope"] = json!(scope);
+        let client = forge().bearer(&forge().token(&claims));
+        for route in routes() {
+            let path = route.path.replace("{id}", user["id"].as_str().unwrap());
+            let what = format!("{} {path} with {scope}", route.method);
+            let answer = send(&client, &route.method, &path, route.body.as_ref());
+            assert_answers(&answer, expected(&route), &what);
+            if answer.status == 403 {
+                let needed = if route.writer == 403 { "scim.read" } else { "scim.write" };
+                let challenge = answer.header("www-authenticate").unwrap();
+                let lacks =
+                    format!("error=\"insufficient_scope\", error_description=\"the token lacks the scope {needed}\"");
+                assert!(challenge.contains(&lacks), "{what}: {challenge}");
+                assert!(challenge.contains(&format!("scope=\"{needed}\"")), "{what}: {challenge}");
+            } else {
+                assert_eq!(answer.header("www-authenticate"), None, "{what}");
+            }
+        }
+        let left = tenant.client.get("/Users").json();
+        assert_eq!((&left["totalResults"], left["Resources"][0] == user), (&json!(1), scope != "scim.write"), "{left}");
     }
 }
 

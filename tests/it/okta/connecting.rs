@@ -29,7 +29,7 @@ fn wrong_credentials_fail_the_connector_test_and_new_ones_pass_it() {
         let okta = Client::new(&shared().url, wrong).sending(&HEADERS);
         let answer = okta.get("/Users?startIndex=1&count=2");
         assert_error(&answer, 401, None);
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"scim\""));
+        assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer realm=\"scim\""));
     }
     let right = token(tenant.id, &Scope::ALL, None);
     assert_eq!(Client::new(&shared().url, &right).sending(&HEADERS).get("/Users?startIndex=1&count=2").status, 200);

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod browser;
+pub mod access;
 pub mod client;
 pub mod database;
 pub mod groups;
