@@ -22,7 +22,7 @@ pub(super) enum Command {
     /// Create a client. Its secret is shown once.
     Create {
         #[command(flatten)]
-        create: Box<Create>,
+        new: Box<New>,
         /// Print JSON: one object with id, secret and the endpoints.
         #[arg(long)]
         json: bool,
@@ -101,7 +101,7 @@ impl Owner {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Create {
+pub(super) struct New {
     /// A name that says who it is; people see it when they consent.
     name: String,
     #[command(flatten)]
@@ -153,10 +153,10 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
 pub(super) fn run(command: &Command, backend: &Backend, settings: &Settings) -> Result<(), Error> {
     let store = &backend.store;
     match command {
-        Command::Create { create, json } => {
-            check_name(&create.name)?;
-            let caller = create.owner.caller(backend)?;
-            let new = new_client(create)?;
+        Command::Create { new, json } => {
+            check_name(&new.name)?;
+            let caller = new.owner.caller(backend)?;
+            let new = new_client(new)?;
             let public_url = settings.public_url(settings.listen);
             created(&clients::create(store, &caller, &backend.token_key, &new)?, &public_url, *json)
         }
@@ -183,7 +183,7 @@ pub(super) fn run(command: &Command, backend: &Backend, settings: &Settings) -> 
     }
 }
 
-fn new_client(create: &Create) -> Result<NewClient, Error> {
+fn new_client(create: &New) -> Result<NewClient, Error> {
     let refuse = |problem: &str| {
         let uri = create.okta_app.clone().unwrap_or_default();
         Error::Client(ClientError::RedirectUri { uri, problem: problem.to_owned() })

@@ -21,6 +21,7 @@ mod large_replies;
 mod limits;
 mod memberships_sql;
 mod migrations;
+mod oauth;
 mod okta;
 mod private_postgres;
 mod races;

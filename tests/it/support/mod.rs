@@ -8,6 +8,7 @@ pub mod client;
 pub mod database;
 pub mod groups;
 pub mod people;
+pub mod oauth;
 pub mod process;
 pub mod random;
 
