@@ -336,4 +336,42 @@ mod tests {
             assert!(ClientKeys::read(&wrong).is_err(), "{wrong}");
         }
     }
+
+    /// A JWT that is signed by hand.
+    fn by_hand(alg: &str, signature: impl Fn(&[u8]) -> Vec<u8>) -> String {
+        let [header, claims] =
+            [json!({"alg": alg, "kid": "one"}), claims()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let message = format!("{header}.{claims}");
+        let signature = URL_SAFE_NO_PAD.encode(signature(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    #[test]
+    fn keys_of_all_kinds_verify() {
+        use aws_lc_rs::rand::SystemRandom;
+        use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+        use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
+
+        let ed = Ed25519KeyPair::generate().unwrap();
+        let x = URL_SAFE_NO_PAD.encode(ed.public_key().as_ref());
+        let public = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "one", "alg": "EdDSA"});
+        let assertion = by_hand("EdDSA", |message| ed.sign(message).as_ref().to_vec());
+        assert!(check(&assertion, &public).is_ok());
+
+        let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let [n, e] = [rsa.public_key().modulus(), rsa.public_key().exponent()]
+            .map(|part| URL_SAFE_NO_PAD.encode(part.big_endian_without_leading_zero()));
+        let sign = |encoding: &'static dyn RsaEncoding, message: &[u8]| {
+            let mut signature = vec![0; rsa.public_modulus_len()];
+            rsa.sign(encoding, &SystemRandom::new(), message, &mut signature).unwrap();
+            signature
+        };
+        let pkcs1 = by_hand("RS256", |message| sign(&RSA_PKCS1_SHA256, message));
+        let pss = by_hand("PS256", |message| sign(&RSA_PSS_SHA256, message));
+        let mut public = json!({"kty": "RSA", "n": n, "e": e, "kid": "one"});
+        assert!(check(&pkcs1, &public).is_ok() && check(&pss, &public).is_ok());
+        // A key that names its algorithm is for no other.
+        public["alg"] = json!("RS256");
+        assert!(check(&pkcs1, &public).is_ok() && check(&pss, &public).is_err());
+    }
 }

@@ -218,6 +218,10 @@ fn keys_that_a_client_publishes_are_fetched_when_they_are_needed() {
         }
         assert_eq!(publisher.asked(), before + 1, "{reply}");
     }
+    // It speaks no TLS.
+    publisher.publish(&set(&[&one]).to_string());
+    let id = publishing_client(&directory, &publisher.url.replace("http://", "https://"));
+    assert_oauth_error(&attempt(&one, &id), 503, "temporarily_unavailable");
     // Nobody who is not known makes us fetch anything.
     assert_oauth_error(&attempt(&one, "client_00000000000000000000000000000000"), 401, "invalid_client");
 }

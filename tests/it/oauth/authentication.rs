@@ -15,7 +15,7 @@ fn encoded(text: &str) -> String {
 
 /// Every character as `%xx`.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |escaped, byte| format!("{escaped}%{byte:02x}"))
 }
 
 #[test]
