@@ -100,7 +100,8 @@ impl Gate<'_> {
         Ok(Some((client, first.into_iter().chain(rows.filter_map(|(_, secret)| secret)).collect())))
     }
 
-    /// Remembers a client's assertion until it would be refused anyway. `false` when it is remembered already.
+    /// Remembers a client's assertion until it would be refused anyway. `false` when it is remembered already, also by this call
+    /// when the connection broke after it was carried out: the client then makes another one.
     ///
     /// # Errors
     /// [`Error`] from the database.

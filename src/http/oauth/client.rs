@@ -14,7 +14,7 @@ use crate::id::TenantId;
 use crate::oauth::assertion::{self, ClientKeys};
 use crate::oauth::authenticate_client::{self, Attempt, AuthenticatedClient, ClientRefusal, KeySource};
 use crate::oauth::client_authentication::ClientAuthentication;
-use crate::oauth::error::OAuthError;
+use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::server::AuthorizationServer;
 
 /// Does `work` for the client that posted a form.
@@ -28,11 +28,12 @@ pub(super) async fn as_client<T: Send + 'static>(
     work: impl FnOnce(&AuthorizationServer<'_>, &AuthenticatedClient, &Form) -> Result<T, OAuthError> + Send + 'static,
 ) -> Result<T, OAuthError> {
     let nobody = visit.nobody(TenantId::NONE, "");
-    let form = Arc::new(form);
-    let keys = keys(app, &nobody, &form).await?;
+    let presented = ClientAuthentication::read(&form.authorization, &form.body, &form.query);
+    let presented = Arc::new(presented.map_err(|error| unreadable(app, &nobody, error))?);
+    let keys = keys(app, &nobody, &presented).await?;
     blocking::run(app, move |app| {
         let server = server(app);
-        let attempt = Attempt { presented: &form.client, keys: keys.as_ref(), nobody: &nobody };
+        let attempt = Attempt { presented: &presented, keys: keys.as_ref(), nobody: &nobody };
         match authenticate_client::authenticate(&server, &attempt, Utc::now())? {
             Ok(client) => work(&server, &client, &form),
             Err(refusal) => Err(refused(app, &nobody, refusal)),
@@ -42,13 +43,17 @@ pub(super) async fn as_client<T: Send + 'static>(
 }
 
 /// The keys that verify the client's assertion, if it presents one. They are fetched while no connection to the database is held.
-async fn keys(app: &Data<AppState>, nobody: &Caller, form: &Arc<Form>) -> Result<Option<ClientKeys>, OAuthError> {
-    let ClientAuthentication::Assertion { assertion, .. } = &form.client else {
+async fn keys(
+    app: &Data<AppState>,
+    nobody: &Caller,
+    presented: &Arc<ClientAuthentication>,
+) -> Result<Option<ClientKeys>, OAuthError> {
+    let ClientAuthentication::Assertion { assertion, .. } = &**presented else {
         return Ok(None);
     };
-    let (asked, nobody) = (Arc::clone(form), nobody.clone());
+    let (asked, nobody) = (Arc::clone(presented), nobody.clone());
     let source = blocking::run(app, move |app| {
-        authenticate_client::key_source(&server(app), &asked.client, &nobody, Utc::now())?
+        authenticate_client::key_source(&server(app), &asked, &nobody, Utc::now())?
             .map_err(|refusal| refused(app, &nobody, refusal))
     });
     match source.await? {
@@ -63,6 +68,15 @@ async fn keys(app: &Data<AppState>, nobody: &Caller, form: &Arc<Form>) -> Result
 
 fn server(app: &AppState) -> AuthorizationServer<'_> {
     AuthorizationServer { store: &app.store, keys: &app.keys, token_key: &app.token_key, parties: app.parties() }
+}
+
+/// Records that there is no credential, or none that can be read. Nothing was guessed at, so it is not counted.
+fn unreadable(app: &AppState, nobody: &Caller, error: OAuthError) -> OAuthError {
+    if error.code() != ErrorCode::InvalidClient {
+        return error;
+    }
+    let (tenant, client_id) = (TenantId::NONE, String::new());
+    refused(app, nobody, ClientRefusal { tenant, client_id, reason: "no readable credential", error })
 }
 
 /// Records a refusal; what the client hears.

@@ -1,4 +1,4 @@
-//! What clients post to the authorization server: a form, and with it how they say who they are.
+//! What clients post to the authorization server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,6 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 
 use crate::http::scim::BODY_TIMEOUT;
-use crate::oauth::client_authentication::ClientAuthentication;
 use crate::oauth::error::OAuthError;
 use crate::oauth::parameters::Parameters;
 
@@ -25,8 +24,8 @@ pub(super) struct Form {
     pub body: Parameters,
     /// Those in the URL.
     pub query: Parameters,
-    /// Who the client says it is.
-    pub client: ClientAuthentication,
+    /// The values of the `Authorization` headers; `None` for one that is no text.
+    pub authorization: Vec<Option<String>>,
 }
 
 impl FromRequest for Form {
@@ -46,8 +45,7 @@ impl FromRequest for Form {
                 OAuthError::invalid_request(format!("the body did not arrive within {seconds} seconds"))
             };
             let body = tokio::time::timeout(BODY_TIMEOUT, collect(payload)).await.map_err(late)??;
-            let client = ClientAuthentication::read(&authorization, &body, &query)?;
-            Ok(Self { body, query, client })
+            Ok(Self { body, query, authorization })
         })
     }
 }

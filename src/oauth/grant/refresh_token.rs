@@ -32,7 +32,11 @@ pub(super) fn exchange(
     let row = &client.row;
     let secret = Secret::parse(Kind::RefreshToken, presented).ok_or_else(OAuthError::invalid_grant)?;
     let stored = server.find_refresh_token(&secret)?;
-    let own = stored.filter(|(_, grant)| grant.client_id == row.id && grant.revoked_at.is_none());
+    let own = stored.filter(|(_, grant)| {
+        // A grant that came about while all of the client's were revoked is one of them.
+        let withdrawn = row.tokens_not_before.is_some_and(|mark| grant.created_at <= mark);
+        grant.client_id == row.id && grant.revoked_at.is_none() && !withdrawn
+    });
     let (_, grant) = own.ok_or_else(OAuthError::invalid_grant)?;
     let scopes = scope::choose(asked, scope::stored(&grant.scopes))?;
     let tenant = TenantId(grant.tenant_id);

@@ -134,7 +134,18 @@ fn refused_clients_are_in_the_audit_log_without_their_secrets() {
     let row = eventually("the refusal", || audited(&tenant, "client.refused").pop());
     assert_eq!((row.target_type.as_str(), row.target_id.as_str()), ("OAuthClient", client.id.as_str()));
     assert_eq!(row.detail.as_deref(), Some("wrong secret"));
-    assert!(row.address.unwrap().starts_with("127."));
+    let address = row.address.clone();
+    assert!(address.as_deref().unwrap().starts_with("127."));
+    assert_oauth_error(&with_header(&endpoints, "Basic !", &[GRANT]), 401, "invalid_client");
+    eventually("the unreadable credential", || {
+        let nobody = crate::support::operator(provisor::id::TenantId::NONE);
+        let rows =
+            shared().with_backend(|backend| backend.store.run(&nobody, |tenant| tenant.audit_events(1_000)).unwrap());
+        let mine = |other: &provisor::store::AuditRow| {
+            other.address == address && other.detail.as_deref() == Some("no readable credential")
+        };
+        rows.iter().any(mine).then_some(())
+    });
     let all = format!("{:?}", tenant.audit());
     assert!(!all.contains(&wrong.reveal()[18..]) && !all.contains(&client.secret[18..]));
 }

@@ -109,8 +109,13 @@ fn revoking_the_grants_of_a_client_ends_all_that_it_has_and_not_what_it_gets() {
     assert_eq!(revoked, json!({"id": client.id, "grants": 1}));
     assert!(!client.sees(&endpoints, &access) && !client.sees(&endpoints, &refresh));
     assert_oauth_error(&client.refresh(&endpoints, &refresh), 400, "invalid_grant");
-    assert_eq!(client.redeem(&endpoints, &code(&client, &consent(tenant.id))).status, 200);
+    let answer = client.redeem(&endpoints, &code(&client, &consent(tenant.id)));
+    assert_eq!(client.refresh(&endpoints, &text(&answer, "refresh_token")).status, 200);
     assert_eq!(audited(&tenant, "oauth.revoke_grant").len(), 1);
+    // One that came about at the same moment, and that the revocation did not see.
+    let grant = claims(&access)["grant"].as_str().unwrap().to_owned();
+    change(&format!("UPDATE oauth_grants SET revoked_at = NULL WHERE id = '{grant}'"));
+    assert_oauth_error(&client.refresh(&endpoints, &refresh), 400, "invalid_grant");
 }
 
 #[test]
