@@ -120,7 +120,6 @@ pub fn begin(
         address: caller.address.as_deref().map(str::to_owned),
         user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
     };
-    store.gate(|gate| gate.delete_ended_sessions(now - IDLE, now - LIFETIME))?;
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
     let before = before.map(|secret| secret.hash(key).as_bytes().to_vec());

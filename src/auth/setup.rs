@@ -51,7 +51,7 @@ pub fn open(store: &Store, key: &TokenKey) -> Result<Option<Secret>, SetupError>
     }
     let code = Secret::generate(Kind::SetupCode)?;
     let (hash, now) = (code.hash(key), Utc::now());
-    store.gate(|gate| gate.insert_setup_code(hash.as_bytes(), now, now - LIFETIME))?;
+    store.gate(|gate| gate.insert_setup_code(hash.as_bytes(), now))?;
     Ok(Some(code))
 }
 

@@ -70,31 +70,11 @@ impl Gate<'_> {
         query.load(self.pg).map_err(Error::from)
     }
 
-    /// Forgets sessions that were last seen, or begun, before these times.
+    /// Stores a code.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn delete_ended_sessions(
-        &mut self,
-        seen_before: DateTime<Utc>,
-        created_before: DateTime<Utc>,
-    ) -> Result<usize, Error> {
-        let ended =
-            sessions::table.filter(sessions::seen_at.le(seen_before).or(sessions::created_at.le(created_before)));
-        diesel::delete(ended).execute(self.pg).map_err(Error::from)
-    }
-
-    /// Stores a code, and forgets those made before `since`.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn insert_setup_code(
-        &mut self,
-        code_hash: &[u8],
-        now: DateTime<Utc>,
-        since: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        diesel::delete(setup_codes::table.filter(setup_codes::created_at.le(since))).execute(self.pg)?;
+    pub fn insert_setup_code(&mut self, code_hash: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
         let row = (setup_codes::code_hash.eq(code_hash), setup_codes::created_at.eq(now));
         diesel::insert_into(setup_codes::table).values(row).on_conflict_do_nothing().execute(self.pg)?;
         Ok(())

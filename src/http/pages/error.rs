@@ -26,6 +26,10 @@ pub(in crate::http) enum Problem {
     Method(&'static str),
     /// The body is no form.
     NoForm,
+    /// The body is larger than any form of ours.
+    TooLarge,
+    /// The body did not come.
+    TooSlow,
     /// An authorization request that cannot be answered to its client.
     Authorization,
     /// What was being authorized is over.
@@ -63,6 +67,12 @@ impl Problem {
             }
             Self::NoForm => {
                 Row(415, "This is not a form", "The page takes what its form sends.", "Go to your account", "/admin")
+            }
+            Self::TooLarge => {
+                Row(413, "This form is too large", "Nothing was changed.", "Go to your account", "/admin")
+            }
+            Self::TooSlow => {
+                Row(408, "This form came too slowly", "Nothing was changed.", "Go to your account", "/admin")
             }
             Self::Authorization => Row(
                 400,

@@ -2,8 +2,10 @@
 //! sent along with what other sites cause (`SameSite`), the browser says where the form was, and the form has a token.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, web};
@@ -15,6 +17,8 @@ use super::visitor::Visitor;
 use crate::http::AppState;
 use crate::http::state::Site;
 
+/// How long a form may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 /// Says where a request was caused, in browsers of today, where the connection is encrypted or local.
 const FETCH_SITE: &str = "sec-fetch-site";
@@ -62,12 +66,19 @@ impl FromRequest for Form {
             if !media_type.eq_ignore_ascii_case(MEDIA_TYPE) {
                 return Err(PageError::new(Problem::NoForm));
             }
-            let body = body.await.map_err(|_| PageError::new(Problem::NoForm).saying("The form could not be read."))?;
+            let body = tokio::time::timeout(BODY_TIMEOUT, body).await.map_err(|_| PageError::new(Problem::TooSlow))?;
+            let body = body.map_err(|error| unread(&error))?;
             let fields = form_urlencoded::parse(&body).into_owned().collect();
             let form = Self { visitor: visitor.await?, fields };
             if form.visitor.knows(app, form.get(TOKEN)) { Ok(form) } else { Err(PageError::new(Problem::Stale)) }
         })
     }
+}
+
+/// The page of a body that could not be read: actix takes up to 256 KiB.
+fn unread(error: &actix_web::Error) -> PageError {
+    let too_large = error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
+    PageError::new(if too_large { Problem::TooLarge } else { Problem::NoForm })
 }
 
 /// Whether the browser says that the form was on a page of ours, or does not say.

@@ -176,7 +176,7 @@ impl From<SessionError> for PageError {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Store(error) => error.into(),
-            other => Self::fault(other),
+            error @ SessionError::Random(_) => Self::fault(error),
         }
     }
 }

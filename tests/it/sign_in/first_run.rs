@@ -1,5 +1,6 @@
 //! The first administrator, who comes by a code from the console.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
@@ -21,9 +22,10 @@ struct Console {
 
 impl Console {
     fn start(data_dir: &std::path::Path) -> Self {
+        let log = File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
         let mut command = program();
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
         while !said.contains("Ctrl-C") {
@@ -105,6 +107,13 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
     let server = Console::start(&data_dir);
     assert_eq!(server.code(), None);
     server.stop();
+    let log = fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(log.contains("POST /admin/setup 303"), "{log}");
+    let cookie = &browser.cookies["sid"];
+    for secret in [code.as_str(), old.as_str(), cookie.as_str(), PASSWORD, "Password1234", "ada@", "Ada@"] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+    assert!(!log.contains("pvr_"), "{log}");
 }
 
 #[test]

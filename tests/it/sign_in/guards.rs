@@ -96,6 +96,8 @@ fn only_a_form_is_taken_for_one() {
     let mut browser = signed_in();
     let page = browser.request(Method::POST, "/admin/logout");
     assert_eq!((page.status, page.heading()), (415, "This is not a form".into()));
+    let large = browser.open("/admin").form("/admin/logout").with("more", &"a".repeat(300_000));
+    assert_eq!(browser.post(&large).status, 413);
     let page = browser.request(Method::PUT, "/admin/logout");
     assert_eq!((page.status, page.header("allow")), (405, Some("POST")));
     assert_eq!(browser.request(Method::DELETE, "/admin").header("allow"), Some("GET"));

@@ -1,5 +1,6 @@
 //! Sessions: their beginning, and all the ways in which they end.
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use provisor::auth::administrators;
 use provisor::auth::role::Role;
 use provisor::id::TenantId;
@@ -204,4 +205,21 @@ fn a_wrong_password_and_an_unknown_account_look_the_same_and_are_recorded() {
                      AND target_id = 'n***@example.com'";
         texts(&shared().data_dir, query).first().map(|detail| assert!(detail.contains("unknown account")))
     });
+}
+
+#[test]
+fn a_password_that_was_hashed_with_less_work_is_hashed_again() {
+    let person = somebody(tenant().id, Role::Owner);
+    let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(4_096, 1, 1, None).unwrap());
+    let weak = weak.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    execute(&format!("UPDATE administrators SET password_hash = '{weak}' WHERE id = '{}'", person.id));
+    let hash = || {
+        let query = format!("SELECT password_hash AS value FROM administrators WHERE id = '{}'", person.id);
+        texts(&shared().data_dir, &query).remove(0)
+    };
+    signed_in(&person);
+    let strong = hash();
+    assert!(strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{strong}");
+    signed_in(&person);
+    assert_eq!(hash(), strong);
 }

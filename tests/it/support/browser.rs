@@ -59,7 +59,7 @@ impl Page {
                 .split("<input")
                 .skip(1)
                 .map(|input| &input[..input.find('>').unwrap()])
-                .filter(|input| attribute(input, "type").as_deref() == Some("hidden"))
+                .filter(|input| attribute(input, "type").as_deref() == Some("hidden") || input.ends_with(" hidden"))
                 .map(|input| (attribute(input, "name").unwrap(), attribute(input, "value").unwrap_or_default()))
                 .collect(),
         });
