@@ -36,7 +36,6 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .service(oauth::discovery::routes(&app.public_url))
         .service(oauth::routes())
         .service(assets::routes(app.assets()))
-        .service(oauth::routes())
         .service(pages::routes())
         .service(welcome::routes())
         .default_service(web::to(elsewhere));

@@ -2,13 +2,13 @@
 
 #![allow(dead_code)]
 
-pub mod browser;
 pub mod access;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod groups;
-pub mod people;
 pub mod oauth;
+pub mod people;
 pub mod process;
 pub mod random;
 
