@@ -14,9 +14,10 @@ pub struct Run {
     pub latencies: Vec<Duration>,
 }
 
-/// Repeats an operation on every connection until the time is over.
+/// Repeats an operation on every connection, with this token, until the time is over.
 pub fn run(
     server: &Server,
+    token: &str,
     connections: usize,
     length: Duration,
     operation: &(dyn Fn(&mut Client, &mut Random) + Sync),
@@ -26,7 +27,7 @@ pub fn run(
         let threads: Vec<_> = (0..connections)
             .map(|number| {
                 scope.spawn(move || {
-                    let mut client = Client::connect(server);
+                    let mut client = Client::with(server, token);
                     let mut random = Random::new(number as u64);
                     let mut latencies = Vec::new();
                     while started.elapsed() < length {
@@ -51,12 +52,18 @@ pub struct Client {
 }
 
 impl Client {
+    /// With the header token.
     pub fn connect(server: &Server) -> Self {
+        Self::with(server, &server.token)
+    }
+
+    /// With any token.
+    pub fn with(server: &Server, token: &str) -> Self {
         let stream = TcpStream::connect(&server.address).unwrap();
         stream.set_nodelay(true).unwrap();
         let head = format!(
-            " HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: application/scim+json\r\n",
-            server.address, server.token
+            " HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nAccept: application/scim+json\r\n",
+            server.address
         );
         Self { stream: BufReader::with_capacity(1 << 16, stream), head, body: Vec::new() }
     }

@@ -9,6 +9,7 @@ mod driver;
 mod groups;
 mod pgbench;
 mod server;
+mod tokens;
 mod workloads;
 
 use std::time::Duration;
@@ -61,6 +62,9 @@ fn main() {
     if selected("walk") {
         walk(&server, &directory);
     }
+    if selected("tokens") {
+        tokens::measure(&options, &server, &directory);
+    }
     if selected("groups") {
         groups::measure(&options, &server);
     }
@@ -80,7 +84,7 @@ fn measure(options: &Options, server: &Server, directory: &workloads::Directory,
     let mut latencies = Vec::new();
     (workload.prepare)(server, directory);
     for _ in 0..options.rounds {
-        let run = driver::run(server, options.connections, length, &|client, random| {
+        let run = driver::run(server, &server.token, options.connections, length, &|client, random| {
             (workload.request)(client, random, directory);
         });
         let rate = run.operations as f64 / run.elapsed.as_secs_f64();

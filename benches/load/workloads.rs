@@ -96,7 +96,7 @@ fn assert_found(status: u16, body: &[u8], text: &str) {
     assert!(status == 200 && contains(body, text), "{status} {}", String::from_utf8_lossy(body));
 }
 
-fn read(client: &mut Client, random: &mut Random, directory: &Directory) {
+pub fn read(client: &mut Client, random: &mut Random, directory: &Directory) {
     let id = &directory.sample[random.below(directory.sample.len())];
     let (status, body) = client.send("GET", &format!("/Users/{id}"), "");
     assert_found(status, body, id);

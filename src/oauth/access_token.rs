@@ -123,3 +123,29 @@ pub fn verify(token: &str, key: &DecodingKey, parties: Parties<'_>, now: i64) ->
     }
     Ok(claims)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_jwt_is_told_by_its_three_parts() {
+        for (text, shaped) in [
+            ("a.b.c", true),
+            ("eyJhbGciOiJFUzI1NiJ9.e30.-_A9", true),
+            ("", false),
+            ("a.b", false),
+            ("a.b.", false),
+            (".b.c", false),
+            ("a..c", false),
+            ("a.b.c.d", false),
+            ("a.b.c=", false),
+            ("a.b.c d", false),
+            ("a.b+.c", false),
+            ("a.b/.c", false),
+            ("a.\u{e9}.c", false),
+        ] {
+            assert_eq!(is_shaped(text), shaped, "{text}");
+        }
+    }
+}

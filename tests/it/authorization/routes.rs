@@ -14,6 +14,9 @@ struct Route {
     writer: u16,
 }
 
+/// The status of a route for one kind of token.
+type Expected = fn(&Route) -> u16;
+
 /// All routes. `{id}` stands for a user that exists; the row that deletes it is the last.
 fn routes() -> Vec<Route> {
     let route = |method, path, body, reader, writer| Route { method, path, body, reader, writer };
@@ -74,7 +77,6 @@ fn assert_answers(answer: &Answer, status: u16, what: &str) {
 
 #[test]
 fn a_token_does_what_its_scopes_say_and_nothing_else() {
-    type Expected = fn(&Route) -> u16;
     let reader: Expected = |route| route.reader;
     let writer: Expected = |route| route.writer;
     let neither: Expected = |route| if [route.reader, route.writer].contains(&403) { 403 } else { route.reader };
@@ -98,7 +100,7 @@ fn a_token_does_what_its_scopes_say_and_nothing_else() {
 
 #[test]
 fn an_access_token_does_what_its_scopes_say_and_hears_what_it_lacks() {
-    let scoped: [(&str, fn(&Route) -> u16); 3] = [
+    let scoped: [(&str, Expected); 3] = [
         ("scim.read", |route| route.reader),
         // Who may write may read.
         ("scim.write", |route| if route.writer == 403 { route.reader } else { route.writer }),

@@ -82,3 +82,29 @@ fn a_lost_master_key_stops_the_start_instead_of_being_replaced() {
     std::fs::rename(&away, &key).unwrap();
     assert_eq!(run_json(&data_dir, &["token", "list"]).as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_lost_master_key_is_missed_by_whatever_somebody_keeps() {
+    const CLIENT: &str =
+        "INSERT INTO oauth_clients (id, tenant_id, name, confidential, grant_types, scopes, redirect_uris,
+        pkce_required, access_token_seconds, refresh_idle_seconds, created_at)
+        VALUES ('c', gen_random_uuid(), 'Okta', true, '{}', '{}', '{}', false, 600, 600, now());
+        INSERT INTO oauth_grants (tenant_id, id, client_id, administrator_id, administrator_email, scopes, created_at)
+        SELECT tenant_id, tenant_id, id, tenant_id, 'ada@example.com', '{}', now() FROM oauth_clients;";
+    const SECRET: &str = "INSERT INTO client_secrets (id, client_id, secret_hash, key_version, created_at)
+        VALUES ('s', 'c', '', 1, now())";
+    const REFRESH_TOKEN: &str = "DELETE FROM client_secrets;
+        INSERT INTO refresh_tokens (id, tenant_id, grant_id, token_hash, key_version, created_at, expires_at)
+        SELECT 'r', tenant_id, id, '', 1, now(), now() + interval '1 day' FROM oauth_grants";
+    let data_dir = TemporaryDirectory::new("kept");
+    let (key, away) = (data_dir.join("master.key"), data_dir.join("away"));
+    for (statements, refused) in [(CLIENT, false), (SECRET, true), (REFRESH_TOKEN, true)] {
+        let server = ServerProcess::start(&data_dir);
+        database::execute(&mut database::connect(&data_dir, "provisor"), statements);
+        assert!(server.stop());
+        std::fs::rename(&key, &away).unwrap();
+        let output = run(&data_dir, &["tenant", "list"]);
+        assert_eq!((output.status.code(), key.exists()), if refused { (Some(78), false) } else { (Some(0), true) });
+        std::fs::rename(&away, &key).unwrap();
+    }
+}
