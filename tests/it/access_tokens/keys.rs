@@ -21,8 +21,17 @@ fn server(data_dir: &TemporaryDirectory) -> (ServerProcess, Forge) {
     (server, forge)
 }
 
+/// Two servers on one database, reached under one URL, with the forge of their tokens.
+pub(super) fn pair(data_dir: &TemporaryDirectory, second: &TemporaryDirectory) -> ([ServerProcess; 2], Forge) {
+    let (one, forge) = server(data_dir);
+    let key = data_dir.join("master.key");
+    let url = database::url(data_dir, "provisor");
+    let arguments = ["--database-url", &url, "--master-key-file", key.to_str().unwrap(), "--public-url", PUBLIC_URL];
+    ([one, ServerProcess::start_with(second, &arguments)], forge)
+}
+
 /// The tenant that is there from the beginning.
-fn default_tenant(data_dir: &TemporaryDirectory) -> TenantId {
+pub(super) fn default_tenant(data_dir: &TemporaryDirectory) -> TenantId {
     let listed = run_json(data_dir, &["tenant", "list"]);
     TenantId(listed[0]["id"].as_str().unwrap().parse().unwrap())
 }
@@ -121,12 +130,8 @@ fn keys_are_listed_as_a_table_too() {
 #[test]
 fn no_call_fails_while_keys_rotate_on_another_server() {
     let data_dir = TemporaryDirectory::new("rotation");
-    let (one, forge) = server(&data_dir);
     let unused = TemporaryDirectory::new("rotation-2");
-    let key = data_dir.join("master.key");
-    let url = database::url(&data_dir, "provisor");
-    let arguments = ["--database-url", &url, "--master-key-file", key.to_str().unwrap(), "--public-url", PUBLIC_URL];
-    let two = ServerProcess::start_with(&unused, &arguments);
+    let ([one, two], forge) = pair(&data_dir, &unused);
     let tenant = default_tenant(&data_dir);
     let client = forge.client(tenant);
     let old = forge.token(&forge.claims(tenant, &client));

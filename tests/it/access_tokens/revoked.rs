@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use provisor::store::AuditRow;
 
 use super::*;
-use crate::support::operator;
+use crate::support::{TemporaryDirectory, operator};
 
 /// How long a revocation may take, with what a busy machine adds.
 const PROMPTLY: Duration = Duration::from_secs(3);
@@ -44,6 +44,25 @@ fn a_revoked_token_ends_alone() {
     );
     assert_eq!(status(&other), 200);
     assert_logged(tenant.id, "revoked access token");
+}
+
+#[test]
+fn every_server_refuses_a_revoked_token_within_a_second() {
+    let (data_dir, unused) = (TemporaryDirectory::new("revoked"), TemporaryDirectory::new("revoked-2"));
+    let (servers, forge) = super::keys::pair(&data_dir, &unused);
+    let tenant = super::keys::default_tenant(&data_dir);
+    let claims = forge.claims(tenant, &forge.client(tenant));
+    let bearer = format!("Bearer {}", forge.token(&claims));
+    let clients = servers.each_ref().map(|server| Client::new(&server.url, &bearer));
+    let statuses = || clients.each_ref().map(|client| client.get("/Users?count=0").status);
+    assert_eq!(statuses(), [200, 200]);
+    let jti = claims["jti"].as_str().unwrap();
+    forge.execute(&format!("INSERT INTO revoked_access_tokens VALUES ('{jti}', now() + interval '1 hour')"));
+    let begun = Instant::now();
+    eventually("the refusal of a token", || (statuses() == [401, 401]).then_some(()));
+    assert!(begun.elapsed() < PROMPTLY, "{:?}", begun.elapsed());
+    let [one, two] = servers;
+    assert!(two.stop() && one.stop());
 }
 
 #[test]

@@ -207,6 +207,17 @@ fn only_the_holder_of_a_signed_token_hears_that_it_expired() {
 }
 
 #[test]
+fn a_token_ends_in_its_time_although_it_is_never_out_of_use() {
+    let (_, _, claims) = connected();
+    // Two seconds are left of the minute by which clocks may differ.
+    let token = forge().token(&with(&claims, "exp", json!(chrono::Utc::now().timestamp() - 58)));
+    assert_eq!(status(&token), 200);
+    let begun = std::time::Instant::now();
+    eventually("the end of a token", || (status(&token) == 401).then_some(()));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn the_text_of_a_token_has_one_form() {
     let (_, _, claims) = connected();
     let token = forge().token(&claims);
