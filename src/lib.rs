@@ -1,15 +1,16 @@
-//! Provisor, a SCIM 2.0 service provider (RFC 7643, RFC 7644) on Postgres.
+//! Provisor, a SCIM 2.0 service provider (RFC 7643, RFC 7644) and OAuth 2.0 authorization server (RFC 6749) on Postgres.
 //!
 //! ```text
-//! main -> cli -> server -> http -> { provider, auth } -> store -> scim
+//! main -> cli -> server -> http -> { provider, oauth -> auth } -> store -> scim
 //! ```
 //!
 //! - [`scim`] is the two RFCs as pure functions.
 //! - [`provider`] has one file per RFC verb; there protocol and storage meet.
 //! - [`store`] is all the SQL, [`http`] all the HTTP.
 //! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
-//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, with
-//!   [`housekeeping`] beside it, and runs until [`shutdown`] is asked for.
+//! - [`oauth`] is the authorization server, which issues access tokens.
+//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
+//!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
 //!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 

@@ -131,3 +131,50 @@ fn every_test_of_a_requirement_stands_in_the_conformance_table() {
     let missing: Vec<String> = tests_in_the_sources().difference(&listed).cloned().collect();
     assert!(missing.is_empty(), "docs/conformance.md lacks {missing:#?}");
 }
+
+/// The requirements of priority 1 and 2 that concern OAuth, one a line.
+const OAUTH_IDS: &str = include_str!("oauth_ids.txt");
+
+/// All tests over HTTP, as `oauth::token::a_code_is_redeemed_once`, and all tests beside pure code, as `src::oauth::pkce::…`.
+fn all_tests() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeSet::new();
+    for (directory, before) in [("tests/it", ""), ("src", "src::")] {
+        collect_tests(&root.join(directory), before, &mut found);
+    }
+    found
+}
+
+fn collect_tests(directory: &Path, before: &str, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            collect_tests(&path, &format!("{before}{name}::"), found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let module = if matches!(name.as_str(), "mod" | "main") { String::new() } else { format!("{name}::") };
+            let source = fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = source.lines().map(str::trim).collect();
+            let functions = lines.windows(2).filter(|lines| lines[0] == "#[test]");
+            let names =
+                functions.filter_map(|lines| lines[1].strip_prefix("fn ")?.split_once('(').map(|named| named.0));
+            found.extend(names.map(|name| format!("{before}{module}{name}")));
+        }
+    }
+}
+
+#[test]
+fn every_requirement_of_oauth_has_a_row_with_tests_that_exist() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conformance.md")).unwrap();
+    let tests = all_tests();
+    let mut proven = BTreeSet::new();
+    for line in document.lines().filter(|line| line.starts_with("| O")) {
+        let id = line.split('|').nth(1).unwrap().trim();
+        for test in line.split('`').skip(1).step_by(2).filter(|code| code.contains("::") && !code.contains(' ')) {
+            assert!(tests.contains(test), "{id}: there is no test {test}");
+            proven.insert(id);
+        }
+    }
+    let missing: Vec<&str> = OAUTH_IDS.lines().filter(|id| !proven.contains(id)).collect();
+    assert!(OAUTH_IDS.lines().count() > 100 && missing.is_empty(), "docs/conformance.md has no test for {missing:?}");
+}
