@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::auth::keys::KeyRing;
 use crate::auth::throttle;
 use crate::oauth::access_token::LEEWAY_SECONDS;
-use crate::store::{self, EXPIRED_ROWS_PER_STATEMENT, Expired, Store};
+use crate::store::{self, Expired, Store};
 
 /// How often.
 const EVERY: Duration = Duration::from_mins(5);
@@ -84,7 +84,7 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
 
 fn sweep(store: &Store, what: Expired, before: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
     while ended.try_recv() == Err(TryRecvError::Empty) {
-        if store.gate(|gate| gate.delete_expired(what, before))? < EXPIRED_ROWS_PER_STATEMENT {
+        if !store.gate(|gate| gate.delete_expired(what, before))? {
             break;
         }
     }

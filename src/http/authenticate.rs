@@ -77,16 +77,20 @@ async fn identify(
     if header.is_none() && is_open(request.path()) {
         return Ok(None);
     }
-    let refuse = |refusal: Refusal| {
+    let record = |refusal: &Refusal| {
         let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
             .because(refusal.reason);
         app.refusals.record(visit.nobody(refusal.tenant, refusal.id.as_str()), event);
+    };
+    let refuse = |refusal: Refusal| {
+        record(&refusal);
         Challenge::Refused(refusal.told).raise(request)
     };
     if request.headers().get_all(AUTHORIZATION).count() > 1 {
         return Err(refuse(Refusal::unknown("several credentials")));
     }
     if header.is_some() && names_token(request.query_string()) {
+        record(&Refusal::unknown("a token in the URL beside the header"));
         return Err(Challenge::SeveralMethods.raise(request));
     }
     // A header that is not ASCII holds no token of ours.

@@ -13,7 +13,6 @@ use super::schema::{
 };
 
 /// Rows that one statement deletes at most.
-pub const ROWS_PER_STATEMENT: usize = 500;
 const ROWS: i64 = 500;
 
 /// What is deleted, and by which of its times.
@@ -48,11 +47,11 @@ macro_rules! delete {
 }
 
 impl Gate<'_> {
-    /// Deletes at most [`ROWS_PER_STATEMENT`] rows whose time was before `before`, and says how many.
+    /// Deletes some of the rows whose time was before `before`, and says whether more may be left.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn delete_expired(&mut self, what: Expired, before: DateTime<Utc>) -> Result<usize, Error> {
+    pub fn delete_expired(&mut self, what: Expired, before: DateTime<Utc>) -> Result<bool, Error> {
         let pg = &mut *self.pg;
         let deleted = match what {
             Expired::AuthorizationCodes => {
@@ -91,6 +90,6 @@ impl Gate<'_> {
                 delete!(pg, oauth_grants by id: Uuid where over)
             }
         };
-        deleted.map_err(Error::from)
+        Ok(i64::try_from(deleted?).is_ok_and(|deleted| deleted >= ROWS))
     }
 }

@@ -53,7 +53,7 @@ pub use clients::{ClientRow, ClientSecretRow, SecretRotated};
 pub use definitions::StoredDefinitions;
 pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
-pub use expired::{Expired, ROWS_PER_STATEMENT as EXPIRED_ROWS_PER_STATEMENT};
+pub use expired::Expired;
 pub use grants::{GrantRow, Redeemed, Redemption};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
