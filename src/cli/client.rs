@@ -184,12 +184,8 @@ pub(super) fn run(command: &Command, backend: &Backend, settings: &Settings) -> 
 }
 
 fn new_client(create: &New) -> Result<NewClient, Error> {
-    let refuse = |problem: &str| {
-        let uri = create.okta_app.clone().unwrap_or_default();
-        Error::Client(ClientError::RedirectUri { uri, problem: problem.to_owned() })
-    };
     let okta = |internal| match &create.okta_app {
-        Some(app) => redirect_uri::okta(app, internal).map_err(refuse),
+        Some(app) => redirect_uri::okta(app, internal).map_err(ClientError::OktaApp),
         None => Ok(Vec::new()),
     };
     let encrypted = okta(false)?;
@@ -266,8 +262,8 @@ fn rotated(client: &IssuedClient, json: bool) -> Result<(), Error> {
         return Ok(());
     }
     output::line(&format!(
-        "client secret {secret}\n\nclient id     {}\nformer secret ends {}\n\nThe secret is shown this once. Keep it where secrets are \
-         kept.",
+        "client secret {secret}\n\nclient id          {}\nformer secret ends {}\n\n\
+         The secret is shown this once. Keep it where secrets are kept.",
         client.row.id,
         output::optional_time(client.former_ends_at, "at no time: there was none"),
     ))?;

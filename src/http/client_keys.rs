@@ -1,5 +1,5 @@
-//! The keys that OAuth clients publish (`jwks_uri`), fetched when an assertion is to be verified. Whoever registers such a URI must not
-//! reach our own network through us, so only public addresses are asked, each time anew.
+//! The keys that OAuth clients publish (`jwks_uri`), fetched when an assertion is to be verified. Whoever registers such a URI
+//! must not reach our own network through us, so only public addresses are asked, each time anew.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -72,8 +72,11 @@ pub enum ClientError {
         /// The URI.
         uri: String,
         /// What a redirect URI is or has.
-        problem: String,
+        problem: &'static str,
     },
+    /// What is to be an Okta app.
+    #[error("--okta-app {0}")]
+    OktaApp(&'static str),
     /// Its keys.
     #[error("the key set {0}")]
     Keys(&'static str),
@@ -154,8 +157,8 @@ pub fn show(store: &Store, id: &str) -> Result<(ClientRow, Vec<ClientSecretRow>)
     found.ok_or_else(|| ClientError::Unknown(id.to_owned()))
 }
 
-/// Gives a client a new secret. The one before goes on for `overlap`, so that the client can be changed over without a gap; there are
-/// never more than two.
+/// Gives a client a new secret. The one before goes on for `overlap`, so that the client can be changed over without a gap;
+/// there are never more than two.
 ///
 /// # Errors
 /// [`ClientError`] when there is no such client in the caller's tenant, or it has no secrets.
@@ -239,7 +242,7 @@ fn check(new: &NewClient, tenant: TenantId) -> Result<(), ClientError> {
         return Err(ClientError::Contradiction(sentence));
     }
     for uri in &new.redirect_uris {
-        let refuse = |problem: &str| ClientError::RedirectUri { uri: uri.clone(), problem: problem.to_owned() };
+        let refuse = |problem| ClientError::RedirectUri { uri: uri.clone(), problem };
         super::redirect_uri::check(uri).map_err(refuse)?;
     }
     match &new.keys {

@@ -4,14 +4,14 @@ use url::form_urlencoded;
 
 use super::error::OAuthError;
 
-/// Names and values, decoded, in the order in which they came. Names that nobody asks for are passed over (RFC 6749 sections 3.1 and
-/// 3.2).
+/// Names and values, decoded, in the order in which they came. Names that nobody asks for are passed over (RFC 6749 sections
+/// 3.1 and 3.2).
 #[derive(Default)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads `application/x-www-form-urlencoded` text. Anything is such text; what does not decode to UTF-8 becomes a character that
-    /// [`Parameters::get`] refuses.
+    /// Reads `application/x-www-form-urlencoded` text. Anything is such text; what does not decode to UTF-8 becomes a character
+    /// that [`Parameters::get`] refuses.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())

@@ -20,8 +20,8 @@ const OKTA_INTERNAL_HOST: &str = "http://system-admin.okta1.com:1802";
 /// Bytes of a redirect URI at most.
 const LENGTH: usize = 2_048;
 
-/// Checks a URI that is to be registered: absolute, encrypted unless it leads to the person's own machine, and without anything that
-/// makes it mean more than one place.
+/// Checks a URI that is to be registered: absolute, encrypted unless it leads to the person's own machine, and without anything
+/// that makes it mean more than one place.
 ///
 /// # Errors
 /// What is wrong with it, as a sentence.

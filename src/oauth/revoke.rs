@@ -12,8 +12,8 @@ use crate::audit::{Action, AuditEvent};
 use crate::auth::secret::{Kind, Secret};
 use crate::id::TenantId;
 
-/// Revokes a token: a refresh token with its whole grant, an access token alone. What is no token of this client is passed over, and
-/// the client is not told (RFC 7009 section 2.2). `token_type_hint` is not needed: the kinds look different.
+/// Revokes a token: a refresh token with its whole grant, an access token alone. What is no token of this client is passed
+/// over, and the client is not told (RFC 7009 section 2.2). `token_type_hint` is not needed: the kinds look different.
 ///
 /// # Errors
 /// `invalid_request` without a token.

@@ -35,7 +35,8 @@ impl TokenRequest {
     /// Reads the parameters of a grant. `audience` is our API.
     ///
     /// # Errors
-    /// `invalid_request` for a parameter that is missing, repeated or malformed; `invalid_target` for another resource than our API.
+    /// `invalid_request` for a parameter that is missing, repeated or malformed; `invalid_target` for another resource than our
+    /// API.
     pub fn read(
         grant_type: GrantType,
         form: &Parameters,
@@ -60,8 +61,8 @@ impl TokenRequest {
     }
 }
 
-/// The scopes that are asked for. Administrators of Okta type them into the URL of the token endpoint, so they may stand in the query
-/// where a client asks for itself; nothing else may.
+/// The scopes that are asked for. Administrators of Okta type them into the URL of the token endpoint, so they may stand in the
+/// query where a client asks for itself; nothing else may.
 fn scope<'p>(
     grant_type: GrantType,
     form: &'p Parameters,

@@ -85,8 +85,8 @@ impl Gate<'_> {
 }
 
 impl TenantConn<'_> {
-    /// Exchanges a refresh token for its successor. Exchanges of one grant follow each other, so that of two side by side the second
-    /// finds what the first did. `reuse` is recorded in place of `event` when the token had been used up.
+    /// Exchanges a refresh token for its successor. Exchanges of one grant follow each other, so that of two side by side the
+    /// second finds what the first did. `reuse` is recorded in place of `event` when the token had been used up.
     ///
     /// # Errors
     /// [`Error`] from the database.

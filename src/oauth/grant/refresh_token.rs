@@ -13,8 +13,8 @@ use crate::auth::secret::{Kind, Secret};
 use crate::id::TenantId;
 use crate::store::{Exchange, Exchanged};
 
-/// How long a refresh token may be exchanged again: replies get lost, and the workers of an identity provider refresh side by side. It
-/// gives the same successor, and no longer than until that one is used.
+/// How long a refresh token may be exchanged again: replies get lost, and the workers of an identity provider refresh side by
+/// side. It gives the same successor, and no longer than until that one is used.
 const GRACE: TimeDelta = TimeDelta::seconds(60);
 
 /// Exchanges a refresh token for an access token and the next refresh token. The access token may have fewer scopes; the refresh
