@@ -9,16 +9,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::auth::keys::KeyRing;
-use crate::auth::throttle;
+use crate::auth::{sessions, setup, throttle};
 use crate::oauth::access_token::LEEWAY_SECONDS;
 use crate::store::{self, Expired, Store};
 
 /// How often.
 const EVERY: Duration = Duration::from_mins(5);
-/// How long nobody has to send a request until a session ends.
-pub const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
-/// How long a session lasts at most.
-pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
 
 /// What is deleted, and how long after its time. A code or refresh token that is used again must stay recognisable for a while.
 const KEPT: [(Expired, TimeDelta); 9] = [
@@ -26,9 +22,9 @@ const KEPT: [(Expired, TimeDelta); 9] = [
     (Expired::RefreshTokens, TimeDelta::zero()),
     (Expired::RevokedAccessTokens, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
     (Expired::UsedAssertions, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
-    (Expired::IdleSessions, SESSION_IDLE),
-    (Expired::OldSessions, SESSION_LIFETIME),
-    (Expired::SetupCodes, TimeDelta::hours(1)),
+    (Expired::IdleSessions, sessions::IDLE),
+    (Expired::OldSessions, sessions::LIFETIME),
+    (Expired::SetupCodes, setup::LIFETIME),
     (Expired::Throttles, throttle::MEMORY),
     (Expired::Grants, TimeDelta::days(90)),
 ];

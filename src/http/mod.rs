@@ -6,6 +6,7 @@ mod authorized;
 mod blocking;
 mod challenge;
 mod client_keys;
+mod encrypted;
 mod health;
 mod oauth;
 mod pages;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::authorization_request::{AuthorizationRequest, Terms, check_addressee};
 use super::error::{ErrorCode, OAuthError};
+use super::grant_type::GrantType;
 use super::scope;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::administrators::Person;
@@ -15,8 +16,6 @@ use crate::store::{self, AuthorizationCodeRow, ClientRow, Store, TenantRow};
 
 /// How long a code can be exchanged (RFC 6749 section 4.1.2: ten minutes at most).
 pub const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
-/// The grant of a code.
-const GRANT: &str = "authorization_code";
 
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +59,7 @@ pub fn terms(client: &ClientRow) -> Terms<'_> {
     Terms {
         redirect_uris: &client.redirect_uris,
         confidential: client.confidential,
-        may_use_codes: client.grant_types.iter().any(|grant| grant == GRANT),
+        may_use_codes: client.grant_types.iter().any(|grant| grant == GrantType::AuthorizationCode.name()),
         scopes: scope::with_implied(scopes),
         pkce_required: client.pkce_required,
     }

@@ -85,7 +85,7 @@ impl Victim {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn nothing_in_a_copy_of_the_database_is_accepted_as_a_credential() {
     assert!(words.len() > 50);
     let id = words.iter().find(|word| word.starts_with("client_")).unwrap();
     for word in words.iter().collect::<std::collections::BTreeSet<_>>() {
-        for credential in [word.to_string(), format!("Bearer {word}"), format!("Bearer pvr_t_{word}")] {
+        for credential in [word.clone(), format!("Bearer {word}"), format!("Bearer pvr_t_{word}")] {
             assert_eq!(Client::new(&victim.server.url, &credential).get("/Users").status, 401, "{word}");
         }
         let form =

@@ -4,6 +4,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::{consent, pending};
+use crate::http::encrypted::encrypted_page;
 use crate::http::pages::{self, PageError, Visitor, frame, see_other};
 use crate::http::visit::Visit;
 use crate::http::{AppState, SCIM_BASE, blocking};
@@ -14,7 +15,7 @@ use crate::oauth::parameters::Parameters;
 /// The endpoint.
 pub(super) fn resource() -> impl actix_web::dev::HttpServiceFactory {
     let resource: Resource = pages::only("/authorize", "GET");
-    resource.route(web::get().to(authorize)).wrap(from_fn(frame))
+    resource.route(web::get().to(authorize)).wrap(from_fn(encrypted_page)).wrap(from_fn(frame))
 }
 
 async fn authorize(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::pending;
 use crate::auth::Scope;
 use crate::auth::administrators::Person;
+use crate::http::encrypted::encrypted_page;
 use crate::http::pages::{self, Form, Page, PageError, Visitor, frame, see_other, sign_in_page};
 use crate::http::visit::{Visit, log_fault};
 use crate::http::{AppState, blocking};
@@ -19,7 +20,11 @@ use crate::oauth::error::{ErrorCode, OAuthError};
 
 /// The page and the decision.
 pub(super) fn resource() -> impl actix_web::dev::HttpServiceFactory {
-    pages::only("/consent", "GET, POST").route(web::get().to(show)).route(web::post().to(decide)).wrap(from_fn(frame))
+    pages::only("/consent", "GET, POST")
+        .route(web::get().to(show))
+        .route(web::post().to(decide))
+        .wrap(from_fn(encrypted_page))
+        .wrap(from_fn(frame))
 }
 
 /// What a scope means to whoever decides.

@@ -24,6 +24,8 @@ pub(in crate::http) enum Problem {
     NotFound,
     /// The page takes other methods, these.
     Method(&'static str),
+    /// It came, or would come, over a network in clear text.
+    ClearText,
     /// The body is no form.
     NoForm,
     /// The body is larger than any form of ours.
@@ -65,6 +67,13 @@ impl Problem {
             Self::Method(_) => {
                 Row(405, "This page is used otherwise", "It takes no such request.", "Go to your account", "/admin")
             }
+            Self::ClearText => Row(
+                400,
+                "This page is only for https",
+                "Passwords do not cross a network in clear text.",
+                "Go to the start",
+                "/",
+            ),
             Self::NoForm => {
                 Row(415, "This is not a form", "The page takes what its form sends.", "Go to your account", "/admin")
             }

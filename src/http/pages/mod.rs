@@ -15,6 +15,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, Resource, web};
 
 use super::AppState;
+use super::encrypted::encrypted_page;
 use super::visit::visit;
 
 pub(super) use error::{PageError, Problem};
@@ -30,6 +31,7 @@ pub(super) const BASE: &str = "/admin";
 /// All of them.
 pub(super) fn routes() -> impl HttpServiceFactory {
     web::scope(BASE)
+        .wrap(from_fn(encrypted_page))
         .wrap(from_fn(frame))
         .wrap(from_fn(visit))
         .service(only("", "GET").route(web::get().to(account::account)))

@@ -7,6 +7,7 @@ use crate::support::{ServerProcess, TemporaryDirectory, database};
 
 /// A row for each side of each limit: what goes is called `old`, what stays is called `new`.
 const ROWS: &str = "
+    DELETE FROM setup_codes;
     INSERT INTO oauth_clients (id, tenant_id, name, confidential, grant_types, scopes, redirect_uris, pkce_required,
         access_token_seconds, refresh_idle_seconds, created_at)
         VALUES ('c', '00000000-0000-7000-8000-000000000001', 'Okta', true, '{}', '{}', '{}', false, 600, 600, now());
