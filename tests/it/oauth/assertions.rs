@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -133,7 +132,8 @@ fn an_assertion_that_is_not_quite_right_is_refused() {
 /// A small web server that publishes what it is told to.
 struct Publisher {
     url: String,
-    asked: Arc<AtomicUsize>,
+    /// The requests as they came.
+    requests: Arc<Mutex<Vec<String>>>,
     reply: Arc<Mutex<String>>,
 }
 
@@ -141,18 +141,18 @@ impl Publisher {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://localhost:{}/jwks", listener.local_addr().unwrap().port());
-        let (asked, reply) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(String::new())));
-        let (count, current) = (Arc::clone(&asked), Arc::clone(&reply));
+        let (requests, reply) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<String>>::default());
+        let (received, current) = (Arc::clone(&requests), Arc::clone(&reply));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut request = [0; 4_096];
-                let _ = stream.read(&mut request);
-                count.fetch_add(1, Ordering::Relaxed);
+                let length = stream.read(&mut request).unwrap_or(0);
+                received.lock().unwrap().push(String::from_utf8_lossy(&request[..length]).into_owned());
                 let _ = stream.write_all(current.lock().unwrap().as_bytes());
             }
         });
-        Self { url, asked, reply }
+        Self { url, requests, reply }
     }
 
     fn publish(&self, body: &str) {
@@ -167,7 +167,7 @@ impl Publisher {
     }
 
     fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        self.requests.lock().unwrap().len()
     }
 }
 
@@ -203,6 +203,12 @@ fn keys_that_a_client_publishes_are_fetched_when_they_are_needed() {
     }
     assert_eq!(attempt(&one, &id).status, 200);
     assert_eq!(publisher.asked(), 1);
+    // The fetch takes nothing along: neither the assertion nor any other credential.
+    let fetch = publisher.requests.lock().unwrap()[0].to_lowercase();
+    assert!(
+        fetch.starts_with("get /jwks http/1.1\r\n") && !fetch.contains("authorization") && !fetch.contains("eyj"),
+        "{fetch}"
+    );
     // What cannot be used is a fault of theirs, and asked for once.
     let redirect = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", publisher.url);
     let large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "a".repeat(70_000));
@@ -244,4 +250,24 @@ fn keys_at_private_addresses_are_not_fetched_unless_it_is_allowed() {
         assert_oauth_error(&attempt(&id), 503, "temporarily_unavailable");
     }
     assert_eq!(publisher.asked(), 0);
+}
+
+/// What the IPSIE profile for SCIM asks of the way in (draft 00): the metadata name the token endpoint and the method, the client signs
+/// with a key that it publishes, and the one scope is `scim`.
+#[test]
+fn a_client_as_ipsie_describes_it_finds_the_endpoint_and_provisions() {
+    let directory = TemporaryDirectory::new("ipsie");
+    let (publisher, own) = (Publisher::start(), key("one"));
+    publisher.publish(&set(&[&own]).to_string());
+    let (server, id) = publishing(&directory, &["--allow-private-addresses"], &publisher.url);
+    let metadata = Client::anonymous(&server.url).get("/../../.well-known/oauth-authorization-server").json();
+    assert!(metadata["token_endpoint_auth_methods_supported"].as_array().unwrap().contains(&json!("private_key_jwt")));
+    assert!(metadata["scopes_supported"].as_array().unwrap().contains(&json!("scim")));
+    assert_eq!(metadata["token_endpoint"], format!("{}/oauth/token", server.url));
+    let assertion = sign(&own, &right_claims(&id, metadata["issuer"].as_str().unwrap()));
+    let answer = present(&Endpoints::of(&server.url), &assertion, &[("scope", "scim")]);
+    assert_eq!(text(&answer, "scope"), "scim.read scim.write");
+    let scim = Client::new(&server.url, &format!("Bearer {}", text(&answer, "access_token")));
+    assert_eq!(scim.post("/Users", &crate::support::minimal("ada@example.com")).status, 201);
+    assert_eq!(scim.get("/Users").json()["totalResults"], 1);
 }

@@ -11,14 +11,16 @@ use provisor::auth::RECENT_LIFETIME;
 use provisor::auth::role::Role;
 
 use crate::support::browser::Browser;
+use crate::support::oauth::{Endpoints, claims};
 use crate::support::people::{PASSWORD, somebody};
 use crate::support::process::run_json;
-use crate::support::{Answer, Client, Tenant, minimal, shared, tenant};
+use crate::support::{Answer, Client, ServerProcess, TemporaryDirectory, Tenant, minimal, shared, tenant};
 
 /// A tenant that an administrator connects to Okta.
 struct Connection {
     tenant: Tenant,
     browser: Browser,
+    email: String,
     client_id: String,
     okta: Provider,
 }
@@ -34,7 +36,7 @@ fn connection() -> Connection {
     let okta = Provider::new(&shared().url, id, secret, AuthType::RequestBody);
     let mut browser = Browser::new(&shared().url);
     browser.sign_in(&ada.email, PASSWORD);
-    Connection { client_id: id.to_owned(), okta, browser, tenant }
+    Connection { client_id: id.to_owned(), email: ada.email, okta, browser, tenant }
 }
 
 impl Connection {
@@ -200,4 +202,36 @@ fn a_new_secret_is_taken_over_without_a_gap() {
     let tokens = connection.okta.refresh(refresh_token(&tokens)).unwrap();
     let tokens = renewed.refresh(refresh_token(&tokens)).unwrap();
     assert_eq!(lists_users(&tokens).status, 200);
+}
+
+#[test]
+fn an_access_token_is_for_the_scim_api_and_says_nothing_about_people() {
+    let mut connection = connection();
+    let tokens = connection.authenticate(&[]);
+    let claims = claims(&tokens.access);
+    let mut names: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["aud", "client_id", "exp", "grant", "iat", "iss", "jti", "nbf", "scope", "sub", "tenant"]);
+    assert_eq!(claims["iss"], shared().url.as_str());
+    assert_eq!(claims["aud"], format!("{}/scim/v2", shared().url));
+    assert_eq!(claims["sub"], format!("grant_{}", claims["grant"].as_str().unwrap()));
+    assert!(!claims.to_string().contains(&connection.email));
+}
+
+#[test]
+fn an_address_that_anybody_says_to_stand_for_is_believed_of_a_trusted_proxy_alone() {
+    for (proxies, believed) in [("", false), ("127.0.0.0/8", true)] {
+        let directory = TemporaryDirectory::new("proxy");
+        let server = ServerProcess::start_with(&directory, &["--trusted-proxies", proxies]);
+        let created = run_json(&directory, &["client", "create", "script"]);
+        let (id, secret) = (created["id"].as_str().unwrap(), created["secret"].as_str().unwrap());
+        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        let request = Endpoints::of(&server.url).form("/token", &form);
+        assert_eq!(Client::send(request.header("X-Forwarded-For", "203.0.113.5, 198.51.100.7")).status, 200);
+        let entries = run_json(&directory, &["audit", "list"]);
+        let issued = entries.as_array().unwrap().iter().find(|entry| entry["action"] == "oauth.issue").unwrap();
+        let address = issued["address"].as_str().unwrap();
+        assert_eq!(address == "198.51.100.7", believed, "{address}");
+        assert_ne!(address, "203.0.113.5", "what the client itself says is never believed");
+    }
 }

@@ -168,9 +168,10 @@ fn every_requirement_of_oauth_has_a_row_with_tests_that_exist() {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conformance.md")).unwrap();
     let tests = all_tests();
     let mut proven = BTreeSet::new();
-    for line in document.lines().filter(|line| line.starts_with("| O")) {
+    for line in document.lines().filter(|line| line.starts_with('|')) {
         let id = line.split('|').nth(1).unwrap().trim();
-        for test in line.split('`').skip(1).step_by(2).filter(|code| code.contains("::") && !code.contains(' ')) {
+        let is_test = |code: &&str| code.contains("::") && code.bytes().all(|byte| byte != b'`' && byte > b' ');
+        for test in line.split('`').skip(1).step_by(2).filter(is_test) {
             assert!(tests.contains(test), "{id}: there is no test {test}");
             proven.insert(id);
         }
