@@ -14,7 +14,7 @@ use super::secret::{Kind, Secret, SecretHash, TokenKey};
 use crate::id::TenantId;
 use crate::oauth::access_token::{self, Claims, LEEWAY_SECONDS, Parties};
 use crate::oauth::scope;
-use crate::store::{Access, AccessQuestion, GrantState, Store, StoredToken, TokenUse};
+use crate::store::{self, Access, AccessQuestion, GrantState, Store, StoredToken, TokenUse};
 
 /// A credential that is well-formed, with the hash by which it is known again.
 pub struct Credential {
@@ -169,14 +169,7 @@ impl Authenticator {
                 return Ok(Err(Refusal { told, ..Refusal::unknown(reason) }));
             }
         };
-        let question = AccessQuestion {
-            client_id: &claims.client_id,
-            tenant: TenantId(claims.tenant),
-            grant: claims.grant,
-            jti: claims.jti,
-        };
-        let access = store.gate(|gate| gate.access(question))?;
-        Ok(judge_access_token(&claims, access))
+        Ok(stands(store, &claims)?)
     }
 
     /// The uses of header tokens since the last call, for the background job that records them.
@@ -186,7 +179,7 @@ impl Authenticator {
 }
 
 /// Whose a credential is, and when it ends by itself.
-type Verdict = Result<(Principal, Option<DateTime<Utc>>), Refusal>;
+pub(crate) type Verdict = Result<(Principal, Option<DateTime<Utc>>), Refusal>;
 
 fn judge_header_token(id: &str, hash: &SecretHash, stored: Option<StoredToken>, now: DateTime<Utc>) -> Verdict {
     let expected = stored.as_ref().and_then(|token| SecretHash::from_bytes(&token.secret_hash));
@@ -211,7 +204,19 @@ fn judge_header_token(id: &str, hash: &SecretHash, stored: Option<StoredToken>, 
     Ok((principal.for_user(token.user.map(|user| user.id)), token.expires_at))
 }
 
-/// Judges a token whose signature, parties and times are right by what has become of its client, grant and tenant since.
+/// What an access token is worth of which signature, parties and times are right: whether its client, grant and tenant stand by it.
+pub(crate) fn stands(store: &Store, claims: &Claims) -> Result<Verdict, store::Error> {
+    let question = AccessQuestion {
+        client_id: &claims.client_id,
+        tenant: TenantId(claims.tenant),
+        grant: claims.grant,
+        jti: claims.jti,
+    };
+    let access = store.gate(|gate| gate.access(question))?;
+    Ok(judge_access_token(claims, access))
+}
+
+/// Judges such a token by what has become of its client, grant and tenant since.
 fn judge_access_token(claims: &Claims, access: Option<Access>) -> Verdict {
     let tenant = TenantId(claims.tenant);
     let refuse = |tenant, reason| Err(Refusal { tenant, id: claims.client_id.clone(), ..Refusal::unknown(reason) });

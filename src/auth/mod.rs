@@ -16,6 +16,7 @@ pub mod stamp;
 pub mod throttle;
 mod tokens;
 
+pub(crate) use authenticate::stands;
 pub use authenticate::{Authenticator, Credential, Refusal, Told};
 pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes, TenantSettings};
 pub use recent::LIFETIME as RECENT_LIFETIME;

@@ -9,6 +9,7 @@ use super::parameters::Parameters;
 use super::scope;
 use super::server::AuthorizationServer;
 use super::token_response::{BEARER, Introspection};
+use crate::auth;
 use crate::auth::secret::{Kind, Secret};
 use crate::id::TenantId;
 
@@ -41,23 +42,17 @@ fn access_token(
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<Introspection, OAuthError> {
-    let verified = server.keys.keys(server.store)?.verify(token, server.parties, now);
+    let verified = server.keys.verify(server.store, token, server.parties, now)?;
     let visible = |claims: &Claims| {
         // The leeway is for clocks of others.
         claims.exp > now.timestamp() && is_visible(client, &claims.client_id, TenantId(claims.tenant))
     };
-    let Some(claims) = verified.ok().filter(visible) else {
-        return Ok(Introspection::INACTIVE);
-    };
-    let issued_at = DateTime::from_timestamp(claims.iat, 0).unwrap_or_default();
-    let (tenant, jti) = (TenantId(claims.tenant), claims.jti.to_string());
-    let holds =
-        server.store.gate(|gate| gate.access_token_holds(&claims.client_id, tenant, claims.grant, &jti, issued_at))?;
-    Ok(if holds {
-        Introspection::AccessToken { active: true, token_type: BEARER, claims: Box::new(claims) }
-    } else {
-        Introspection::INACTIVE
-    })
+    match verified.ok().filter(visible) {
+        Some(claims) if auth::stands(server.store, &claims)?.is_ok() => {
+            Ok(Introspection::AccessToken { active: true, token_type: BEARER, claims: Box::new(claims) })
+        }
+        _ => Ok(Introspection::INACTIVE),
+    }
 }
 
 fn refresh_token(

@@ -53,7 +53,7 @@ fn revoke_access_token(
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<(), OAuthError> {
-    let verified = server.keys.keys(server.store)?.verify(token, server.parties, now);
+    let verified = server.keys.verify(server.store, token, server.parties, now)?;
     let Some(claims) = verified.ok().filter(|claims| claims.client_id == client.row.id) else {
         return Ok(());
     };

@@ -2,18 +2,18 @@
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, Resource};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::auth::keys::KeyError;
+use super::response;
 use crate::http::visit::visit;
 use crate::http::{AppState, SCIM_BASE, blocking, elsewhere};
 use crate::oauth::access_token::Parties;
-use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::oauth::error::OAuthError;
 use crate::oauth::metadata::{self, AUTHORIZATION_SERVER, KEY_SET, PROTECTED_RESOURCE};
 
 /// Nothing here is personal. A key is published for much longer than this before it signs.
@@ -44,13 +44,8 @@ pub(in crate::http) fn routes(public_url: &str) -> impl HttpServiceFactory + use
 
 /// An endpoint that is only read.
 fn get(path: &str) -> Resource {
-    web::resource(path.trim_start_matches(WELL_KNOWN)).default_service(web::to(not_allowed))
-}
-
-async fn not_allowed() -> HttpResponse {
-    let error = OAuthError::invalid_request("this endpoint takes GET, HEAD");
-    let body = json!({"error": error.code().name(), "error_description": error.description()});
-    HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD")).json(body)
+    web::resource(path.trim_start_matches(WELL_KNOWN))
+        .default_service(web::to(|| async { response::not_allowed("GET, HEAD") }))
 }
 
 async fn authorization_server(app: Data<AppState>) -> HttpResponse {
@@ -62,14 +57,12 @@ async fn protected_resource(app: Data<AppState>) -> HttpResponse {
 }
 
 fn document(app: &AppState, make: fn(Parties<'_>) -> Value) -> HttpResponse {
-    let audience = &app.services.standard().base_url;
-    let metadata = make(Parties { issuer: &app.public_url, audience });
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, KEEP)).json(metadata)
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, KEEP)).json(make(app.parties()))
 }
 
 /// `GET /.well-known/jwks.json`
 async fn key_set(app: Data<AppState>, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
-    let keys = blocking::run(&app, |app| app.keys.keys(&app.store).map_err(failed)).await?;
+    let keys = blocking::run(&app, |app| app.keys.keys(&app.store).map_err(OAuthError::from)).await?;
     let tag = EntityTag::new_strong(keys.fingerprint());
     let known = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,
@@ -83,12 +76,4 @@ async fn key_set(app: Data<AppState>, request: HttpRequest) -> Result<HttpRespon
     } else {
         reply.insert_header((CONTENT_TYPE, "application/jwk-set+json")).body(keys.jwks().to_string())
     })
-}
-
-fn failed(error: KeyError) -> OAuthError {
-    let code = match error {
-        KeyError::Store(_) => ErrorCode::TemporarilyUnavailable,
-        _ => ErrorCode::ServerError,
-    };
-    OAuthError::new(code, "the keys cannot be read at the moment").caused_by(error)
 }
