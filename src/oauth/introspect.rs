@@ -7,7 +7,7 @@ use super::authenticate_client::AuthenticatedClient;
 use super::error::OAuthError;
 use super::parameters::Parameters;
 use super::scope;
-use super::server::AuthorizationServer;
+use super::server::{AuthorizationServer, grant_stands};
 use super::token_response::{BEARER, Introspection};
 use crate::auth;
 use crate::auth::secret::{Kind, Secret};
@@ -61,20 +61,25 @@ fn refresh_token(
     secret: &Secret,
     now: DateTime<Utc>,
 ) -> Result<Introspection, OAuthError> {
-    let stored = server.find_refresh_token(secret)?;
-    let valid = stored.filter(|(token, grant)| {
+    let stored = server.find_refresh_token(secret)?.filter(|(token, grant)| {
         token.used_at.is_none()
             && token.expires_at > now
-            && grant.revoked_at.is_none()
             && is_visible(client, &grant.client_id, TenantId(grant.tenant_id))
     });
-    Ok(valid.map_or(Introspection::INACTIVE, |(token, grant)| Introspection::RefreshToken {
+    let Some((token, grant)) = stored else {
+        return Ok(Introspection::INACTIVE);
+    };
+    let owner = server.store.gate(|gate| gate.client(&grant.client_id))?;
+    if !owner.is_some_and(|owner| grant_stands(&owner, &grant)) {
+        return Ok(Introspection::INACTIVE);
+    }
+    Ok(Introspection::RefreshToken {
         active: true,
         scope: scope::text(scope::stored(&grant.scopes)),
         client_id: grant.client_id,
         exp: token.expires_at.timestamp(),
         iat: token.created_at.timestamp(),
-    }))
+    })
 }
 
 fn is_visible(client: &AuthenticatedClient, owner: &str, tenant: TenantId) -> bool {

@@ -128,6 +128,14 @@ impl AccessToken {
     }
 }
 
+/// Whether a grant is this client's, and its refresh tokens can be exchanged.
+#[must_use]
+pub fn grant_stands(client: &ClientRow, grant: &GrantRow) -> bool {
+    // A grant that came about while all of the client's were revoked is one of them.
+    let withdrawn = client.tokens_not_before.is_some_and(|mark| grant.created_at <= mark);
+    grant.client_id == client.id && client.disabled_at.is_none() && grant.revoked_at.is_none() && !withdrawn
+}
+
 /// A client as the target of an audit event.
 #[must_use]
 pub fn target(client_id: &str) -> Target {

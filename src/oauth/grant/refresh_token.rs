@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::authenticate_client::AuthenticatedClient;
 use super::super::error::OAuthError;
 use super::super::scope;
-use super::super::server::AuthorizationServer;
+use super::super::server::{AuthorizationServer, grant_stands};
 use super::super::token_response::TokenResponse;
 use super::authorization_code::reused;
 use crate::audit::Action;
@@ -32,11 +32,7 @@ pub(super) fn exchange(
     let row = &client.row;
     let secret = Secret::parse(Kind::RefreshToken, presented).ok_or_else(OAuthError::invalid_grant)?;
     let stored = server.find_refresh_token(&secret)?;
-    let own = stored.filter(|(_, grant)| {
-        // A grant that came about while all of the client's were revoked is one of them.
-        let withdrawn = row.tokens_not_before.is_some_and(|mark| grant.created_at <= mark);
-        grant.client_id == row.id && grant.revoked_at.is_none() && !withdrawn
-    });
+    let own = stored.filter(|(_, grant)| grant_stands(row, grant));
     let (_, grant) = own.ok_or_else(OAuthError::invalid_grant)?;
     let scopes = scope::choose(asked, scope::stored(&grant.scopes))?;
     let tenant = TenantId(grant.tenant_id);

@@ -63,3 +63,17 @@ fn introspection_wants_a_client_and_a_token() {
     let anonymous = endpoints.post("/introspect", &[("token", &access), ("client_id", &client.id)]);
     assert_oauth_error(&anonymous, 401, "invalid_client");
 }
+
+#[test]
+fn the_tokens_of_a_disabled_client_are_inactive_as_long_as_it_is() {
+    let Connected { tenant, client, endpoints, access, refresh } = connected();
+    let asking = super::client(tenant.id, &script());
+    let active = |token: &str| introspect(&endpoints, &asking, token).json()["active"].clone();
+    change(&format!("UPDATE oauth_clients SET disabled_at = now() WHERE id = '{}'", client.id));
+    assert_eq!([active(&refresh), active(&access)], [json!(false), json!(false)]);
+    change(&format!("UPDATE oauth_clients SET disabled_at = NULL WHERE id = '{}'", client.id));
+    assert_eq!([active(&refresh), active(&access)], [json!(true), json!(true)]);
+    // As a grant that came about while all of the client's were revoked.
+    change(&format!("UPDATE oauth_clients SET tokens_not_before = now() WHERE id = '{}'", client.id));
+    assert_eq!(active(&refresh), json!(false));
+}
