@@ -13,9 +13,14 @@ use crate::id::TenantId;
 use crate::oauth::authenticate_client::KeySource;
 use crate::oauth::clients::{self, ClientError, IssuedClient, NewClient};
 use crate::oauth::grant_type::GrantType;
+use crate::oauth::metadata::{AUTHORIZE, TOKEN};
 use crate::oauth::redirect_uri;
 use crate::server::Backend;
 use crate::store::{ClientRow, ClientSecretRow};
+
+/// What is said of endpoints at an address that nobody gave: it may be another than the server's.
+const ASSUMED_URL: &str =
+    "\nThe endpoints are those of a server on this machine. Clients elsewhere need its outside address: --public-url.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -157,8 +162,13 @@ pub(super) fn run(command: &Command, backend: &Backend, settings: &Settings) -> 
             check_name(&new.name)?;
             let caller = new.owner.caller(backend)?;
             let new = new_client(new)?;
+            let client = clients::create(store, &caller, &backend.token_key, &new)?;
             let public_url = settings.public_url(settings.listen);
-            created(&clients::create(store, &caller, &backend.token_key, &new)?, &public_url, *json)
+            created(&client, &public_url, *json)?;
+            if settings.public_url.is_none() && !*json {
+                output::line(ASSUMED_URL)?;
+            }
+            Ok(())
         }
         Command::List { owner, json } => list(clients::list(store, &owner.caller(backend)?)?, *json),
         Command::Show { id, json } => show(&clients::show(store, id)?, *json),
@@ -230,8 +240,8 @@ fn done(sentence: &str, value: &Value, json: bool) -> Result<(), Error> {
 fn created(client: &IssuedClient, public_url: &str, json: bool) -> Result<(), Error> {
     let row = &client.row;
     let has_code = row.grant_types.iter().any(|name| name == GrantType::AuthorizationCode.name());
-    let authorize = has_code.then(|| format!("{public_url}/oauth/authorize"));
-    let token = format!("{public_url}/oauth/token");
+    let authorize = has_code.then(|| format!("{public_url}{AUTHORIZE}"));
+    let token = format!("{public_url}{TOKEN}");
     let secret = client.secret.as_ref().map(|secret| secret.reveal());
     if json {
         let mut shown = to_json(row);

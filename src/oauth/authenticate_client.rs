@@ -10,6 +10,7 @@ use super::assertion::{self, ClientKeys};
 use super::client_authentication::{ClientAuthentication, Credentials};
 use super::clients;
 use super::error::{ErrorCode, OAuthError};
+use super::metadata::TOKEN;
 use super::scope;
 use super::server::AuthorizationServer;
 use crate::auth::secret::{Kind, Secret, SecretHash};
@@ -208,7 +209,7 @@ fn by_assertion(
         return Ok(Err("assertion of a client without keys"));
     };
     let issuer = server.parties.issuer;
-    let endpoint = format!("{issuer}/oauth/token");
+    let endpoint = format!("{issuer}{TOKEN}");
     let assertion = match assertion::verify(text, keys, client_id, &[issuer, &endpoint], now.timestamp()) {
         Ok(assertion) => assertion,
         Err(assertion::Refused(reason)) => return Ok(Err(reason)),

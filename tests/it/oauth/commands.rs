@@ -44,6 +44,11 @@ fn the_name_of_an_okta_app_is_enough_for_its_redirect_uris() {
     for part in ["authorization endpoint", "token endpoint", "client id", "client secret", "shown this once"] {
         assert!(shown.contains(part), "{shown}");
     }
+    // What is printed would lead nobody from elsewhere here.
+    assert!(shown.contains("--public-url"), "{shown}");
+    let elsewhere = ["client", "create", "okta", "--tenant", &tenant.name, "--public-url", "https://scim.example.com"];
+    let output = run(&shared().data_dir, &elsewhere);
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("--public-url"));
 }
 
 #[test]
