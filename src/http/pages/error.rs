@@ -54,8 +54,9 @@ impl Problem {
             Self::Stale => Row(
                 403,
                 "This form was open too long",
-                "You have signed in or out since it was opened, or your browser keeps no cookies. Nothing was changed.",
-                "Open the page again",
+                "You have signed in or out since it was opened, or your browser keeps no cookies. Nothing was changed. Go back, \
+                 load the page anew, and send it again.",
+                "Go to your account",
                 "/admin",
             ),
             Self::Foreign => {

@@ -33,6 +33,8 @@ fn a_form_without_its_token_or_with_that_of_somebody_else_is_stale() {
             let form = token.map_or(form.clone(), |token| form.with("form_token", token));
             let page = browser.post(&form);
             assert_eq!((page.status, page.heading()), (403, "This form was open too long".into()), "{path} {token:?}");
+            // Whoever is on the way of an authorization gets back there by no page of ours.
+            assert!(page.text.contains("Go back, load the page anew"), "{}", page.text);
         }
     }
     assert!(is_signed_in(&mut browser));
