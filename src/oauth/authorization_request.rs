@@ -6,7 +6,7 @@ use url::form_urlencoded;
 use super::error::{ErrorCode, OAuthError};
 use super::parameters::Parameters;
 use super::{pkce, redirect_uri, scope};
-use crate::auth::{Scope, Scopes};
+use crate::auth::Scopes;
 
 /// Bytes of `state` at most.
 const STATE_LENGTH: usize = 4_096;
@@ -95,7 +95,7 @@ pub fn read(parameters: &Parameters, terms: &Terms<'_>, api: &str) -> Result<Aut
     if parameters.get("response_mode")?.is_some_and(|mode| mode != "query") {
         return Err(OAuthError::invalid_request("'response_mode' must be 'query'"));
     }
-    let scopes = requested_scopes(parameters.get("scope")?, terms)?;
+    let scopes = scope::choose(parameters.get("scope")?, terms.scopes)?;
     let code_challenge = code_challenge(parameters, terms)?;
     // RFC 8707 section 2.
     if parameters.all("resource")?.iter().any(|resource| *resource != api) {
@@ -108,15 +108,6 @@ pub fn read(parameters: &Parameters, terms: &Terms<'_>, api: &str) -> Result<Aut
         state: state.map(str::to_owned),
         code_challenge,
     })
-}
-
-/// RFC 6749 section 3.3: without a scope, the default.
-fn requested_scopes(text: Option<&str>, terms: &Terms<'_>) -> Result<Scopes, OAuthError> {
-    let refused =
-        || OAuthError::new(ErrorCode::InvalidScope, "'scope' asks for more than the client is registered for");
-    let requested = scope::parse(text.unwrap_or_default()).ok_or_else(refused)?;
-    let requested = if requested == Scopes::default() { terms.scopes } else { requested };
-    if requested != Scopes::default() && is_subset(requested, terms.scopes) { Ok(requested) } else { Err(refused()) }
 }
 
 /// RFC 7636 sections 4.3 and 4.4.1.
@@ -143,12 +134,6 @@ fn code_challenge(parameters: &Parameters, terms: &Terms<'_>) -> Result<Option<S
     Ok(Some(challenge.to_owned()))
 }
 
-/// Whether the client may have all of these scopes.
-#[must_use]
-pub fn is_subset(scopes: Scopes, of: Scopes) -> bool {
-    Scope::ALL.into_iter().all(|scope| !scopes.contains(scope) || of.contains(scope))
-}
-
 impl AuthorizationRequest {
     /// What is asked for.
     #[must_use]
@@ -163,9 +148,8 @@ impl AuthorizationRequest {
     /// need of PKCE have changed.
     pub fn recheck(&self, terms: &Terms<'_>) -> Result<Result<(), OAuthError>, OAuthError> {
         check_addressee(terms, &self.redirect_uri)?;
-        if !is_subset(self.scopes(), terms.scopes) {
-            let description = "'scope' asks for more than the client is registered for";
-            return Ok(Err(OAuthError::new(ErrorCode::InvalidScope, description)));
+        if let Err(error) = scope::choose(Some(&self.scope), terms.scopes) {
+            return Ok(Err(error));
         }
         if self.code_challenge.is_none() && (terms.pkce_required || !terms.confidential) {
             return Ok(Err(OAuthError::invalid_request("code challenge required")));
@@ -210,6 +194,7 @@ fn reply(redirect_uri: &str, pairs: &[(&str, &str)], state: Option<&str>, issuer
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Scope;
 
     const API: &str = "https://scim.example.com/scim/v2";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

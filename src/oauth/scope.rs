@@ -45,16 +45,15 @@ pub fn stored(names: &[String]) -> Scopes {
 /// What a client gets: what it asks for, or all that it may have where it asks for nothing (RFC 6749 section 3.3).
 ///
 /// # Errors
-/// `invalid_scope` when it asks for more than it may have, or for a scope that is not known.
+/// `invalid_scope` when it asks for more than it may have, or for a scope that is not known, and when it may have nothing.
 pub fn choose(asked: Option<&str>, allowed: Scopes) -> Result<Scopes, OAuthError> {
-    let asked = asked.map_or(Some(Scopes::default()), parse);
-    let fits =
-        asked.filter(|asked| Scope::ALL.into_iter().all(|scope| allowed.contains(scope) || !asked.contains(scope)));
-    match fits {
-        Some(nothing) if nothing == Scopes::default() => Ok(allowed),
-        Some(asked) => Ok(asked),
-        None => Err(OAuthError::new(ErrorCode::InvalidScope, format!("'scope' may ask for these: {}", text(allowed)))),
-    }
+    let nothing = Scopes::default();
+    let asked = asked.map_or(Some(nothing), parse);
+    let chosen = asked.map(|asked| if asked == nothing { allowed } else { asked });
+    let fits = |chosen: &Scopes| Scope::ALL.into_iter().all(|scope| allowed.contains(scope) || !chosen.contains(scope));
+    chosen.filter(|chosen| *chosen != nothing && fits(chosen)).ok_or_else(|| {
+        OAuthError::new(ErrorCode::InvalidScope, format!("'scope' may ask for these: {}", text(allowed)))
+    })
 }
 
 #[cfg(test)]
