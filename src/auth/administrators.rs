@@ -237,15 +237,18 @@ fn checked_hash(password: &str, email: &str) -> Result<String, AdministratorErro
     password::hash(password).map_err(AdministratorError::Hash)
 }
 
-/// A light check: only a message that arrives proves an address.
 fn check_email(email: &str) -> Result<(), AdministratorError> {
+    if is_email(email) { Ok(()) } else { Err(AdministratorError::Email) }
+}
+
+/// A light check: only a message that arrives proves an address.
+pub(super) fn is_email(email: &str) -> bool {
     let email = email.trim();
     let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-    let fits = email.len() <= EMAIL_LENGTH
+    email.len() <= EMAIL_LENGTH
         && email.split_once('@').is_some_and(|(local, domain)| {
             plain(local) && plain(domain) && !domain.contains('@') && !domain.starts_with('.') && !domain.ends_with('.')
-        });
-    if fits { Ok(()) } else { Err(AdministratorError::Email) }
+        })
 }
 
 #[cfg(test)]

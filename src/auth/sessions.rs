@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::administrators::{Person, fold};
+use super::administrators::{Person, fold, is_email};
 use super::password;
 use super::principal::Caller;
 use super::secret::{Kind, Secret, SecretHash, TokenKey};
@@ -74,12 +74,16 @@ pub fn sign_in(
     attempt: &Attempt<'_>,
 ) -> Result<Result<Secret, SignInRefusal>, SessionError> {
     let now = Utc::now();
-    let folded = fold(attempt.email);
-    let subjects = [Subject::account(&folded), Subject::address(caller.address.as_deref())];
+    let folded = Some(fold(attempt.email)).filter(|folded| is_email(folded));
+    let account = folded.as_deref().map_or_else(Subject::nobody, Subject::account);
+    let subjects = [account, Subject::address(caller.address.as_deref())];
     if let Err(throttled) = throttle::charge(store, &subjects, now)? {
         return Ok(Err(SignInRefusal::Throttled(throttled)));
     }
-    let found = store.gate(|gate| gate.administrator_with_email(&folded))?;
+    let found = match &folded {
+        Some(folded) => store.gate(|gate| gate.administrator_with_email(folded))?,
+        None => None,
+    };
     let known = password::verify(attempt.password, found.as_ref().map(|row| row.password_hash.as_str()));
     let row = match found {
         None => return Ok(Err(SignInRefusal::Wrong("unknown account"))),

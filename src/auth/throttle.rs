@@ -34,6 +34,12 @@ impl Subject {
         Self { key: format!("account {folded_email}"), free: FREE_FOR_ACCOUNT }
     }
 
+    /// Attempts to sign in as somebody who cannot have an account: such names are as long and as many as anybody likes.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { key: "account".into(), free: FREE_FOR_ACCOUNT }
+    }
+
     /// Attempts to sign in from an address.
     #[must_use]
     pub fn address(address: Option<&str>) -> Self {
@@ -85,6 +91,10 @@ pub fn check(store: &Store, subjects: &[Subject], now: DateTime<Utc>) -> Result<
 /// # Errors
 /// The inner error when it may not be made; the outer one from the database.
 pub fn charge(store: &Store, subjects: &[Subject], now: DateTime<Utc>) -> Result<Result<(), Throttled>, store::Error> {
+    // Whoever goes on all the same writes nothing.
+    if let Err(throttled) = check(store, subjects, now)? {
+        return Ok(Err(throttled));
+    }
     store.gate(|gate| {
         gate.change_throttles(&keys(subjects), now, |rows| {
             for row in rows.iter_mut().filter(|row| row.last_failed_at + MEMORY <= now) {

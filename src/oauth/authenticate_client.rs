@@ -132,10 +132,21 @@ fn admit(
     nobody: &Caller,
     now: DateTime<Utc>,
 ) -> Result<Result<(), ClientRefusal>, OAuthError> {
-    let verdict = throttle::check(server.store, &subjects(presented, nobody), now)?;
-    Ok(verdict.map_err(|Throttled { retry_after_seconds }| {
-        let error = OAuthError::new(ErrorCode::TooManyAttempts, "too many attempts failed; try again later");
-        refusal(presented, TenantId::NONE, "too many failed attempts", error.retry_after(retry_after_seconds))
+    let Err(Throttled { retry_after_seconds }) = throttle::check(server.store, &subjects(presented, nobody), now)?
+    else {
+        return Ok(Ok(()));
+    };
+    let error = OAuthError::new(ErrorCode::TooManyAttempts, "too many attempts failed; try again later");
+    // Only clients that there are: a flood of attempts is recorded as one, and must not become many by inventing ids.
+    let client = match known_id(presented.client_id()) {
+        Some(id) => server.store.gate(|gate| gate.client(id))?,
+        None => None,
+    };
+    Ok(Err(ClientRefusal {
+        tenant: TenantId::NONE,
+        client_id: client.map_or_else(String::new, |client| client.id),
+        reason: "too many failed attempts",
+        error: error.retry_after(retry_after_seconds),
     }))
 }
 

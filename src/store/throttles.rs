@@ -46,6 +46,7 @@ impl Gate<'_> {
         sorted.dedup();
         let none = |subject: &&str| ThrottleRow { subject: (*subject).to_owned(), failures: 0, last_failed_at: now };
         let empty: Vec<ThrottleRow> = sorted.iter().map(none).collect();
+        let mut refusal = None;
         let result = self.pg.transaction(|pg| {
             diesel::insert_into(throttles::table).values(&empty).on_conflict_do_nothing().execute(pg)?;
             let locked = throttles::table
@@ -55,13 +56,19 @@ impl Gate<'_> {
                 .for_update();
             let mut rows: Vec<ThrottleRow> = locked.load(pg)?;
             if let Err(refused) = change(&mut rows) {
-                return Ok(Err(refused));
+                refusal = Some(refused);
+                // Nor do the rows stay that were made above: they would be as many as somebody likes.
+                return Err(diesel::result::Error::RollbackTransaction);
             }
             for row in &rows {
                 diesel::update(throttles::table.find(&row.subject)).set(row).execute(pg)?;
             }
-            Ok(Ok(()))
+            Ok(())
         });
-        result.map_err(|error: diesel::result::Error| error.into())
+        match (result, refusal) {
+            (Ok(()), _) => Ok(Ok(())),
+            (Err(diesel::result::Error::RollbackTransaction), Some(refused)) => Ok(Err(refused)),
+            (Err(error), _) => Err(error.into()),
+        }
     }
 }

@@ -106,11 +106,12 @@ pub(super) async fn sign_in(
         Err(refusal) => refusal,
     };
     let email = form.get("email");
-    let reason = match refusal {
-        SignInRefusal::Throttled(_) => "too many attempts",
-        SignInRefusal::Wrong(reason) => reason,
+    let (whom, reason) = match refusal {
+        // Without the address: a flood of attempts is recorded as one, and must not become many by inventing addresses.
+        SignInRefusal::Throttled(_) => ("(not looked at)".into(), "too many attempts"),
+        SignInRefusal::Wrong(reason) => (masked(email), reason),
     };
-    let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", masked(email))).because(reason);
+    let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", whom)).because(reason);
     app.refusals.record(caller, event);
     let page = then.page(&app).with("email", email);
     let page = match refusal {

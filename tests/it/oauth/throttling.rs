@@ -55,8 +55,16 @@ fn guessing_ids_is_slow_as_well() {
     for number in 0..20 {
         assert_oauth_error(&guess(&endpoints, &format!("client_{number:032x}")), 401, "invalid_client");
     }
-    assert_throttled(&guess(&endpoints, "client_ffffffffffffffffffffffffffffffff"));
+    let invented = "client_ffffffffffffffffffffffffffffffff";
+    assert_throttled(&guess(&endpoints, invented));
     assert_throttled(&client.ask(&endpoints));
+    // A flood of invented ids is one entry: the first is there when the second is.
+    let count = |target: &str| {
+        let found = "SELECT count(*) AS number FROM audit_events WHERE detail LIKE 'too many failed%' AND target_id";
+        database::number(&format!("{found} = '{target}'"))
+    };
+    eventually("the throttled client in the audit log", || (count(&client.id) > 0).then_some(()));
+    assert_eq!(count(invented), 0);
     assert_eq!(client.ask(&Endpoints::shared()).status, 200);
 }
 

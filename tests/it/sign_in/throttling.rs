@@ -72,3 +72,25 @@ fn many_accounts_from_one_address_wait_after_twenty_attempts() {
     assert_eq!(try_it(&server.url, "grace@example.com", PASSWORD).0, 422);
     assert_eq!(try_it(&server.url, EMAIL, PASSWORD).0, 429);
 }
+
+#[test]
+fn names_that_nobody_can_have_count_together_and_a_flood_leaves_no_trail() {
+    let data_dir = TemporaryDirectory::new("throttle");
+    let server = ServerProcess::start(&data_dir);
+    create(&data_dir);
+    let long = format!("{}@example.com", "0123456789abcdef".repeat(500));
+    for email in [&long, "a\u{0}b@example.com", "nobody", &long] {
+        assert_eq!(try_it(&server.url, email, PASSWORD).0, 422);
+    }
+    let execute = |statement: &str| database::execute(&mut database::connect(&data_dir, "provisor"), statement);
+    execute("UPDATE throttles SET failures = 30, last_failed_at = now() WHERE subject = 'address 127.0.0.1'");
+    for number in 0..5 {
+        assert_eq!(try_it(&server.url, &format!("{number}@{number}.example"), PASSWORD).0, 429);
+    }
+    assert_eq!(texts(&data_dir, "SELECT subject AS value FROM throttles ORDER BY 1"), ["account", "address 127.0.0.1"]);
+    let refused = "SELECT DISTINCT target_id AS value FROM audit_events WHERE detail LIKE 'too many attempts%'";
+    crate::support::eventually("the refusals in the audit log", || {
+        let targets = texts(&data_dir, refused);
+        (!targets.is_empty()).then(|| assert_eq!(targets, ["(not looked at)"]))
+    });
+}
