@@ -187,10 +187,23 @@ pub fn set_password(
     password: &str,
     keep: Option<&[u8]>,
 ) -> Result<(), AdministratorError> {
+    let done = replace_password(store, caller, id, email, password, None, keep)?;
+    if done { Ok(()) } else { Err(AdministratorError::Unknown(email.to_owned())) }
+}
+
+/// The same, where `present` is given only while that is the hash of the password.
+fn replace_password(
+    store: &Store,
+    caller: &Caller,
+    id: Uuid,
+    email: &str,
+    password: &str,
+    present: Option<&str>,
+    keep: Option<&[u8]>,
+) -> Result<bool, AdministratorError> {
     let hash = checked_hash(password, email)?;
     let event = updated(id).after(json!({"password": "(changed)"}));
-    let done = store.run(caller, |tenant| tenant.set_administrator_password(id, &hash, keep, &event))?;
-    if done { Ok(()) } else { Err(AdministratorError::Unknown(email.to_owned())) }
+    Ok(store.run(caller, |tenant| tenant.set_administrator_password(id, &hash, present, keep, &event))?)
 }
 
 /// Gives a person who is signed in, and knows the present password, a new one. All other sessions end.
@@ -209,13 +222,16 @@ pub fn change_password(
     password::check(new, &person.email)?;
     let subjects = [Subject::account(&fold(&person.email)), Subject::address(caller.address.as_deref())];
     throttle::charge(store, &subjects, now)?.map_err(AdministratorError::Throttled)?;
-    let row = store.gate(|gate| gate.administrator(person.id))?;
-    if !password::verify(present, row.as_ref().map(|row| row.password_hash.as_str())) {
+    let hash = store.gate(|gate| gate.administrator(person.id))?.map(|row| row.password_hash);
+    if !password::verify(present, hash.as_deref()) {
         return Err(AdministratorError::Wrong);
     }
     let [account, address] = &subjects;
     throttle::forgive(store, account, address, now)?;
-    set_password(store, caller, person.id, &person.email, new, Some(session.hash.as_bytes()))
+    // Hashing takes long; who replaced a stolen password meanwhile shall not be overruled by the thief.
+    let keep = Some(session.hash.as_bytes());
+    let done = replace_password(store, caller, person.id, &person.email, new, hash.as_deref(), keep)?;
+    if done { Ok(()) } else { Err(AdministratorError::Wrong) }
 }
 
 /// Disables a person, whose sessions end, or enables the person again. Doing so twice changes nothing.

@@ -93,15 +93,19 @@ pub fn sign_in(
     };
     let [account, address] = &subjects;
     throttle::forgive(store, account, address, now)?;
+    let Some(secret) = begin(store, key, caller, &row, attempt.user_agent, attempt.before)? else {
+        return Ok(Err(SignInRefusal::Wrong("password changed or account disabled meanwhile")));
+    };
     if password::is_outdated(&row.password_hash)
         && let Ok(hash) = password::hash(attempt.password)
     {
         store.gate(|gate| gate.rehash_administrator_password(row.id, &row.password_hash, &hash))?;
     }
-    begin(store, key, caller, &row, attempt.user_agent, attempt.before).map(Ok)
+    Ok(Ok(secret))
 }
 
 /// Begins a session of a person who has proven to be that person. It always has a new secret, so that nobody knows it beforehand.
+/// `None` when the person is disabled or has another password by now.
 ///
 /// # Errors
 /// [`SessionError`] without database or randomness.
@@ -112,7 +116,7 @@ pub fn begin(
     row: &AdministratorRow,
     user_agent: Option<&str>,
     before: Option<&Secret>,
-) -> Result<Secret, SessionError> {
+) -> Result<Option<Secret>, SessionError> {
     let now = Utc::now();
     let person = Person::from(row);
     let secret = Secret::generate(Kind::Session)?;
@@ -127,8 +131,9 @@ pub fn begin(
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
     let before = before.map(|secret| secret.hash(key).as_bytes().to_vec());
-    store.run(&caller, |tenant| tenant.insert_session(&session, before.as_deref(), &event))?;
-    Ok(secret)
+    let hash = &row.password_hash;
+    let begun = store.run(&caller, |tenant| tenant.insert_session(&session, hash, before.as_deref(), &event))?;
+    Ok(begun.then_some(secret))
 }
 
 /// The session that a cookie holds, where it is valid and its person enabled.

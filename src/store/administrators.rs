@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use super::audit_events::Draft;
@@ -99,7 +100,7 @@ impl TenantConn<'_> {
     }
 
     /// Sets the password of an administrator of the caller's tenant and ends all of that person's sessions but the one with the hash
-    /// `keep`. `false` when there is no such person.
+    /// `keep`. `false` when there is no such person, or the password is not the one behind `present` any more.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -107,13 +108,17 @@ impl TenantConn<'_> {
         &mut self,
         id: Uuid,
         password_hash: &str,
+        present: Option<&str>,
         keep: Option<&[u8]>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
         self.transaction(|pg| {
-            let own = administrators::table.find(id).filter(administrators::tenant_id.eq(tenant));
+            let own = administrators::table
+                .find(id)
+                .filter(administrators::tenant_id.eq(tenant))
+                .filter(administrators::password_hash.nullable().eq(present).or(present.is_none().into_sql::<Bool>()));
             if diesel::update(own).set(administrators::password_hash.eq(password_hash)).execute(pg)? == 0 {
                 return Ok(false);
             }

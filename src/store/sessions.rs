@@ -92,21 +92,33 @@ impl Gate<'_> {
 }
 
 impl TenantConn<'_> {
-    /// Inserts a session and records when its person signed in; the session with the hash `before` ends.
+    /// Inserts a session and records when its person signed in; the session with the hash `before` ends. `false`, and nothing
+    /// changed, when the person is disabled or has another password by now than the one that was verified: whoever changes it waits
+    /// for this, or this for whoever changes it, so that no session outlives the password that it began with.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn insert_session(&mut self, row: &SessionRow, before: Option<&[u8]>, event: &AuditEvent) -> Result<(), Error> {
+    pub fn insert_session(
+        &mut self,
+        row: &SessionRow,
+        verified_hash: &str,
+        before: Option<&[u8]>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
+            let person = administrators::table
+                .find(row.administrator_id)
+                .filter(administrators::password_hash.eq(verified_hash))
+                .filter(administrators::disabled_at.is_null());
+            if diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0 {
+                return Ok(false);
+            }
             if let Some(before) = before {
                 diesel::delete(sessions::table.find(before)).execute(pg)?;
             }
             diesel::insert_into(sessions::table).values(row).execute(pg)?;
-            diesel::update(administrators::table.find(row.administrator_id))
-                .set(administrators::last_sign_in_at.eq(row.created_at))
-                .execute(pg)?;
-            audit.insert(pg)
+            audit.insert(pg).map(|()| true)
         })
     }
 

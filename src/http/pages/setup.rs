@@ -39,14 +39,16 @@ pub(super) async fn claim(
     let (form, result) = blocking::run_long(&app, move |app| {
         let new = NewAdministrator { email: form.get("email"), role: Role::Owner, password: form.get("password") };
         let result = match setup::claim(&app.store, &app.token_key, &caller, form.get("code"), &new) {
-            Ok(row) => Ok(sessions::begin(
+            Ok(row) => sessions::begin(
                 &app.store,
                 &app.token_key,
                 &caller,
                 &row,
                 user_agent.as_deref(),
                 Some(&form.visitor.cookie),
-            )?),
+            )?
+            // Somebody changed the account already: it is there, to sign in with.
+            .ok_or(SetupError::Done),
             Err(error) => Err(error),
         };
         Ok::<_, PageError>((form, result))

@@ -7,7 +7,7 @@ use provisor::id::TenantId;
 
 use super::{execute, is_signed_in, texts};
 use crate::support::people::{PASSWORD, Somebody, somebody};
-use crate::support::{Browser, eventually, operator, shared, tenant};
+use crate::support::{Browser, database, eventually, operator, shared, tenant};
 
 fn signed_in(person: &Somebody) -> Browser {
     let mut browser = Browser::new(&shared().url);
@@ -222,4 +222,50 @@ fn a_password_that_was_hashed_with_less_work_is_hashed_again() {
     assert!(strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{strong}");
     signed_in(&person);
     assert_eq!(hash(), strong);
+}
+
+/// Somebody's password is changed from elsewhere while that person, or a thief, does something that rests on the old one.
+fn while_the_password_changes(person: &Somebody, act: impl FnOnce() -> u16 + Send + 'static) -> u16 {
+    let hash = provisor::auth::password::hash("another horse battery").unwrap();
+    let data_dir = &shared().data_dir;
+    let mut change = database::connect(data_dir, "provisor");
+    let id = person.id;
+    let statements = format!(
+        "BEGIN; UPDATE administrators SET password_hash = '{hash}' WHERE id = '{id}'; \
+         DELETE FROM sessions WHERE administrator_id = '{id}'"
+    );
+    database::execute(&mut change, &statements);
+    let actor = std::thread::spawn(act);
+    eventually("somebody who waits for the change", || {
+        let waits = "SELECT pid::text AS value FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
+        (!texts(data_dir, waits).is_empty()).then_some(())
+    });
+    database::execute(&mut change, "COMMIT");
+    let status = actor.join().unwrap();
+    let stored = format!("SELECT password_hash AS value FROM administrators WHERE id = '{id}'");
+    assert_eq!(texts(data_dir, &stored), [hash]);
+    let sessions = format!("SELECT 'session' AS value FROM sessions WHERE administrator_id = '{id}'");
+    assert!(texts(data_dir, &sessions).is_empty());
+    status
+}
+
+#[test]
+fn no_session_begins_with_a_password_that_is_being_changed() {
+    let person = somebody(tenant().id, Role::Owner);
+    let email = person.email.clone();
+    let status = while_the_password_changes(&person, move || {
+        Browser::new(&shared().url).sign_in(&email, PASSWORD).status
+    });
+    assert_eq!(status, 422);
+}
+
+#[test]
+fn who_knows_only_the_old_password_does_not_overrule_the_new_one() {
+    let person = somebody(tenant().id, Role::Owner);
+    let mut browser = signed_in(&person);
+    let form = browser.open("/admin").form("/admin/password").with("present", PASSWORD);
+    let status = while_the_password_changes(&person, move || {
+        browser.post(&form.with("password", "a third horse battery")).status
+    });
+    assert_eq!(status, 422);
 }
