@@ -66,27 +66,34 @@ impl FetchedKeys {
     pub(super) async fn get(&self, uri: &str, kid: Option<&str>) -> Result<ClientKeys, OAuthError> {
         let slot =
             Arc::clone(self.fetched.lock().unwrap_or_else(PoisonError::into_inner).entry(uri.to_owned()).or_default());
-        let mut known = slot.lock().await;
-        let fresh = |(keys, at): &&(ClientKeys, Instant)| at.elapsed() < LIFETIME && keys.have(kid);
-        if let Some((keys, _)) = known.keys.as_ref().filter(fresh) {
-            return Ok(keys.clone());
-        }
-        if known.tried_at.is_none_or(|at| at.elapsed() >= PAUSE) {
-            known.tried_at = Some(Instant::now());
-            match fetch(uri, self.allow_private).await {
-                Ok(keys) => known.keys = Some((keys, Instant::now())),
-                Err(problem) => log::warn!("the keys of an OAuth client could not be fetched from {uri}: {problem}"),
-            }
-        }
-        let usable = known.keys.as_ref().filter(|(_, at)| at.elapsed() < LIFETIME);
+        let (uri, kid, allow_private) = (uri.to_owned(), kid.map(str::to_owned), self.allow_private);
+        // On its own: whoever asks first may hang up, and then nobody else could have the keys until the pause is over.
+        let looked_up = actix_web::rt::spawn(async move { look_up(&slot, &uri, kid.as_deref(), allow_private).await });
         let unavailable = || {
             OAuthError::new(
                 ErrorCode::TemporarilyUnavailable,
                 "the keys of this client cannot be fetched; try again later",
             )
         };
-        usable.map(|(keys, _)| keys.clone()).ok_or_else(unavailable)
+        looked_up.await.ok().flatten().ok_or_else(unavailable)
     }
+}
+
+/// What is known, after fetching it where that is due.
+async fn look_up(slot: &Slot, uri: &str, kid: Option<&str>, allow_private: bool) -> Option<ClientKeys> {
+    let mut known = slot.lock().await;
+    let fresh = |(keys, at): &&(ClientKeys, Instant)| at.elapsed() < LIFETIME && keys.have(kid);
+    if let Some((keys, _)) = known.keys.as_ref().filter(fresh) {
+        return Some(keys.clone());
+    }
+    if known.tried_at.is_none_or(|at| at.elapsed() >= PAUSE) {
+        known.tried_at = Some(Instant::now());
+        match fetch(uri, allow_private).await {
+            Ok(keys) => known.keys = Some((keys, Instant::now())),
+            Err(problem) => log::warn!("the keys of an OAuth client could not be fetched from {uri}: {problem}"),
+        }
+    }
+    known.keys.as_ref().filter(|(_, at)| at.elapsed() < LIFETIME).map(|(keys, _)| keys.clone())
 }
 
 /// Fetches a key set.
@@ -243,6 +250,28 @@ mod tests {
         }
         assert!(check(&Url::parse("https://keys.example.com/jwks").unwrap(), false).is_ok());
         assert!(check(&Url::parse("http://127.0.0.1:1/jwks").unwrap(), true).is_ok());
+    }
+
+    #[actix_web::test]
+    async fn who_hangs_up_while_keys_are_fetched_does_not_keep_them_from_others() {
+        use std::io::{Read, Write};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}/jwks", listener.local_addr().unwrap());
+        let keys = FetchedKeys::new(true);
+        let first = tokio::time::timeout(Duration::from_millis(100), keys.get(&uri, None)).await;
+        assert!(first.is_err(), "nobody has answered yet");
+        let publisher = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1_024]).unwrap();
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            let body = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            // Fails when whoever asked is gone.
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        });
+        assert!(keys.get(&uri, None).await.is_ok());
+        publisher.join().unwrap();
     }
 
     #[actix_web::test]
