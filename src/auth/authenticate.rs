@@ -140,6 +140,8 @@ impl Authenticator {
         address: Option<&str>,
     ) -> Result<Result<Arc<Principal>, Refusal>, KeyError> {
         let now = Utc::now();
+        // What is remembered is as old as what it rests on.
+        let mut seen = Instant::now();
         let verdict = match &credential.kind {
             CredentialKind::HeaderToken { id } => {
                 let stored = store.gate(|gate| gate.header_token(id))?;
@@ -150,26 +152,36 @@ impl Authenticator {
                 }
                 verdict
             }
-            CredentialKind::AccessToken { text } => self.verify_access_token(store, text, now)?,
+            CredentialKind::AccessToken { text } => {
+                let (verdict, key_seen) = self.verify_access_token(store, text, now)?;
+                seen = key_seen.map_or(seen, |key_seen| key_seen.min(seen));
+                verdict
+            }
         };
         Ok(verdict.map(|(principal, end)| {
             let principal = Arc::new(principal);
             let valid = end.and_then(|end| (end - now).to_std().ok());
-            self.recent.insert(credential.hash, Arc::clone(&principal), Instant::now(), valid);
+            self.recent.insert(credential.hash, Arc::clone(&principal), seen, valid);
             principal
         }))
     }
 
-    fn verify_access_token(&self, store: &Store, text: &str, now: DateTime<Utc>) -> Result<Verdict, KeyError> {
+    /// The verdict, and when the key of the token was last seen in the database.
+    fn verify_access_token(
+        &self,
+        store: &Store,
+        text: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(Verdict, Option<Instant>), KeyError> {
         let parties = Parties { issuer: &self.issuer, audience: &self.audience };
-        let claims = match self.keys.verify(store, text, parties, now)? {
-            Ok(claims) => claims,
+        let (claims, seen) = match self.keys.verify(store, text, parties, now)? {
+            Ok(verified) => verified,
             Err(reason) => {
                 let told = if reason == access_token::EXPIRED { Told::Expired } else { Told::Invalid };
-                return Ok(Err(Refusal { told, ..Refusal::unknown(reason) }));
+                return Ok((Err(Refusal { told, ..Refusal::unknown(reason) }), None));
             }
         };
-        Ok(stands(store, &claims)?)
+        Ok((stands(store, &claims)?, Some(seen)))
     }
 
     /// The uses of header tokens since the last call, for the background job that records them.

@@ -170,14 +170,12 @@ impl KeyRing {
     /// # Errors
     /// [`KeyError`] from the database or the cryptographic library.
     pub fn keys(&self, store: &Store) -> Result<Arc<Keys>, KeyError> {
-        match self.loaded() {
-            Some((keys, at)) if at.elapsed() < LIFETIME => Ok(keys),
-            _ => self.load(store),
-        }
+        self.keys_as_of(store).map(|(keys, _)| keys)
     }
 
     /// Reads an access token. The key may have been made and put to use by another server within the last second: for one that is not
     /// among the keys the database is asked once more. One asks for all who wait, so that tokens of strangers cost no query each.
+    /// With the claims comes when its key was last seen there.
     ///
     /// # Errors
     /// The inner error says why the token is refused, for the audit log; the outer one comes from the database.
@@ -187,21 +185,29 @@ impl KeyRing {
         token: &str,
         parties: Parties<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Result<Claims, &'static str>, KeyError> {
+    ) -> Result<Result<(Claims, Instant), &'static str>, KeyError> {
         let kid = match access_token::key_id(token) {
             Ok(kid) => kid,
             Err(reason) => return Ok(Err(reason)),
         };
         let asked = Instant::now();
-        let mut keys = self.keys(store)?;
+        let (mut keys, mut seen) = self.keys_as_of(store)?;
         if keys.find(&kid).is_none() && kid.len() == THUMBPRINT_LENGTH {
             let _search = self.search.lock().unwrap_or_else(PoisonError::into_inner);
-            keys = match self.loaded() {
-                Some((keys, at)) if at >= asked => keys,
+            (keys, seen) = match self.loaded() {
+                Some((keys, at)) if at >= asked => (keys, at),
                 _ => self.load(store)?,
             };
         }
-        Ok(keys.verify(token, parties, now))
+        Ok(keys.verify(token, parties, now).map(|claims| (claims, seen)))
+    }
+
+    /// The keys, and when they were looked at.
+    fn keys_as_of(&self, store: &Store) -> Result<(Arc<Keys>, Instant), KeyError> {
+        match self.loaded() {
+            Some((keys, at)) if at.elapsed() < LIFETIME => Ok((keys, at)),
+            _ => self.load(store),
+        }
     }
 
     fn loaded(&self) -> Option<(Arc<Keys>, Instant)> {
@@ -209,7 +215,7 @@ impl KeyRing {
     }
 
     /// The keys as the database has them now.
-    fn load(&self, store: &Store) -> Result<Arc<Keys>, KeyError> {
+    fn load(&self, store: &Store) -> Result<(Arc<Keys>, Instant), KeyError> {
         let at = Instant::now();
         let rows = store.gate(|gate| gate.signing_keys())?;
         let keys = match self.open(&rows) {
@@ -223,7 +229,7 @@ impl KeyRing {
         };
         let keys = Arc::new(keys);
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&keys), at));
-        Ok(keys)
+        Ok((keys, at))
     }
 
     fn make_first(&self, store: &Store, instead: bool) -> Result<Keys, KeyError> {

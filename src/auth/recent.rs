@@ -25,15 +25,16 @@ impl Recent {
         (*until > now).then(|| Arc::clone(principal))
     }
 
-    /// Remembers a verified token, for no longer than the token itself is valid.
-    pub(super) fn insert(&self, hash: SecretHash, principal: Arc<Principal>, now: Instant, valid: Option<Duration>) {
+    /// Remembers a verified token, for [`LIFETIME`] after what it rests on was `seen`, and no longer than the token itself is valid.
+    pub(super) fn insert(&self, hash: SecretHash, principal: Arc<Principal>, seen: Instant, valid: Option<Duration>) {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CAPACITY {
+            let now = Instant::now();
             entries.retain(|_, (_, until)| *until > now);
         }
         if entries.len() < CAPACITY {
             let lifetime = valid.map_or(LIFETIME, |valid| valid.min(LIFETIME));
-            entries.insert(hash, (principal, now + lifetime));
+            entries.insert(hash, (principal, seen + lifetime));
         }
     }
 }

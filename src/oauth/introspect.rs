@@ -47,7 +47,7 @@ fn access_token(
         // The leeway is for clocks of others.
         claims.exp > now.timestamp() && is_visible(client, &claims.client_id, TenantId(claims.tenant))
     };
-    match verified.ok().filter(visible) {
+    match verified.ok().map(|(claims, _)| claims).filter(visible) {
         Some(claims) if auth::stands(server.store, &claims)?.is_ok() => {
             Ok(Introspection::AccessToken { active: true, token_type: BEARER, claims: Box::new(claims) })
         }

@@ -54,7 +54,8 @@ fn revoke_access_token(
     now: DateTime<Utc>,
 ) -> Result<(), OAuthError> {
     let verified = server.keys.verify(server.store, token, server.parties, now)?;
-    let Some(claims) = verified.ok().filter(|claims| claims.client_id == client.row.id) else {
+    let Some(claims) = verified.ok().map(|(claims, _)| claims).filter(|claims| claims.client_id == client.row.id)
+    else {
         return Ok(());
     };
     let event = AuditEvent::new(Action::AccessTokenRevoke, target(&client.row.id)).after(json!({"jti": claims.jti}));

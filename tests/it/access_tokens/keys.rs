@@ -104,6 +104,54 @@ fn keys_take_over_one_after_the_other_and_a_removed_one_is_worth_nothing() {
     assert!(server.stop());
 }
 
+/// What is remembered of a token rests on what is remembered of the keys: the one must not begin when the other ends.
+#[test]
+fn a_removed_key_is_worth_nothing_after_a_second() {
+    let data_dir = TemporaryDirectory::new("keys");
+    let (server, forge) = server(&data_dir);
+    let tenant = default_tenant(&data_dir);
+    let client = forge.client(tenant);
+    let token = || forge.token(&forge.claims(tenant, &client));
+    let works = |token: &str| forge.bearer(token).get("/Users?count=0").status == 200;
+    let (first, second) = (token(), token());
+    run_json(&data_dir, &["key", "rotate"]);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(works(&first));
+    forge.execute("DELETE FROM signing_keys WHERE retired_at IS NOT NULL");
+    let removed = Instant::now();
+    std::thread::sleep(Duration::from_millis(800));
+    // The server may still know the key by now.
+    works(&second);
+    std::thread::sleep(Duration::from_millis(1_050).saturating_sub(removed.elapsed()));
+    assert!(!works(&first) && !works(&second));
+    assert!(server.stop());
+}
+
+#[test]
+fn a_token_that_a_new_key_of_another_server_signed_is_known_and_revoked_at_once() {
+    let data_dir = TemporaryDirectory::new("keys");
+    let unused = TemporaryDirectory::new("keys-2");
+    let ([one, two], forge) = pair(&data_dir, &unused);
+    let made = run_json(&data_dir, &["client", "create", "script"]);
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let post = |path: &str, token: &str| {
+        let form = [("client_id", id), ("client_secret", secret), ("token", token)];
+        crate::support::oauth::Endpoints::of(&two.url).post(path, &form)
+    };
+    published(&two.url);
+    run_json(&data_dir, &["key", "rotate"]);
+    run_json(&data_dir, &["key", "rotate"]);
+    let token = forge.token(&forge.claims(default_tenant(&data_dir), id));
+    assert_eq!(post("/introspect", &token).json()["active"], true);
+    published(&two.url);
+    run_json(&data_dir, &["key", "rotate"]);
+    run_json(&data_dir, &["key", "rotate"]);
+    let token = forge.token(&forge.claims(default_tenant(&data_dir), id));
+    assert_eq!(post("/revoke", &token).status, 200);
+    assert_eq!(forge.bearer(&token).get("/Users?count=0").status, 401);
+    assert!(two.stop() && one.stop());
+}
+
 #[test]
 fn keys_are_listed_as_a_table_too() {
     let data_dir = TemporaryDirectory::new("key-list");

@@ -253,9 +253,8 @@ fn while_the_password_changes(person: &Somebody, act: impl FnOnce() -> u16 + Sen
 fn no_session_begins_with_a_password_that_is_being_changed() {
     let person = somebody(tenant().id, Role::Owner);
     let email = person.email.clone();
-    let status = while_the_password_changes(&person, move || {
-        Browser::new(&shared().url).sign_in(&email, PASSWORD).status
-    });
+    let status =
+        while_the_password_changes(&person, move || Browser::new(&shared().url).sign_in(&email, PASSWORD).status);
     assert_eq!(status, 422);
 }
 
