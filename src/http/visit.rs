@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::future::{Ready, ready};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -149,12 +149,18 @@ fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: impl Fn(Ip
     let passed_on = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let passed_on: Vec<&str> = passed_on.flat_map(|value| value.split(',')).map(str::trim).collect();
     for before in passed_on.into_iter().rev() {
-        match before.parse() {
-            Ok(before) if trusted(address) => address = before,
+        match forwarded_address(before) {
+            Some(before) if trusted(address) => address = before,
             _ => break,
         }
     }
     Some(address)
+}
+
+/// An address as proxies write it: some add the port, and then brackets around IPv6.
+fn forwarded_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -169,6 +175,9 @@ mod tests {
             ("10.0.0.1", "203.0.113.5", "203.0.113.5"),
             ("10.0.0.1", "198.51.100.9, 203.0.113.5", "203.0.113.5"),
             ("10.0.0.1", "203.0.113.5, 10.0.0.2", "203.0.113.5"),
+            ("10.0.0.1", "203.0.113.5:49152", "203.0.113.5"),
+            ("10.0.0.1", "[2001:db8::1]:49152", "2001:db8::1"),
+            ("10.0.0.1", "[2001:db8::1], 10.0.0.2:443", "2001:db8::1"),
             ("10.0.0.1", "nonsense", "10.0.0.1"),
             ("10.0.0.1", "", "10.0.0.1"),
         ] {
