@@ -9,7 +9,7 @@ use super::audit_events::Draft;
 use super::clients;
 use super::error::Error;
 use super::refresh_tokens::RefreshTokenRow;
-use super::schema::{administrators, authorization_codes, oauth_grants, refresh_tokens, tenants};
+use super::schema::{administrators, authorization_codes, oauth_clients, oauth_grants, refresh_tokens, tenants};
 use crate::audit::AuditEvent;
 
 /// A grant as stored.
@@ -47,6 +47,8 @@ pub struct Redemption<'a> {
     pub secret_id: Option<&'a str>,
     /// Who consented.
     pub administrator_id: Uuid,
+    /// When.
+    pub consented_at: DateTime<Utc>,
     /// The id of the grant.
     pub grant_id: Uuid,
     /// What was consented to.
@@ -64,7 +66,7 @@ pub enum Redeemed {
     Granted,
     /// It was used before; what came of it then, if anything, is revoked now.
     UsedBefore,
-    /// It is used up, but whoever consented may no longer, or the tenant is gone.
+    /// It is used up, but all that the client has was revoked since, whoever consented may no longer, or the tenant is gone.
     Withdrawn,
 }
 
@@ -100,6 +102,15 @@ impl TenantConn<'_> {
                 }
                 Draft::new(caller, &reuse(former)).insert(pg)?;
                 return Ok(Redeemed::UsedBefore);
+            }
+            // Whoever revokes all that the client has waits for this, or this for that: no grant comes of a consent from before.
+            let mark = oauth_clients::table
+                .filter(oauth_clients::id.eq(redemption.client_id))
+                .select(oauth_clients::tokens_not_before)
+                .for_no_key_update()
+                .first::<Option<DateTime<Utc>>>(pg)?;
+            if mark.is_some_and(|mark| redemption.consented_at <= mark) {
+                return Ok(Redeemed::Withdrawn);
             }
             let email = administrators::table
                 .filter(administrators::id.eq(redemption.administrator_id))

@@ -62,6 +62,7 @@ pub(super) fn redeem(
         client_id: &row.id,
         secret_id: client.secret_id.as_deref(),
         administrator_id: code.administrator_id,
+        consented_at: code.created_at,
         grant_id,
         scopes: &code.scopes,
         refresh_token: refresh_row.as_ref(),

@@ -251,3 +251,26 @@ fn a_resource_that_is_not_our_api_leaves_the_code_as_it_is() {
     let api = format!("{}/scim/v2", shared().url);
     assert_eq!(redeem(&endpoints, &client, &code, &[("redirect_uri", CALLBACK), ("resource", &api)]).status, 200);
 }
+
+#[test]
+fn no_grant_comes_of_a_code_while_all_of_its_client_is_revoked() {
+    let tenant = tenant();
+    let client = client(tenant.id, &provider());
+    let code = code(&client, &consent(tenant.id));
+    let mut revocation = database::connect(&shared().data_dir, "provisor");
+    // As `revoke-grants` does: first the mark, then the grants that there are.
+    let mark = "BEGIN; UPDATE oauth_clients SET tokens_not_before = clock_timestamp()";
+    database::execute(&mut revocation, &format!("{mark} WHERE id = '{}'", client.id));
+    let answer = std::thread::scope(|scope| {
+        let redeeming = scope.spawn(|| client.redeem(&Endpoints::shared(), &code));
+        eventually("somebody who waits for the revocation", || {
+            let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
+            (database::number(waits) > 0).then_some(())
+        });
+        database::execute(&mut revocation, "COMMIT");
+        redeeming.join().unwrap()
+    });
+    assert_oauth_error(&answer, 400, "invalid_grant");
+    let grants = format!("SELECT count(*) AS number FROM oauth_grants WHERE client_id = '{}'", client.id);
+    assert_eq!(database::number(&grants), 0);
+}
