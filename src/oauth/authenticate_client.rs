@@ -82,8 +82,9 @@ impl AuthenticatedClient {
     }
 }
 
-/// Authenticates a client. Failures are counted for the client and for the address, and after some the next attempts are not looked
-/// at for a while (RFC 6749 section 2.3.1).
+/// Authenticates a client. Failures are counted for the client at its address and for the address, and after some the next ones are
+/// told to wait (RFC 6749 section 2.3.1). Who is right is never held up: secrets are too long to be guessed, and nobody shall be able
+/// to lock a company out by failing in its name, or from behind the same proxy.
 ///
 /// # Errors
 /// The inner refusal, which is to be recorded; the outer error from the database.
@@ -92,73 +93,54 @@ pub fn authenticate(
     attempt: &Attempt<'_>,
     now: DateTime<Utc>,
 ) -> Result<Result<AuthenticatedClient, ClientRefusal>, OAuthError> {
-    if let Err(refusal) = admit(server, attempt.presented, attempt.nobody, now)? {
-        return Ok(Err(refusal));
-    }
     let (tenant, reason) = match identify(server, attempt, now)? {
         Ok(client) => return Ok(Ok(client)),
         Err(refused) => refused,
     };
-    let subjects = subjects(attempt.presented, attempt.nobody);
-    // Whoever is throttled by now hears so the next time.
-    let _ = throttle::charge(server.store, &subjects, now)?;
-    let error = OAuthError::invalid_client();
-    Ok(Err(refusal(attempt.presented, tenant, reason, error)))
-}
-
-/// Whether a client may make an attempt now, and where its keys come from.
-///
-/// # Errors
-/// The inner refusal, which is to be recorded; the outer error from the database.
-pub fn key_source(
-    server: &AuthorizationServer<'_>,
-    presented: &ClientAuthentication,
-    nobody: &Caller,
-    now: DateTime<Utc>,
-) -> Result<Result<Option<KeySource>, ClientRefusal>, OAuthError> {
-    if let Err(refusal) = admit(server, presented, nobody, now)? {
-        return Ok(Err(refusal));
-    }
-    let client = match known_id(presented.client_id()) {
-        Some(id) => server.store.gate(|gate| gate.client(id))?,
-        None => None,
+    let id = known_id(attempt.presented.client_id());
+    let refusal = |id: Option<&str>, reason, error| ClientRefusal {
+        tenant: tenant.unwrap_or(TenantId::NONE),
+        client_id: id.unwrap_or_default().to_owned(),
+        reason,
+        error,
     };
-    Ok(Ok(client.filter(|client| client.disabled_at.is_none()).as_ref().and_then(KeySource::of)))
-}
-
-fn admit(
-    server: &AuthorizationServer<'_>,
-    presented: &ClientAuthentication,
-    nobody: &Caller,
-    now: DateTime<Utc>,
-) -> Result<Result<(), ClientRefusal>, OAuthError> {
-    let Err(Throttled { retry_after_seconds }) = throttle::check(server.store, &subjects(presented, nobody), now)?
-    else {
-        return Ok(Ok(()));
-    };
-    let error = OAuthError::new(ErrorCode::TooManyAttempts, "too many attempts failed; try again later");
-    // Only clients that there are: a flood of attempts is recorded as one, and must not become many by inventing ids.
-    let client = match known_id(presented.client_id()) {
-        Some(id) => server.store.gate(|gate| gate.client(id))?,
-        None => None,
-    };
-    Ok(Err(ClientRefusal {
-        tenant: TenantId::NONE,
-        client_id: client.map_or_else(String::new, |client| client.id),
-        reason: "too many failed attempts",
-        error: error.retry_after(retry_after_seconds),
+    let address = attempt.nobody.address.as_deref();
+    // Ids that cannot be ours are one subject: they are as long and as many as anybody likes.
+    let subjects = [Subject::client(id.unwrap_or("unknown"), address), Subject::clients(address)];
+    Ok(Err(match throttle::charge(server.store, &subjects, now)? {
+        Ok(()) => refusal(id, reason, OAuthError::invalid_client()),
+        Err(Throttled { retry_after_seconds }) => {
+            let error = OAuthError::new(ErrorCode::TooManyAttempts, "too many attempts failed; try again later");
+            // Only clients that there are: a flood of attempts is recorded as one, and must not become many by inventing ids.
+            refusal(id.filter(|_| tenant.is_some()), "too many failed attempts", error.retry_after(retry_after_seconds))
+        }
     }))
 }
 
-/// The client, or why it is refused, with its tenant as far as it is known.
-type Verdict = Result<AuthenticatedClient, (TenantId, &'static str)>;
+/// Where the keys of a client come from that presents an assertion; nowhere, where there is no such client.
+///
+/// # Errors
+/// From the database.
+pub fn key_source(
+    server: &AuthorizationServer<'_>,
+    presented: &ClientAuthentication,
+) -> Result<Option<KeySource>, OAuthError> {
+    let client = match known_id(presented.client_id()) {
+        Some(id) => server.store.gate(|gate| gate.client(id))?,
+        None => None,
+    };
+    Ok(client.filter(|client| client.disabled_at.is_none()).as_ref().and_then(KeySource::of))
+}
+
+/// The client, or why it is refused, with its tenant where there is such a client.
+type Verdict = Result<AuthenticatedClient, (Option<TenantId>, &'static str)>;
 
 fn identify(
     server: &AuthorizationServer<'_>,
     attempt: &Attempt<'_>,
     now: DateTime<Utc>,
 ) -> Result<Verdict, OAuthError> {
-    let mut verdict = Err((TenantId::NONE, "unknown client"));
+    let mut verdict = Err((None, "unknown client"));
     let readings = match attempt.presented {
         ClientAuthentication::Secret(readings) => readings.iter().map(Some).collect(),
         _ => vec![None],
@@ -176,9 +158,11 @@ fn identify(
             _ => Ok(None),
         };
         verdict = match (found, proof) {
-            (None, _) => Err((TenantId::NONE, "unknown client")),
-            (Some((row, _)), Err(reason)) => Err((TenantId(row.tenant_id), reason)),
-            (Some((row, _)), Ok(_)) if row.disabled_at.is_some() => Err((TenantId(row.tenant_id), "disabled client")),
+            (None, _) => Err((None, "unknown client")),
+            (Some((row, _)), Err(reason)) => Err((Some(TenantId(row.tenant_id)), reason)),
+            (Some((row, _)), Ok(_)) if row.disabled_at.is_some() => {
+                Err((Some(TenantId(row.tenant_id)), "disabled client"))
+            }
             (Some((row, _)), Ok(secret_id)) => {
                 Ok(AuthenticatedClient { row, secret_id, request: attempt.nobody.clone() })
             }
@@ -229,22 +213,6 @@ fn by_assertion(
     let forgotten_at = DateTime::from_timestamp(assertion.forgotten_at, 0).unwrap_or(now);
     let new = server.store.gate(|gate| gate.use_assertion(client_id, &assertion.jti, forgotten_at))?;
     Ok(if new { Ok(None) } else { Err("assertion used before") })
-}
-
-fn refusal(
-    presented: &ClientAuthentication,
-    tenant: TenantId,
-    reason: &'static str,
-    error: OAuthError,
-) -> ClientRefusal {
-    let client_id = known_id(presented.client_id()).unwrap_or_default().to_owned();
-    ClientRefusal { tenant, client_id, reason, error }
-}
-
-/// What failures are counted for. Ids that cannot be ours are one subject: they are as long and as many as anybody likes.
-fn subjects(presented: &ClientAuthentication, nobody: &Caller) -> [Subject; 2] {
-    let address = nobody.address.as_deref();
-    [Subject::client(known_id(presented.client_id()).unwrap_or("unknown"), address), Subject::clients(address)]
 }
 
 /// The id, where it is of our making.

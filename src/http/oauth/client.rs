@@ -30,7 +30,7 @@ pub(super) async fn as_client<T: Send + 'static>(
     let nobody = visit.nobody(TenantId::NONE, "");
     let presented = ClientAuthentication::read(&form.authorization, &form.body, &form.query);
     let presented = Arc::new(presented.map_err(|error| unreadable(app, &nobody, error))?);
-    let keys = keys(app, &nobody, &presented).await?;
+    let keys = keys(app, &presented).await?;
     blocking::run(app, move |app| {
         let server = server(app);
         let attempt = Attempt { presented: &presented, keys: keys.as_ref(), nobody: &nobody };
@@ -43,20 +43,12 @@ pub(super) async fn as_client<T: Send + 'static>(
 }
 
 /// The keys that verify the client's assertion, if it presents one. They are fetched while no connection to the database is held.
-async fn keys(
-    app: &Data<AppState>,
-    nobody: &Caller,
-    presented: &Arc<ClientAuthentication>,
-) -> Result<Option<ClientKeys>, OAuthError> {
+async fn keys(app: &Data<AppState>, presented: &Arc<ClientAuthentication>) -> Result<Option<ClientKeys>, OAuthError> {
     let ClientAuthentication::Assertion { assertion, .. } = &**presented else {
         return Ok(None);
     };
-    let (asked, nobody) = (Arc::clone(presented), nobody.clone());
-    let source = blocking::run(app, move |app| {
-        authenticate_client::key_source(&server(app), &asked, &nobody, Utc::now())?
-            .map_err(|refusal| refused(app, &nobody, refusal))
-    });
-    match source.await? {
+    let asked = Arc::clone(presented);
+    match blocking::run(app, move |app| authenticate_client::key_source(&server(app), &asked)).await? {
         None => Ok(None),
         Some(KeySource::Given(set)) => Ok(ClientKeys::read(&set).ok()),
         Some(KeySource::Published(uri)) => {
