@@ -26,6 +26,8 @@ const THUMBPRINT_LENGTH: usize = 43;
 const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
 /// How long a key is published before it signs by itself: whoever keeps the key set has it by then.
 const PUBLISH_BEFORE: TimeDelta = TimeDelta::hours(24);
+/// How long others may keep the key set.
+pub const KEPT_FOR: TimeDelta = TimeDelta::minutes(5);
 /// How long a key is published after it ceased to sign: longer than any access token lives, and than key sets are kept.
 pub const PUBLISH_AFTER: TimeDelta = TimeDelta::hours(3);
 
@@ -38,6 +40,17 @@ pub enum KeyError {
     /// It cannot be removed yet.
     #[error("signing key '{0}' is the current or the next one; 'provisor key rotate' retires the current one")]
     InUse(String),
+    /// Some who keep the key set do not have the next key yet.
+    #[error(
+        "signing key '{kid}' was published a moment ago, and others keep the keys for five minutes; try again in {seconds} s, or \
+         rotate with --now all the same"
+    )]
+    TooEarly {
+        /// The next key.
+        kid: String,
+        /// When it may sign.
+        seconds: i64,
+    },
     /// Somebody else rotated at the same moment.
     #[error("the keys were rotated by somebody else at the same moment")]
     Concurrent,
@@ -252,16 +265,23 @@ impl KeyRing {
         }
     }
 
-    /// Has the next key sign and makes another next one. The kids of the new current and the new next key.
+    /// Has the next key sign and makes another next one. The kids of the new current and the new next key. `at_once` has it sign although
+    /// it was published a moment ago; this server knows it, but others may keep the key set without it.
     ///
     /// # Errors
-    /// [`KeyError::Concurrent`] when somebody else rotates at the same moment.
-    pub fn rotate(&self, store: &Store, caller: &Caller) -> Result<(String, String), KeyError> {
+    /// [`KeyError::TooEarly`], and [`KeyError::Concurrent`] when somebody else rotates at the same moment.
+    pub fn rotate(&self, store: &Store, caller: &Caller, at_once: bool) -> Result<(String, String), KeyError> {
         self.keys(store)?;
         let rows = store.gate(|gate| gate.signing_keys())?;
         let find = |state| rows.iter().find(|row| KeyState::of(row) == state).ok_or(KeyError::Concurrent);
         let (current, next) = (find(KeyState::Current)?, find(KeyState::Next)?);
-        let new = self.generate(Utc::now())?;
+        let now = Utc::now();
+        let published = next.created_at + KEPT_FOR;
+        if published > now && !at_once {
+            let seconds = (published - now).num_seconds() + 1;
+            return Err(KeyError::TooEarly { kid: next.kid.clone(), seconds });
+        }
+        let new = self.generate(now)?;
         let event = AuditEvent::new(Action::KeyRotate, Target::new("SigningKey", &next.kid))
             .after(json!({"previous": current.kid, "current": next.kid, "next": new.kid}));
         let rotated = store.run(caller, |tenant| tenant.rotate_signing_key(&current.kid, &next.kid, &new, &event));
@@ -287,8 +307,8 @@ impl KeyRing {
         });
         let ready =
             rows.iter().any(|row| KeyState::of(row) == KeyState::Next && row.created_at + PUBLISH_BEFORE <= now);
-        match if old && ready { self.rotate(store, &system()).map(drop) } else { Ok(()) } {
-            Err(KeyError::Concurrent) => Ok(()),
+        match if old && ready { self.rotate(store, &system(), false).map(drop) } else { Ok(()) } {
+            Err(KeyError::Concurrent | KeyError::TooEarly { .. }) => Ok(()),
             other => other,
         }
     }

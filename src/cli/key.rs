@@ -19,6 +19,9 @@ pub(super) enum Command {
     },
     /// Have the next key sign, and make another next one. Tokens that the current key has signed stay valid.
     Rotate {
+        /// Also when the next key was published less than five minutes ago, and others may not have it yet.
+        #[arg(long)]
+        now: bool,
         /// Print JSON: one object with the ids of the current and the next key.
         #[arg(long)]
         json: bool,
@@ -37,8 +40,8 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
     let caller = operator(TenantId::NONE);
     match command {
         Command::List { json } => list(&keys(backend)?, *json)?,
-        Command::Rotate { json } => {
-            let (current, next) = backend.keys.rotate(&backend.store, &caller)?;
+        Command::Rotate { now, json } => {
+            let (current, next) = backend.keys.rotate(&backend.store, &caller, *now)?;
             if *json {
                 output::json(&json!({"current": current, "next": next}))?;
             } else {

@@ -61,7 +61,7 @@ pub(super) async fn present(
     request: AuthorizationRequest,
 ) -> Result<HttpResponse, PageError> {
     let Some(session) = &visitor.session else {
-        return sign_in_page(app, visitor, stamped);
+        return sign_in_page(app, visitor, stamped).await;
     };
     let person = session.person.clone();
     let (request, person, proposal) = blocking::run(app, move |app| {
@@ -71,6 +71,10 @@ pub(super) async fn present(
     .await?;
     match proposal {
         Ok(proposal) => page(&request, &person, &proposal, stamped).respond(app, Some(visitor)),
+        // Not sent back at once: a browser in which the wrong account is signed in would be sent back each time.
+        Err(ConsentError::Client(error)) if error.code() == ErrorCode::AccessDenied => {
+            about("not_allowed.html", &request, &person, stamped).respond(app, Some(visitor))
+        }
         Err(error) => refuse(app, visit, &person, &request, error),
     }
 }
@@ -80,7 +84,7 @@ async fn decide(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<Ht
     let stamped = form.get("request");
     let request = pending::read(&app, stamped)?;
     let Some(session) = &form.visitor.session else {
-        return sign_in_page(&app, &form.visitor, stamped);
+        return sign_in_page(&app, &form.visitor, stamped).await;
     };
     let person = session.person.clone();
     match form.get("decision") {
@@ -140,13 +144,18 @@ fn page(request: &AuthorizationRequest, person: &Person, proposal: &Proposal, st
     let meanings: Vec<&str> = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope)).map(meaning).collect();
     let tenants: Vec<Value> =
         proposal.tenants.iter().map(|tenant| json!({"id": tenant.id, "name": tenant.name})).collect();
-    let host = Url::parse(&request.redirect_uri).ok().and_then(|uri| uri.host_str().map(str::to_owned));
-    Page::new("consent.html")
-        .toward(Some(&request.redirect_uri))
+    about("consent.html", request, person, stamped)
         .with("client", &*proposal.client.name)
-        .with("host", host)
         .with("scopes", meanings)
         .with("tenants", tenants)
+}
+
+/// A page about a request, with the account that is signed in and the way back to the client.
+fn about(template: &'static str, request: &AuthorizationRequest, person: &Person, stamped: &str) -> Page {
+    let host = Url::parse(&request.redirect_uri).ok().and_then(|uri| uri.host_str().map(str::to_owned));
+    Page::new(template)
+        .toward(Some(&request.redirect_uri))
+        .with("host", host)
         .with("email", &*person.email)
         .with("role", person.role.name())
         .with("request", stamped)

@@ -62,19 +62,28 @@ pub(super) async fn form(
     if visitor.session.is_some() {
         return Ok(see_other(&then.location(&app)));
     }
-    if blocking::run(&app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
-        return Ok(see_page(&app, "/admin/setup"));
+    sign_in_or_set_up(&app, &visitor, &then).await
+}
+
+/// The form; before the first administrator is there, nobody can sign in.
+async fn sign_in_or_set_up(
+    app: &web::Data<AppState>,
+    visitor: &Visitor,
+    then: &Then<'_>,
+) -> Result<HttpResponse, PageError> {
+    if blocking::run(app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
+        return Ok(see_page(app, "/admin/setup"));
     }
-    then.page(&app).respond(&app, Some(&visitor))
+    then.page(app).respond(app, Some(visitor))
 }
 
 /// The form in the course of an authorization, in whose place it stands.
-pub(in crate::http) fn sign_in_page(
-    app: &AppState,
+pub(in crate::http) async fn sign_in_page(
+    app: &web::Data<AppState>,
     visitor: &Visitor,
     request: &str,
 ) -> Result<HttpResponse, PageError> {
-    Then::new(app, request, START).page(app).respond(app, Some(visitor))
+    sign_in_or_set_up(app, visitor, &Then::new(app, request, START)).await
 }
 
 /// `POST /admin/login`.

@@ -69,7 +69,10 @@ fn keys_take_over_one_after_the_other_and_a_removed_one_is_worth_nothing() {
 
     // The next one is published before it signs; the one before still verifies.
     assert_eq!(published(&server.url), [one.clone(), two.clone()].into());
-    let rotated = run_json(&data_dir, &["key", "rotate"]);
+    // Others may keep the key set for five minutes.
+    let early = run(&data_dir, &["key", "rotate"]);
+    assert!(!early.status.success() && String::from_utf8_lossy(&early.stderr).contains("--now"));
+    let rotated = run_json(&data_dir, &["key", "rotate", "--now"]);
     assert_eq!(rotated["current"], two.as_str());
     let three = rotated["next"].as_str().unwrap().to_owned();
     let by_two = forge.token(&claims);
@@ -114,7 +117,7 @@ fn a_removed_key_is_worth_nothing_after_a_second() {
     let token = || forge.token(&forge.claims(tenant, &client));
     let works = |token: &str| forge.bearer(token).get("/Users?count=0").status == 200;
     let (first, second) = (token(), token());
-    run_json(&data_dir, &["key", "rotate"]);
+    run_json(&data_dir, &["key", "rotate", "--now"]);
     std::thread::sleep(Duration::from_secs(1));
     assert!(works(&first));
     forge.execute("DELETE FROM signing_keys WHERE retired_at IS NOT NULL");
@@ -139,13 +142,13 @@ fn a_token_that_a_new_key_of_another_server_signed_is_known_and_revoked_at_once(
         crate::support::oauth::Endpoints::of(&two.url).post(path, &form)
     };
     published(&two.url);
-    run_json(&data_dir, &["key", "rotate"]);
-    run_json(&data_dir, &["key", "rotate"]);
+    run_json(&data_dir, &["key", "rotate", "--now"]);
+    run_json(&data_dir, &["key", "rotate", "--now"]);
     let token = forge.token(&forge.claims(default_tenant(&data_dir), id));
     assert_eq!(post("/introspect", &token).json()["active"], true);
     published(&two.url);
-    run_json(&data_dir, &["key", "rotate"]);
-    run_json(&data_dir, &["key", "rotate"]);
+    run_json(&data_dir, &["key", "rotate", "--now"]);
+    run_json(&data_dir, &["key", "rotate", "--now"]);
     let token = forge.token(&forge.claims(default_tenant(&data_dir), id));
     assert_eq!(post("/revoke", &token).status, 200);
     assert_eq!(forge.bearer(&token).get("/Users?count=0").status, 401);
@@ -160,7 +163,7 @@ fn keys_are_listed_as_a_table_too() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let printed = print(&["key", "rotate"]);
+    let printed = print(&["key", "rotate", "--now"]);
     let table = print(&["key", "list"]);
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("KID ") && lines[0].ends_with("PUBLISHED UNTIL"), "{table}");
@@ -201,8 +204,8 @@ fn no_call_fails_while_keys_rotate_on_another_server() {
         }
         // Twice in a row, so that a key signs that is younger than what the servers remember.
         for _ in 0..3 {
-            run_json(&data_dir, &["key", "rotate"]);
-            run_json(&data_dir, &["key", "rotate"]);
+            run_json(&data_dir, &["key", "rotate", "--now"]);
+            run_json(&data_dir, &["key", "rotate", "--now"]);
         }
         over.store(true, Ordering::Relaxed);
     });

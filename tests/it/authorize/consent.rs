@@ -117,7 +117,7 @@ fn consent_is_asked_for_each_time() {
 }
 
 #[test]
-fn who_may_not_decide_is_sent_back_without_being_asked() {
+fn who_may_not_decide_uses_another_account_or_goes_back() {
     let own = tenant();
     let client = registered(client(own.id));
     for (person, may) in [
@@ -134,7 +134,14 @@ fn who_may_not_decide_is_sent_back_without_being_asked() {
             assert_eq!(page.heading(), "Give Acme Okta access?");
             assert!(stored(&browser.consent(true)).contains(&own.id.to_string()));
         } else {
-            assert_sent_back(&page, "access_denied", Some("Xy/Z="));
+            assert_eq!(page.heading(), "Your account may not give access");
+            assert!(page.says(&person.email) && page.says("system-admin.okta.com"));
+            // Whatever is made of the form.
+            for decision in ["allow", "deny"] {
+                assert_sent_back(&decided(&mut browser, &page, decision), "access_denied", Some("Xy/Z="));
+            }
+            browser.post(&page.form("/admin/logout"));
+            assert_eq!(browser.follow().heading(), "Sign in");
         }
     }
 }

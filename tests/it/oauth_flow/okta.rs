@@ -115,7 +115,7 @@ fn okta_refreshes_by_itself_while_signing_keys_change() {
     let mut connection = connection();
     let mut tokens = connection.authenticate(&[]);
     for _ in 0..3 {
-        run_json(&shared().data_dir, &["key", "rotate"]);
+        run_json(&shared().data_dir, &["key", "rotate", "--now"]);
         assert_eq!(lists_users(&tokens).status, 200, "the key before still verifies");
         let next = connection.okta.refresh(refresh_token(&tokens)).unwrap();
         assert_ne!(next.access, tokens.access);
