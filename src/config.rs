@@ -202,6 +202,12 @@ impl FromStr for PublicUrl {
 pub struct Networks(Vec<(IpAddr, u32)>);
 
 impl Networks {
+    /// Whether there is none at all.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the address is in one of them. An IPv4 address that came as IPv6 is the same one.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {

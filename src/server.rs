@@ -164,7 +164,7 @@ fn open(
     let store = Store::open(url, connections)?;
     let master = match known {
         Some(master) => master,
-        None if store.gate(|gate| gate.has_hashed_secrets())? => {
+        None if store.gate(|gate| gate.needs_master_key())? => {
             return Err(StartError::MasterKeyLost(key_file.to_owned()));
         }
         None => MasterKey::read_or_create(key_file)?,
@@ -210,6 +210,12 @@ impl Application {
         let backend = Backend::open(settings, Role::Server)?;
         backend.keys.keys(&backend.store)?;
         let public_url = settings.public_url(address);
+        if public_url.starts_with("https:") && settings.trusted_proxies.are_none() {
+            log::warn!(
+                "clients reach this server through a proxy, but --trusted-proxies (PROVISOR_TRUSTED_PROXIES) names none: the audit log and \
+                 the limits on guessing see the proxy's address in place of theirs"
+            );
+        }
         let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;

@@ -55,7 +55,10 @@ pub enum KeyError {
     #[error("the keys were rotated by somebody else at the same moment")]
     Concurrent,
     /// The stored private key does not open.
-    #[error("the private key of signing key '{0}' does not open with this master key")]
+    #[error(
+        "signing key '{0}' was sealed under another master key: bring that one back. To give up all access tokens instead, run \
+         'provisor key replace'"
+    )]
     Sealed(String),
     /// The cryptographic library refuses.
     #[error("signing keys: {0}")]
@@ -177,8 +180,7 @@ impl KeyRing {
         Self { seal, loaded: RwLock::default(), search: Mutex::default() }
     }
 
-    /// The keys, from the database where they were not looked at within the last second. The first keys are made here, and new ones
-    /// where the master key is another one: the tokens of the old ones are then refused.
+    /// The keys, from the database where they were not looked at within the last second. The first keys are made here.
     ///
     /// # Errors
     /// [`KeyError`] from the database or the cryptographic library.
@@ -233,10 +235,11 @@ impl KeyRing {
         let rows = store.gate(|gate| gate.signing_keys())?;
         let keys = match self.open(&rows) {
             Ok(Some(keys)) => keys,
-            Ok(None) => self.make_first(store, false)?,
-            Err(KeyError::Sealed(kid)) => {
+            Ok(None) => self.make_first(store, false, &system())?,
+            // Where nothing is at stake. Else a server with a wrong master key would take their keys away from all others.
+            Err(KeyError::Sealed(kid)) if !store.gate(|gate| gate.needs_master_key())? => {
                 log::warn!("signing key {kid} was sealed under another master key: new keys take its place");
-                self.make_first(store, true)?
+                self.make_first(store, true, &system())?
             }
             Err(error) => return Err(error),
         };
@@ -245,14 +248,14 @@ impl KeyRing {
         Ok((keys, at))
     }
 
-    fn make_first(&self, store: &Store, instead: bool) -> Result<Keys, KeyError> {
+    fn make_first(&self, store: &Store, instead: bool, caller: &Caller) -> Result<Keys, KeyError> {
         let now = Utc::now();
         let (mut current, next) = (self.generate(now)?, self.generate(now)?);
         current.activated_at = Some(now);
         let event = AuditEvent::new(Action::KeyCreate, Target::new("SigningKey", &current.kid))
             .after(json!({"current": current.kid, "next": next.kid}));
         let rows = [current, next];
-        let made = store.run(&system(), |tenant| {
+        let made = store.run(caller, |tenant| {
             if instead { tenant.replace_signing_keys(&rows, &event) } else { tenant.insert_signing_keys(&rows, &event) }
         });
         match made {
@@ -311,6 +314,14 @@ impl KeyRing {
             Err(KeyError::Concurrent | KeyError::TooEarly { .. }) => Ok(()),
             other => other,
         }
+    }
+
+    /// Makes new keys in place of all. No access token that was issued before is valid any more.
+    ///
+    /// # Errors
+    /// [`KeyError`] from the database or the cryptographic library.
+    pub fn replace(&self, store: &Store, caller: &Caller) -> Result<(), KeyError> {
+        self.make_first(store, true, caller).map(drop)
     }
 
     /// Removes a key that does not sign any more, and with it every token that it signed.

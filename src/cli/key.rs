@@ -26,6 +26,12 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make new keys in place of all, for when the master key is lost that the old ones were sealed under. No access token stays valid.
+    Replace {
+        /// Print JSON: one object with the new keys.
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a key that does not sign any more, at once: running servers refuse what it has signed within a second.
     Remove {
         /// Its id.
@@ -47,6 +53,10 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
             } else {
                 output::line(&format!("current {current}\nnext    {next}"))?;
             }
+        }
+        Command::Replace { json } => {
+            backend.keys.replace(&backend.store, &caller)?;
+            list(&keys(backend)?, *json)?;
         }
         Command::Remove { kid, json } => {
             backend.keys.remove(&backend.store, &caller, kid)?;

@@ -47,11 +47,7 @@ impl Visit {
         let proxies = request.app_data::<web::Data<AppState>>().map(|app| &app.trusted_proxies);
         let trusted = |address: IpAddr| proxies.is_some_and(|proxies| proxies.contain(address));
         let through_proxy = peer.is_some_and(trusted);
-        let clear_text = through_proxy
-            && request
-                .headers()
-                .get(FORWARDED_PROTO)
-                .is_some_and(|scheme| !scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+        let clear_text = through_proxy && forwarded_scheme(request.headers()).is_some_and(|scheme| scheme != "https");
         Self {
             request_id: request_id(request.headers()),
             address: client_address(peer, request.headers(), trusted).map(|address| address.to_string().into()),
@@ -143,6 +139,12 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     given.filter(acceptable).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
 }
 
+/// What the nearest proxy says of the scheme; those before it may have added theirs.
+fn forwarded_scheme(headers: &HeaderMap) -> Option<String> {
+    let last = headers.get_all(FORWARDED_PROTO).last()?.to_str().unwrap_or_default();
+    last.rsplit(',').next().map(|scheme| scheme.trim().to_ascii_lowercase())
+}
+
 /// The last address that no trusted proxy stands for: each vouches only for the one before it.
 fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     let mut address = peer?;
@@ -186,5 +188,16 @@ mod tests {
             let address = client_address(Some(peer.parse().unwrap()), &headers, trusted);
             assert_eq!(address.unwrap().to_string(), seen, "{peer} {passed_on}");
         }
+    }
+
+    #[test]
+    fn of_several_schemes_the_nearest_proxy_s_counts() {
+        for (sent, scheme) in [("https", "https"), ("HTTPS", "https"), ("http, https", "https"), ("https,http", "http")]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(FORWARDED_PROTO), HeaderValue::from_static(sent));
+            assert_eq!(forwarded_scheme(&headers).as_deref(), Some(scheme), "{sent}");
+        }
+        assert_eq!(forwarded_scheme(&HeaderMap::new()), None);
     }
 }

@@ -5,16 +5,17 @@ use diesel::prelude::*;
 
 use super::Gate;
 use super::error::Error;
-use super::schema::{client_secrets, header_tokens, refresh_tokens};
+use super::schema::{client_secrets, header_tokens, oauth_clients, refresh_tokens};
 
 impl Gate<'_> {
-    /// Whether there is anything that somebody keeps and that is stored as a hash under the master key, of whatever tenant: a header
-    /// token, a client secret or a refresh token. What lives for minutes does not count.
+    /// Whether there is anything that depends on the master key and that somebody keeps, of whatever tenant: a header token, an OAuth
+    /// client, its secret or a refresh token. What lives for minutes does not count.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn has_hashed_secrets(&mut self) -> Result<bool, Error> {
+    pub fn needs_master_key(&mut self) -> Result<bool, Error> {
         let any = exists(header_tokens::table.select(header_tokens::id))
+            .or(exists(oauth_clients::table.select(oauth_clients::id)))
             .or(exists(client_secrets::table.select(client_secrets::id)))
             .or(exists(refresh_tokens::table.select(refresh_tokens::id)));
         diesel::select(any).get_result(self.pg).map_err(Error::from)

@@ -98,7 +98,7 @@ fn a_lost_master_key_is_missed_by_whatever_somebody_keeps() {
         SELECT 'r', tenant_id, id, '', 1, now(), now() + interval '1 day' FROM oauth_grants";
     let data_dir = TemporaryDirectory::new("kept");
     let (key, away) = (data_dir.join("master.key"), data_dir.join("away"));
-    for (statements, refused) in [(CLIENT, false), (SECRET, true), (REFRESH_TOKEN, true)] {
+    for (statements, refused) in [("SELECT 1", false), (CLIENT, true), (SECRET, true), (REFRESH_TOKEN, true)] {
         let server = ServerProcess::start(&data_dir);
         database::execute(&mut database::connect(&data_dir, "provisor"), statements);
         assert!(server.stop());
@@ -107,4 +107,34 @@ fn a_lost_master_key_is_missed_by_whatever_somebody_keeps() {
         assert_eq!((output.status.code(), key.exists()), if refused { (Some(78), false) } else { (Some(0), true) });
         std::fs::rename(&away, &key).unwrap();
     }
+}
+
+#[test]
+fn a_server_with_a_wrong_master_key_leaves_the_keys_of_the_others_alone() {
+    let (data_dir, beside) = (TemporaryDirectory::new("right"), TemporaryDirectory::new("wrong"));
+    let server = ServerProcess::start(&data_dir);
+    run_json(&data_dir, &["client", "create", "entra"]);
+    let keys = run_json(&data_dir, &["key", "list"]);
+    let wrong = beside.join("master.key");
+    std::fs::create_dir(&*beside).unwrap();
+    let made = program().args(["master-key", "create", "--master-key-file"]).arg(&wrong).output().unwrap();
+    assert!(made.status.success(), "{}", stderr(&made));
+    let other = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).args(["--listen", "127.0.0.1:0", "--master-key-file"]).arg(&wrong);
+        command.args(["--database-url", &database::url(&data_dir, "provisor")]).output().unwrap()
+    };
+    for arguments in [&["serve"][..], &["key", "rotate", "--now"], &["key", "list"]] {
+        let output = other(arguments);
+        assert_eq!(output.status.code(), Some(if arguments == ["serve"] { 78 } else { 1 }), "{}", stderr(&output));
+        assert!(stderr(&output).contains("another master key") && stderr(&output).contains("provisor key replace"));
+    }
+    assert_eq!(run_json(&data_dir, &["key", "list"]), keys);
+    // Whoever has lost the right one for good says so.
+    assert!(other(&["key", "replace"]).status.success());
+    let output = other(&["key", "list", "--json"]);
+    let replaced: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kid = |keys: &Value, number: usize| string(&keys[number]["kid"]).to_owned();
+    assert!((0..2).all(|number| kid(&replaced, number) != kid(&keys, number)), "{replaced}");
+    assert!(server.stop());
 }
