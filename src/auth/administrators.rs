@@ -6,6 +6,7 @@ use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::device::Device;
 use super::password::{self, Weakness};
 use super::principal::{Caller, Principal};
 use super::role::Role;
@@ -206,7 +207,8 @@ fn replace_password(
     Ok(store.run(caller, |tenant| tenant.set_administrator_password(id, &hash, present, keep, &event))?)
 }
 
-/// Gives a person who is signed in, and knows the present password, a new one. All other sessions end.
+/// Gives a person who is signed in, and knows the present password, a new one. All other sessions end. `device` is the browser, where
+/// it is known for the account.
 ///
 /// # Errors
 /// [`AdministratorError`] when the present password is wrong or was guessed at too often, or the new one is weak.
@@ -214,20 +216,20 @@ pub fn change_password(
     store: &Store,
     caller: &Caller,
     session: &Session,
+    device: Option<Device>,
     present: &str,
     new: &str,
 ) -> Result<(), AdministratorError> {
     let now = Utc::now();
     let person = &session.person;
     password::check(new, &person.email)?;
-    let subjects = [Subject::account(&fold(&person.email)), Subject::address(caller.address.as_deref())];
+    let subjects = Subject::password(Some(&fold(&person.email)), device, caller.address.as_deref());
     throttle::charge(store, &subjects, now)?.map_err(AdministratorError::Throttled)?;
     let hash = store.gate(|gate| gate.administrator(person.id))?.map(|row| row.password_hash);
     if !password::verify(present, hash.as_deref()) {
         return Err(AdministratorError::Wrong);
     }
-    let [account, address] = &subjects;
-    throttle::forgive(store, account, address, now)?;
+    throttle::forgive(store, &subjects, now)?;
     // Hashing takes long; who replaced a stolen password meanwhile shall not be overruled by the thief.
     let keep = Some(session.hash.as_bytes());
     let done = replace_password(store, caller, person.id, &person.email, new, hash.as_deref(), keep)?;

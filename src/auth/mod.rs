@@ -2,6 +2,7 @@
 
 pub mod administrators;
 mod authenticate;
+pub mod device;
 pub mod keys;
 pub mod master_key;
 pub mod password;

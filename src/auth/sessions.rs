@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::administrators::{Person, fold, is_email};
+use super::device::Device;
 use super::password;
 use super::principal::Caller;
 use super::secret::{Kind, Secret, SecretHash, TokenKey};
@@ -40,6 +41,8 @@ pub struct Attempt<'a> {
     pub user_agent: Option<&'a str>,
     /// The session that the browser has so far, which ends.
     pub before: Option<&'a Secret>,
+    /// The browser, where it is known for this account.
+    pub device: Option<Device>,
 }
 
 /// Why somebody was not signed in.
@@ -75,8 +78,7 @@ pub fn sign_in(
 ) -> Result<Result<Secret, SignInRefusal>, SessionError> {
     let now = Utc::now();
     let folded = Some(fold(attempt.email)).filter(|folded| is_email(folded));
-    let account = folded.as_deref().map_or_else(Subject::nobody, Subject::account);
-    let subjects = [account, Subject::address(caller.address.as_deref())];
+    let subjects = Subject::password(folded.as_deref(), attempt.device, caller.address.as_deref());
     if let Err(throttled) = throttle::charge(store, &subjects, now)? {
         return Ok(Err(SignInRefusal::Throttled(throttled)));
     }
@@ -91,8 +93,7 @@ pub fn sign_in(
         Some(row) if row.disabled_at.is_some() => return Ok(Err(SignInRefusal::Wrong("disabled account"))),
         Some(row) => row,
     };
-    let [account, address] = &subjects;
-    throttle::forgive(store, account, address, now)?;
+    throttle::forgive(store, &subjects, now)?;
     let Some(secret) = begin(store, key, caller, &row, attempt.user_agent, attempt.before)? else {
         return Ok(Err(SignInRefusal::Wrong("password changed or account disabled meanwhile")));
     };

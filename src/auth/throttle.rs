@@ -6,13 +6,14 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::device::Device;
 use crate::store::{self, Store, ThrottleRow};
 
 /// The longest wait.
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 /// Failures are forgotten when none has come for so long.
 pub const MEMORY: TimeDelta = TimeDelta::hours(1);
-/// Failures without a wait, for an account.
+/// Failures without a wait, for an account, and for it in a browser that is known.
 const FREE_FOR_ACCOUNT: i32 = 5;
 /// The same, for an address from which people sign in: many people may share one.
 const FREE_FOR_ADDRESS: i32 = 20;
@@ -28,21 +29,34 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Attempts to sign in as somebody, whether there is such an account or not.
+    /// Attempts at somebody's password from an address; there is no folded e-mail where nobody can have an account of that name. A
+    /// browser in which that person has signed in before is counted by itself alone, so that strangers who fail on and on in
+    /// somebody's name, or from the same network, do not hold up the owner.
     #[must_use]
-    pub fn account(folded_email: &str) -> Self {
+    pub fn password(folded_email: Option<&str>, device: Option<Device>, address: Option<&str>) -> Vec<Self> {
+        match device {
+            Some(device) => vec![Self::device(device)],
+            None => vec![folded_email.map_or_else(Self::nobody, Self::account), Self::address(address)],
+        }
+    }
+
+    /// Attempts in a browser that is known for the account.
+    fn device(device: Device) -> Self {
+        Self { key: format!("device {}", device.name().simple()), free: FREE_FOR_ACCOUNT }
+    }
+
+    /// Attempts to sign in as somebody, whether there is such an account or not.
+    fn account(folded_email: &str) -> Self {
         Self { key: format!("account {folded_email}"), free: FREE_FOR_ACCOUNT }
     }
 
     /// Attempts to sign in as somebody who cannot have an account: such names are as long and as many as anybody likes.
-    #[must_use]
-    pub fn nobody() -> Self {
+    fn nobody() -> Self {
         Self { key: "account".into(), free: FREE_FOR_ACCOUNT }
     }
 
     /// Attempts to sign in from an address.
-    #[must_use]
-    pub fn address(address: Option<&str>) -> Self {
+    fn address(address: Option<&str>) -> Self {
         Self { key: format!("address {}", network(address)), free: FREE_FOR_ADDRESS }
     }
 
@@ -110,15 +124,17 @@ pub fn charge(store: &Store, subjects: &[Subject], now: DateTime<Utc>) -> Result
     })
 }
 
-/// Takes back a failure that [`charge`] counted: all failures of `whole`, and the one of `one`.
+/// Takes back a failure that [`charge`] counted: all failures of the first subject, which is whoever proved to be right, and one of
+/// each other.
 ///
 /// # Errors
 /// [`store::Error`] from the database.
-pub fn forgive(store: &Store, whole: &Subject, one: &Subject, now: DateTime<Utc>) -> Result<(), store::Error> {
+pub fn forgive(store: &Store, subjects: &[Subject], now: DateTime<Utc>) -> Result<(), store::Error> {
+    let is_first = |row: &ThrottleRow| subjects.first().is_some_and(|subject| row.key_is(subject));
     let changed = store.gate(|gate| {
-        gate.change_throttles::<()>(&[&whole.key, &one.key], now, |rows| {
+        gate.change_throttles::<()>(&keys(subjects), now, |rows| {
             for row in rows {
-                row.failures = if row.key_is(whole) { 0 } else { (row.failures - 1).max(0) };
+                row.failures = if is_first(row) { 0 } else { (row.failures - 1).max(0) };
             }
             Ok(())
         })

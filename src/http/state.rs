@@ -57,8 +57,10 @@ pub(super) struct Site {
     pub base: String,
     /// Whether everything is encrypted on its way.
     pub is_encrypted: bool,
-    /// The name of the cookie.
+    /// The name of the cookie that holds a session.
     pub cookie: &'static str,
+    /// The name of the cookie by which a browser is known.
+    pub device_cookie: &'static str,
 }
 
 impl Site {
@@ -71,6 +73,7 @@ impl Site {
             is_encrypted,
             // Browsers take a cookie of the first name only from this host, encrypted, and for all of it.
             cookie: if is_encrypted { "__Host-sid" } else { "sid" },
+            device_cookie: if is_encrypted { "__Host-device" } else { "device" },
         }
     }
 }

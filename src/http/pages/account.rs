@@ -67,7 +67,8 @@ pub(super) async fn change_password(
     let own = session.clone();
     let (form, result) = blocking::run_long(&app, move |app| {
         let (present, new) = (form.get("present"), form.get("password"));
-        let result = administrators::change_password(&app.store, &caller, &own, present, new);
+        let device = form.visitor.device(app, &own.person.email);
+        let result = administrators::change_password(&app.store, &caller, &own, device, present, new);
         Ok::<_, PageError>((form, result))
     })
     .await?;

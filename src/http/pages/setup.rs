@@ -55,7 +55,7 @@ pub(super) async fn claim(
     })
     .await?;
     let (status, sentence) = match result {
-        Ok(secret) => return Ok(welcome(&app, &secret, &format!("{}/admin", app.site.base))),
+        Ok(secret) => return Ok(welcome(&app, &form, &secret, &format!("{}/admin", app.site.base))),
         Err(SetupError::Done) => return Err(PageError::new(Problem::SetUp)),
         Err(error @ SetupError::Code) => (StatusCode::FORBIDDEN, sentence_of(&error.to_string())),
         Err(SetupError::Administrator(error)) => refused(error)?,

@@ -7,9 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::error::PageError;
 use super::form::Form;
 use super::page::Page;
-use super::visitor::{Visitor, drop_cookie, set_cookie};
+use super::visitor::{Visitor, drop_cookie, set_cookie, set_device_cookie};
 use super::{see_other, see_page};
 use crate::audit::{Action, AuditEvent, Target};
+use crate::auth::device::Device;
 use crate::auth::secret::Secret;
 use crate::auth::sessions::{self, Attempt, SessionError, SignInRefusal};
 use crate::auth::setup;
@@ -103,6 +104,7 @@ pub(super) async fn sign_in(
                 password: form.get("password"),
                 user_agent: user_agent.as_deref(),
                 before: Some(&form.visitor.cookie),
+                device: form.visitor.device(app, form.get("email")),
             };
             let result = sessions::sign_in(&app.store, &app.token_key, &caller, &attempt)?;
             Ok::<_, PageError>((form, caller, result))
@@ -111,7 +113,7 @@ pub(super) async fn sign_in(
     };
     let then = Then::new(&app, form.get("request"), form.get("return_to"));
     let refusal = match result {
-        Ok(secret) => return Ok(welcome(&app, &secret, &then.location(&app))),
+        Ok(secret) => return Ok(welcome(&app, &form, &secret, &then.location(&app))),
         Err(refusal) => refusal,
     };
     let email = form.get("email");
@@ -136,7 +138,7 @@ pub(super) async fn sign_in(
     page.respond(&app, Some(&form.visitor))
 }
 
-/// `POST /admin/logout`. In the course of an authorization somebody else can then sign in.
+/// `POST /admin/logout`. In the course of an authorization somebody else can then sign in. The browser stays known.
 pub(super) async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<HttpResponse, PageError> {
     let location = match Then::new(&app, form.get("request"), "").pending {
         Some((request, _)) => pending::consent_url(&app, request),
@@ -154,17 +156,21 @@ pub(super) async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form)
     Ok(response)
 }
 
-/// Gives the browser of somebody who is now signed in its cookie, and the way on.
-pub(super) fn welcome(app: &AppState, secret: &Secret, location: &str) -> HttpResponse {
+/// Gives the browser of somebody who is now signed in by a form its cookies, and the way on.
+pub(super) fn welcome(app: &AppState, form: &Form, secret: &Secret, location: &str) -> HttpResponse {
+    let email = form.get("email");
+    let device = form.visitor.device(app, email).unwrap_or_else(Device::generate);
     let mut response = see_other(location);
-    // A secret consists of letters and digits.
-    let _ = add_cookie(&mut response, &set_cookie(app, secret));
+    for cookie in [set_cookie(app, secret), set_device_cookie(app, device, email)] {
+        // Secrets and stamps consist of letters, digits, `-` and `_`.
+        let _ = add_cookie(&mut response, &cookie);
+    }
     response
 }
 
 fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
     let value = cookie.parse().map_err(|_| PageError::fault("a cookie is no header value"))?;
-    response.headers_mut().insert(SET_COOKIE, value);
+    response.headers_mut().append(SET_COOKIE, value);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Whoever looks at a page: what the cookie holds, and who that is.
 //!
 //! A browser gets a cookie with its first form, signed in or not, so that the form for signing in is protected as all others are.
-//! Signing in replaces it.
+//! Signing in replaces it, and leaves a second one by which the browser is known ever after.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{COOKIE, HeaderMap};
@@ -10,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use super::error::{PageError, Problem};
+use crate::auth::device::{self, Device};
 use crate::auth::secret::{Kind, Secret};
 use crate::auth::sessions::{self, Session};
 use crate::http::{AppState, blocking};
@@ -23,6 +24,8 @@ pub(in crate::http) struct Visitor {
     pub cookie: Secret,
     /// Whether the browser does not have it yet.
     is_new: bool,
+    /// What the other cookie holds.
+    device: Option<String>,
     /// The session, if somebody is signed in.
     pub session: Option<Session>,
 }
@@ -32,13 +35,15 @@ impl Visitor {
         let Some(app) = request.app_data::<web::Data<AppState>>() else {
             return Err(PageError::new(Problem::Fault));
         };
-        let Some(cookie) = presented(request.headers(), app.site.cookie) else {
+        let device = presented(request.headers(), app.site.device_cookie).next().map(str::to_owned);
+        let mut cookies = presented(request.headers(), app.site.cookie);
+        let Some(cookie) = cookies.find_map(|value| Secret::parse(Kind::Session, value)) else {
             let cookie = Secret::generate(Kind::Session).map_err(PageError::fault)?;
-            return Ok(Self { cookie, is_new: true, session: None });
+            return Ok(Self { cookie, is_new: true, device, session: None });
         };
         blocking::run(app, move |app| {
             let session = sessions::find(&app.store, &app.token_key, &cookie)?;
-            Ok(Self { cookie, is_new: false, session })
+            Ok(Self { cookie, is_new: false, device, session })
         })
         .await
     }
@@ -52,6 +57,11 @@ impl Visitor {
     /// Whether this is the token of a form on a page of this visitor.
     pub(super) fn knows(&self, app: &AppState, form_token: &str) -> bool {
         app.forms.read(&[FORM, self.cookie.reveal().as_bytes()], form_token).is_some()
+    }
+
+    /// The browser, where somebody has signed in to the account with this address before.
+    pub(super) fn device(&self, app: &AppState, email: &str) -> Option<Device> {
+        Device::read(&app.forms, email, self.device.as_deref()?)
     }
 
     /// The header that gives the browser its cookie, where it has none.
@@ -88,7 +98,13 @@ pub(super) fn set_cookie(app: &AppState, secret: &Secret) -> String {
     format!("{}={}; {}", app.site.cookie, secret.reveal(), attributes(app))
 }
 
-/// The header that takes it away.
+/// The header by which a browser stays known for the account with this address.
+pub(super) fn set_device_cookie(app: &AppState, device: Device, email: &str) -> String {
+    let (stamped, seconds) = (device.stamp(&app.forms, email), device::LIFETIME.num_seconds());
+    format!("{}={stamped}; Max-Age={seconds}; {}", app.site.device_cookie, attributes(app))
+}
+
+/// The header that takes the cookie of a session away.
 pub(super) fn drop_cookie(app: &AppState) -> String {
     format!("{}=; Max-Age=0; {}", app.site.cookie, attributes(app))
 }
@@ -98,8 +114,8 @@ fn attributes(app: &AppState) -> &'static str {
     if app.site.is_encrypted { "Path=/; HttpOnly; SameSite=Lax; Secure" } else { "Path=/; HttpOnly; SameSite=Lax" }
 }
 
-fn presented(headers: &HeaderMap, name: &str) -> Option<Secret> {
+/// What cookies of this name hold.
+fn presented<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let cookies = headers.get_all(COOKIE).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-    let mut values = cookies.filter_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='));
-    values.find_map(|value| Secret::parse(Kind::Session, value))
+    cookies.filter_map(move |cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }

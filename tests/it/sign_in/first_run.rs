@@ -109,8 +109,8 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
     server.stop();
     let log = fs::read_to_string(data_dir.with_extension("log")).unwrap();
     assert!(log.contains("POST /admin/setup 303"), "{log}");
-    let cookie = &browser.cookies["sid"];
-    for secret in [code.as_str(), old.as_str(), cookie.as_str(), PASSWORD, "Password1234", "ada@", "Ada@"] {
+    let [cookie, device] = ["sid", "device"].map(|name| browser.cookies[name].as_str());
+    for secret in [code.as_str(), old.as_str(), cookie, device, PASSWORD, "Password1234", "ada@", "Ada@"] {
         assert!(!log.contains(secret), "{secret}");
     }
     assert!(!log.contains("pvr_"), "{log}");

@@ -110,7 +110,9 @@ fn behind_https_and_a_path_cookies_are_for_this_host_only_and_links_keep_the_pat
     assert_eq!(attempt("http://id.example.com").status, 403);
     let page = attempt("https://id.example.com");
     assert_eq!(page.location(), Some("/scim-server/admin"));
-    let cookie = page.header("set-cookie").unwrap();
-    assert!(cookie.starts_with("__Host-sid=pvr_u_"), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    let cookies = page.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookies: Vec<&str> = cookies.collect();
+    assert!(cookies[0].starts_with("__Host-sid=pvr_u_") && cookies[1].starts_with("__Host-device="), "{cookies:?}");
+    let attributes = "; Path=/; HttpOnly; SameSite=Lax; Secure";
+    assert!(cookies.iter().all(|cookie| cookie.ends_with(attributes)), "{cookies:?}");
 }
