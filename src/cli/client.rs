@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -299,9 +299,9 @@ fn list(rows: Vec<ClientRow>, json: bool) -> Result<(), Error> {
 
 fn show((row, secrets): &(ClientRow, Vec<ClientSecretRow>), json: bool) -> Result<(), Error> {
     let now = Utc::now();
-    let live = secrets.iter().filter(|secret| secret.expires_at.is_none_or(|expires_at| expires_at > now));
+    let live = || secrets.iter().filter(|secret| secret.expires_at.is_none_or(|expires_at| expires_at > now));
     let mut shown = to_json(row);
-    shown["secrets"] = live
+    shown["secrets"] = live()
         .map(|secret| {
             json!({
                 "id": secret.id,
@@ -315,29 +315,37 @@ fn show((row, secrets): &(ClientRow, Vec<ClientSecretRow>), json: bool) -> Resul
         output::json(&shown)?;
         return Ok(());
     }
-    let rows: Vec<[String; 2]> = shown
-        .as_object()
-        .into_iter()
-        .flatten()
-        .flat_map(|(name, value)| match value {
-            Value::Array(values) => values.iter().map(|value| [name.clone(), plain(value)]).collect(),
-            value => vec![[name.clone(), plain(value)]],
-        })
-        .collect();
+    let row_of = |name: &str, value: String| [name.to_owned(), value];
+    let keys = match (&row.jwks, &row.jwks_uri) {
+        (Some(_), _) => "given",
+        (None, Some(uri)) => uri,
+        (None, None) => "none",
+    };
+    let mut rows = vec![
+        row_of("client id", row.id.clone()),
+        row_of("name", row.name.clone()),
+        row_of("state", state(row).into()),
+        row_of("kind", if row.confidential { "confidential" } else { "public" }.into()),
+        row_of("grants", row.grant_types.join(" ")),
+        row_of("scopes", row.scopes.join(" ")),
+        row_of("PKCE", if row.pkce_required { "required" } else { "optional" }.into()),
+        row_of("keys", keys.to_owned()),
+        row_of("access tokens", format!("live {} s", row.access_token_seconds)),
+        row_of("refresh tokens", format!("live {} s without use", row.refresh_idle_seconds)),
+        row_of("created", output::time(row.created_at)),
+        row_of("last used", output::optional_time(row.last_used_at, "never")),
+    ];
+    rows.extend(row.redirect_uris.iter().map(|uri| row_of("redirect URI", uri.clone())));
+    rows.extend(live().map(|secret| {
+        let ends = output::optional_time(secret.expires_at, "never");
+        let used = output::optional_time(secret.last_used_at, "never");
+        row_of(
+            "secret",
+            format!("{}, created {}, ends {ends}, last used {used}", secret.id, output::time(secret.created_at)),
+        )
+    }));
     output::table(["PROPERTY", "VALUE"], &rows)?;
     Ok(())
-}
-
-/// A JSON value for people.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => "-".into(),
-        Value::String(text) => text.clone(),
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
-        }
-        other => other.to_string(),
-    }
 }
 
 fn state(row: &ClientRow) -> &'static str {
@@ -345,7 +353,6 @@ fn state(row: &ClientRow) -> &'static str {
 }
 
 fn to_json(row: &ClientRow) -> Value {
-    let time = |time: Option<DateTime<Utc>>| time.map(output::time);
     json!({
         "id": row.id,
         "name": row.name,
@@ -361,8 +368,8 @@ fn to_json(row: &ClientRow) -> Value {
         "accessTokenSeconds": row.access_token_seconds,
         "refreshIdleSeconds": row.refresh_idle_seconds,
         "createdAt": row.created_at,
-        "disabledAt": time(row.disabled_at),
-        "tokensNotBefore": time(row.tokens_not_before),
-        "lastUsedAt": time(row.last_used_at),
+        "disabledAt": row.disabled_at,
+        "tokensNotBefore": row.tokens_not_before,
+        "lastUsedAt": row.last_used_at,
     })
 }
