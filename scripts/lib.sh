@@ -69,3 +69,16 @@ need_rust() {
         rustup update stable --no-self-update
     fi
 }
+
+# Chromium, Node.js, and the packages that tests/browser names.
+need_browser() {
+    need node nodejs
+    need npm npm
+    [ -x "${PROVISOR_CHROMIUM:-/usr/bin/chromium}" ] || apt_install chromium fonts-dejavu-core
+    local lock=tests/browser/package-lock.json
+    if ! cmp -s "$lock" tests/browser/node_modules/installed.json; then
+        say "installing the packages of $lock"
+        (cd tests/browser && npm ci --silent --no-audit --no-fund)
+        cp "$lock" tests/browser/node_modules/installed.json
+    fi
+}

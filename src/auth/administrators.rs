@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::device::Device;
 use super::password::{self, Weakness};
-use super::principal::{Caller, Principal};
-use super::role::Role;
+use super::principal::{Caller, Principal, TenantSettings};
+use super::role::{Right, Role};
 use super::sessions::Session;
 use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
@@ -47,10 +47,22 @@ impl Person {
         self.role.may_consent() && tenant != TenantId::NONE && (self.is_operator() || self.tenant == tenant)
     }
 
+    /// Whether the person has this right.
+    #[must_use]
+    pub fn has(&self, right: Right) -> bool {
+        self.role.has(right) && (right != Right::Operate || self.is_operator())
+    }
+
     /// The principal that the person is when acting for a tenant.
     #[must_use]
     pub fn principal(&self, tenant: TenantId) -> Arc<Principal> {
-        Arc::new(Principal::administrator(tenant, self.id, &self.email))
+        self.principal_in(tenant, TenantSettings::default())
+    }
+
+    /// The same, for changing users and groups of a tenant with these settings.
+    #[must_use]
+    pub fn principal_in(&self, tenant: TenantId, settings: TenantSettings) -> Arc<Principal> {
+        Arc::new(Principal::administrator(tenant, settings, self.id, &self.email))
     }
 }
 

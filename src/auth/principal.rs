@@ -152,9 +152,9 @@ impl Principal {
     }
 
     /// A person who is signed in, acting for this tenant. The rights of people are their role's; they call no SCIM endpoint.
-    pub(crate) fn administrator(tenant: TenantId, id: Uuid, email: &str) -> Self {
+    pub(crate) fn administrator(tenant: TenantId, settings: TenantSettings, id: Uuid, email: &str) -> Self {
         let actor = Actor { kind: ActorKind::Administrator, id: id.to_string(), name: email.to_owned() };
-        Self::new(tenant, TenantSettings::default(), actor, Scopes::default())
+        Self::new(tenant, settings, actor, Scopes::default())
     }
 
     /// The server, doing by itself what belongs to no tenant.

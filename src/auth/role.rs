@@ -1,6 +1,6 @@
 //! What the people who sign in may do.
 
-/// The role of an administrator. [`Role::name`] and [`Role::may_consent`] are the table.
+/// The role of an administrator. [`Role::row`] is the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Everything, other administrators included.
@@ -9,17 +9,39 @@ pub enum Role {
     Admin,
     /// Looks, and changes nothing.
     Auditor,
+    /// Connects the identity provider of a tenant: the customer's IT contact, who came by a set-up link.
+    Contact,
+}
+
+/// What a page asks of whoever uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To look after the own account.
+    Account,
+    /// To connect an identity provider.
+    Connect,
+    /// To look at everything in a tenant.
+    Read,
+    /// To change credentials, users and groups of a tenant.
+    Write,
+    /// To change the administrators of a tenant.
+    Own,
+    /// To change what belongs to no tenant, as an owner over all of them.
+    Operate,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Auditor];
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Auditor, Self::Contact];
 
-    const fn row(self) -> (&'static str, bool) {
+    /// Each role's name and rights.
+    const fn row(self) -> (&'static str, &'static [Right]) {
+        use Right::{Account, Connect, Operate, Own, Read, Write};
         match self {
-            Self::Owner => ("owner", true),
-            Self::Admin => ("admin", true),
-            Self::Auditor => ("auditor", false),
+            Self::Owner => ("owner", &[Account, Connect, Read, Write, Own, Operate]),
+            Self::Admin => ("admin", &[Account, Connect, Read, Write]),
+            Self::Auditor => ("auditor", &[Account, Read]),
+            Self::Contact => ("contact", &[Connect]),
         }
     }
 
@@ -29,10 +51,16 @@ impl Role {
         self.row().0
     }
 
+    /// Whether its holder has this right, as far as the role decides.
+    #[must_use]
+    pub fn has(self, right: Right) -> bool {
+        self.row().1.contains(&right)
+    }
+
     /// Whether its holder may let an OAuth client provision a tenant.
     #[must_use]
-    pub const fn may_consent(self) -> bool {
-        self.row().1
+    pub fn may_consent(self) -> bool {
+        self.has(Right::Connect)
     }
 
     /// The role of this name.
@@ -53,5 +81,16 @@ mod tests {
             assert_eq!(role.may_consent(), role != Role::Auditor);
         }
         assert_eq!(Role::parse("Owner"), None);
+    }
+
+    #[test]
+    fn whoever_may_change_may_look_and_whoever_may_own_may_change() {
+        for role in Role::ALL {
+            for (higher, lower) in
+                [(Right::Operate, Right::Own), (Right::Own, Right::Write), (Right::Write, Right::Read)]
+            {
+                assert!(!role.has(higher) || role.has(lower), "{role:?} {higher:?}");
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::principal::Caller;
 use super::secret::{Kind, Secret, SecretHash, TokenKey};
 use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
+use crate::id::TenantId;
 use crate::store::{self, AdministratorRow, SessionRow, Store};
 
 /// A session ends when nothing was asked for so long.
@@ -29,6 +30,10 @@ pub struct Session {
     pub hash: SecretHash,
     /// When the person signed in.
     pub created_at: DateTime<Utc>,
+    /// The tenant that the person chose to work in, if any: only an operator has a choice.
+    pub chosen: Option<TenantId>,
+    /// What the next page says of the last change. [`take_notice`] has it said once.
+    pub notice: Option<String>,
 }
 
 /// What somebody enters to sign in.
@@ -128,6 +133,8 @@ pub fn begin(
         seen_at: now,
         address: caller.address.as_deref().map(str::to_owned),
         user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
+        tenant_id: None,
+        notice: None,
     };
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
@@ -154,7 +161,41 @@ pub fn find(store: &Store, key: &TokenKey, secret: &Secret) -> Result<Option<Ses
     if session.seen_at + SEEN_EVERY <= now {
         store.gate(|gate| gate.touch_session(hash.as_bytes(), now))?;
     }
-    Ok(Some(Session { person: Person::from(&row), hash, created_at: session.created_at }))
+    Ok(Some(Session {
+        person: Person::from(&row),
+        hash,
+        created_at: session.created_at,
+        chosen: session.tenant_id.map(TenantId),
+        notice: session.notice,
+    }))
+}
+
+/// Has the next page that the person opens say this.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn leave_notice(store: &Store, session: &Session, notice: &str) -> Result<(), store::Error> {
+    store.gate(|gate| gate.set_notice(session.hash.as_bytes(), Some(notice)))
+}
+
+/// What the page that is about to be shown has to say; no other page says it again.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn take_notice(store: &Store, session: &mut Session) -> Result<Option<String>, store::Error> {
+    let notice = session.notice.take();
+    if notice.is_some() {
+        store.gate(|gate| gate.set_notice(session.hash.as_bytes(), None))?;
+    }
+    Ok(notice)
+}
+
+/// Has an operator's session work in this tenant from now on.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn choose_tenant(store: &Store, session: &Session, tenant: TenantId) -> Result<(), store::Error> {
+    store.gate(|gate| gate.set_session_tenant(session.hash.as_bytes(), tenant))
 }
 
 /// The valid sessions of a person, the newest first.

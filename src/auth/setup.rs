@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 
 use super::administrators::{self, AdministratorError, NewAdministrator};
-use super::principal::{Caller, Principal};
+use super::principal::{Caller, Principal, TenantSettings};
 use super::secret::{Kind, Secret, TokenKey};
 use crate::id::TenantId;
 use crate::store::{self, AdministratorRow, Store};
@@ -76,8 +76,10 @@ pub fn claim(
         return Err(SetupError::Code);
     }
     let row = administrators::prepare(TenantId::NONE, new)?;
-    let caller =
-        Caller { principal: Arc::new(Principal::administrator(TenantId::NONE, row.id, &row.email)), ..caller.clone() };
+    let caller = Caller {
+        principal: Arc::new(Principal::administrator(TenantId::NONE, TenantSettings::default(), row.id, &row.email)),
+        ..caller.clone()
+    };
     let event = administrators::created(&row);
     let inserted = store.run(&caller, |tenant| {
         tenant.insert_first_administrator(&row, hash.as_bytes(), &event).map_err(administrators::taken)

@@ -137,7 +137,7 @@ fn read_password(file: Option<&Path>) -> Result<String, Error> {
 fn show(backend: &Backend, email: &str, json: bool, done: &str) -> Result<(), Error> {
     let row = administrators::find(&backend.store, email)?;
     if json {
-        output::json(&to_json(&row, &backend.store.gate(|gate| gate.tenants())?))?;
+        output::json(&to_json(&row, &backend.store.gate(|gate| gate.tenants(i64::MAX))?))?;
     } else {
         output::line(&format!("{done} administrator {} ({})", row.email, row.id))?;
     }
@@ -146,7 +146,7 @@ fn show(backend: &Backend, email: &str, json: bool, done: &str) -> Result<(), Er
 
 fn list(backend: &Backend, json: bool) -> Result<(), Error> {
     let rows = administrators::list(&backend.store)?;
-    let tenants = backend.store.gate(|gate| gate.tenants())?;
+    let tenants = backend.store.gate(|gate| gate.tenants(i64::MAX))?;
     if json {
         output::json(&rows.iter().map(|row| to_json(row, &tenants)).collect())?;
         return Ok(());

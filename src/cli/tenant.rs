@@ -118,7 +118,7 @@ fn show(row: &TenantRow, json: bool, done: &str) -> Result<(), Error> {
 }
 
 fn list(backend: &Backend, json: bool) -> Result<(), Error> {
-    let rows = backend.store.gate(|gate| gate.tenants())?;
+    let rows = backend.store.gate(|gate| gate.tenants(i64::MAX))?;
     if json {
         output::json(&rows.iter().map(to_json).collect())?;
         return Ok(());

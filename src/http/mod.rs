@@ -1,5 +1,6 @@
 //! The HTTP interface: everything that knows actix.
 
+mod admin;
 mod assets;
 mod authenticate;
 mod authorized;
@@ -16,7 +17,9 @@ mod state;
 mod visit;
 mod welcome;
 
+pub use admin::page_routes;
 pub use assets::{AssetsError, find as find_assets, load_templates};
+pub use pages::PageRoute;
 pub use refusals::Refusals;
 pub use state::{AppState, Parts};
 
@@ -37,7 +40,7 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .service(oauth::discovery::routes(&app.public_url))
         .service(oauth::routes())
         .service(assets::routes(app.assets()))
-        .service(pages::routes())
+        .service(admin::mount())
         .service(welcome::routes())
         .default_service(web::to(elsewhere));
 }

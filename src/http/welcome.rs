@@ -16,7 +16,9 @@ pub(super) fn routes() -> impl HttpServiceFactory {
         .wrap(from_fn(visit))
         .route(web::get().to(welcome))
         .route(web::head().to(welcome))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(PageError::new(Problem::Method("GET, HEAD"))) }))
+        .default_service(web::to(|| async {
+            Err::<HttpResponse, _>(PageError::new(Problem::Method("GET, HEAD".into())))
+        }))
 }
 
 async fn welcome(app: web::Data<AppState>) -> Result<HttpResponse, PageError> {

@@ -74,7 +74,7 @@ pub fn propose(store: &Store, person: &Person, request: &AuthorizationRequest) -
     request.recheck(&terms(&client)).map_err(ConsentError::Page)?.map_err(ConsentError::Client)?;
     let tenants = match (TenantId(client.tenant_id), person.tenant) {
         // A catalogue client, for which an operator chooses.
-        (TenantId::NONE, TenantId::NONE) => store.gate(|gate| gate.tenants())?,
+        (TenantId::NONE, TenantId::NONE) => store.gate(|gate| gate.tenants(i64::MAX))?,
         (TenantId::NONE, own) => store.gate(|gate| gate.tenant_with_id(own))?.into_iter().collect(),
         (bound, _) => store.gate(|gate| gate.tenant_with_id(bound))?.into_iter().collect(),
     };

@@ -120,6 +120,8 @@ diesel::table! {
         seen_at -> Timestamptz,
         address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        tenant_id -> Nullable<Uuid>,
+        notice -> Nullable<Text>,
     }
 }
 
@@ -229,6 +231,44 @@ diesel::table! {
         subject -> Text,
         failures -> Integer,
         last_failed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    installation (id) {
+        id -> Bool,
+        request_days -> Integer,
+        body_days -> Integer,
+        requires_totp -> Bool,
+        allows_passwords -> Bool,
+    }
+}
+
+diesel::table! {
+    requests (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        at -> Timestamptz,
+        request_id -> Text,
+        method -> Text,
+        path -> Text,
+        query -> Nullable<Text>,
+        operation -> Text,
+        outcome -> Text,
+        status -> SmallInt,
+        scim_type -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        resource_type -> Nullable<Text>,
+        resource_id -> Nullable<Text>,
+        resource_name -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Text,
+        actor_name -> Text,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        microseconds -> BigInt,
+        request_body -> Nullable<Text>,
+        response_body -> Nullable<Text>,
     }
 }
 

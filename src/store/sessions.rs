@@ -10,6 +10,7 @@ use super::error::Error;
 use super::schema::{administrators, sessions, setup_codes};
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
+use crate::id::TenantId;
 
 /// A session as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -27,6 +28,10 @@ pub struct SessionRow {
     pub address: Option<String>,
     /// The browser, as it calls itself.
     pub user_agent: Option<String>,
+    /// The tenant that an operator works in, once one was chosen.
+    pub tenant_id: Option<Uuid>,
+    /// What the next page says of the last change.
+    pub notice: Option<String>,
 }
 
 impl Gate<'_> {
@@ -48,6 +53,24 @@ impl Gate<'_> {
     /// [`Error`] from the database.
     pub fn touch_session(&mut self, id_hash: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
         diesel::update(sessions::table.find(id_hash)).set(sessions::seen_at.eq(now)).execute(self.pg)?;
+        Ok(())
+    }
+
+    /// Has the next page of a session say this, or nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_notice(&mut self, id_hash: &[u8], notice: Option<&str>) -> Result<(), Error> {
+        diesel::update(sessions::table.find(id_hash)).set(sessions::notice.eq(notice)).execute(self.pg)?;
+        Ok(())
+    }
+
+    /// Has a session work in this tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_session_tenant(&mut self, id_hash: &[u8], tenant: TenantId) -> Result<(), Error> {
+        diesel::update(sessions::table.find(id_hash)).set(sessions::tenant_id.eq(tenant.0)).execute(self.pg)?;
         Ok(())
     }
 

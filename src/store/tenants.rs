@@ -68,12 +68,12 @@ impl Gate<'_> {
         self.pg.batch_execute("SELECT 1").map_err(Error::from)
     }
 
-    /// All tenants, by name.
+    /// The first tenants by name.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn tenants(&mut self) -> Result<Vec<TenantRow>, Error> {
-        let query = tenants::table.order(tenants::name).select(TenantRow::as_select());
+    pub fn tenants(&mut self, limit: i64) -> Result<Vec<TenantRow>, Error> {
+        let query = tenants::table.order(tenants::name).limit(limit).select(TenantRow::as_select());
         query.load(self.pg).map_err(Error::from)
     }
 }

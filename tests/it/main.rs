@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access_tokens;
+mod admin;
 mod arbitrary_inputs;
 mod architecture;
 mod authorization;

@@ -6,7 +6,8 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
-use super::see_other;
+use super::{see_other, show};
+use crate::auth::administrators::AdministratorError;
 use crate::http::blocking::Overload;
 use crate::oauth::error::OAuthError;
 use crate::store::{self, RETRY_AFTER_SECONDS};
@@ -16,14 +17,18 @@ use crate::store::{self, RETRY_AFTER_SECONDS};
 pub(in crate::http) enum Problem {
     /// Nobody is signed in; go here first.
     SignIn(String),
+    /// Another page is meant for whoever asks for this one.
+    Elsewhere(String),
     /// The form does not belong to this session.
     Stale,
     /// The form was sent by another site.
     Foreign,
+    /// The role does not allow it.
+    NotAllowed,
     /// There is no such page.
     NotFound,
     /// The page takes other methods, these.
-    Method(&'static str),
+    Method(String),
     /// It came, or would come, over a network in clear text.
     ClearText,
     /// The body is no form.
@@ -50,23 +55,31 @@ struct Row(u16, &'static str, &'static str, &'static str, &'static str);
 impl Problem {
     fn row(&self) -> Row {
         match self {
+            Self::Elsewhere(_) => Row(303, "Go on", "This is elsewhere.", "Go to the start", "/admin"),
             Self::SignIn(_) => Row(303, "Sign in", "You are not signed in.", "Sign in", "/admin/login"),
             Self::Stale => Row(
                 403,
                 "This form was open too long",
                 "You have signed in or out since it was opened, or your browser keeps no cookies. Nothing was changed. Go back, \
                  load the page anew, and send it again.",
-                "Go to your account",
+                "Go to the start",
                 "/admin",
             ),
             Self::Foreign => {
-                Row(403, "This form came from another site", "Nothing was changed.", "Go to your account", "/admin")
+                Row(403, "This form came from another site", "Nothing was changed.", "Go to the start", "/admin")
             }
+            Self::NotAllowed => Row(
+                403,
+                "Your role does not allow this",
+                "Nothing was changed. An owner can give you another role.",
+                "Go to the start",
+                "/admin",
+            ),
             Self::NotFound => {
-                Row(404, "There is no such page", "The address may be mistyped.", "Go to your account", "/admin")
+                Row(404, "There is no such page", "The address may be mistyped.", "Go to the start", "/admin")
             }
             Self::Method(_) => {
-                Row(405, "This page is used otherwise", "It takes no such request.", "Go to your account", "/admin")
+                Row(405, "This page is used otherwise", "It takes no such request.", "Go to the start", "/admin")
             }
             Self::ClearText => Row(
                 400,
@@ -76,26 +89,22 @@ impl Problem {
                 "/",
             ),
             Self::NoForm => {
-                Row(415, "This is not a form", "The page takes what its form sends.", "Go to your account", "/admin")
+                Row(415, "This is not a form", "The page takes what its form sends.", "Go to the start", "/admin")
             }
-            Self::TooLarge => {
-                Row(413, "This form is too large", "Nothing was changed.", "Go to your account", "/admin")
-            }
-            Self::TooSlow => {
-                Row(408, "This form came too slowly", "Nothing was changed.", "Go to your account", "/admin")
-            }
+            Self::TooLarge => Row(413, "This form is too large", "Nothing was changed.", "Go to the start", "/admin"),
+            Self::TooSlow => Row(408, "This form came too slowly", "Nothing was changed.", "Go to the start", "/admin"),
             Self::Authorization => Row(
                 400,
                 "This request cannot be answered",
                 "The application sent you here with a request that is wrong.",
-                "Go to your account",
+                "Go to the start",
                 "/admin",
             ),
             Self::Expired => Row(
                 400,
                 "This request is over",
                 "It was open for more than an hour, or changed on its way. Go back to the application and begin again.",
-                "Go to your account",
+                "Go to the start",
                 "/admin",
             ),
             Self::SetUp => Row(
@@ -109,14 +118,14 @@ impl Problem {
                 503,
                 "The server is busy",
                 "It could not reach its database in time. Try again in a moment.",
-                "Go to your account",
+                "Go to the start",
                 "/admin",
             ),
             Self::Fault => Row(
                 500,
                 "Something went wrong here",
                 "The fault is in the log of the server, under the id below.",
-                "Go to your account",
+                "Go to the start",
                 "/admin",
             ),
         }
@@ -195,9 +204,23 @@ impl ResponseError for PageError {
 
     fn error_response(&self) -> HttpResponse {
         match &self.problem {
-            Problem::SignIn(location) => see_other(location),
+            Problem::SignIn(location) | Problem::Elsewhere(location) => see_other(location),
             _ => HttpResponse::new(self.status_code()),
         }
+    }
+}
+
+/// What to say of an error that whoever filled in the form can mend.
+///
+/// # Errors
+/// The page of any other.
+pub(in crate::http) fn refused(error: AdministratorError) -> Result<(StatusCode, String), PageError> {
+    match error {
+        AdministratorError::Store(error) => Err(error.into()),
+        AdministratorError::Hash(_) | AdministratorError::Random(_) | AdministratorError::Unknown(_) => {
+            Err(PageError::fault(error))
+        }
+        sentence => Ok((StatusCode::UNPROCESSABLE_ENTITY, show::sentence(&sentence.to_string()))),
     }
 }
 

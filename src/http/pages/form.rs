@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
 use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use url::form_urlencoded;
 
@@ -33,6 +33,21 @@ pub(in crate::http) struct Form {
 }
 
 impl Form {
+    /// The values of all fields of this name.
+    pub(in crate::http) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All fields with their values, as they were sent.
+    pub(in crate::http) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether a box was ticked.
+    pub(in crate::http) fn is_set(&self, name: &str) -> bool {
+        !self.get(name).is_empty()
+    }
+
     /// The value of a field; empty where there is none.
     pub(in crate::http) fn get(&self, name: &str) -> &str {
         self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
@@ -52,9 +67,14 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
+        // The middleware of the admin UI has let it pass already.
+        let read = request.extensions_mut().remove::<Self>();
         let body = Bytes::from_request(&request, payload);
         let visitor = Visitor::from_request(&request, payload);
         Box::pin(async move {
+            if let Some(read) = read {
+                return Ok(read);
+            }
             let Some(app) = request.app_data::<web::Data<AppState>>() else {
                 return Err(PageError::new(Problem::Fault));
             };

@@ -48,12 +48,13 @@ pub(in crate::http) async fn frame<B: MessageBody + 'static>(
         return Ok(response.map_into_left_body());
     };
     let error = response.response().error().and_then(Error::as_error::<PageError>);
-    let rendered = error.filter(|error| !matches!(error.problem(), Problem::SignIn(_))).map(|error| {
-        if error.is_fault() {
-            log_fault(error, id.as_deref().unwrap_or("-"));
-        }
-        error_page(&app, error, id.as_deref().unwrap_or("-"))
-    });
+    let rendered =
+        error.filter(|error| !matches!(error.problem(), Problem::SignIn(_) | Problem::Elsewhere(_))).map(|error| {
+            if error.is_fault() {
+                log_fault(error, id.as_deref().unwrap_or("-"));
+            }
+            error_page(&app, error, id.as_deref().unwrap_or("-"))
+        });
     let mut response = match rendered {
         Some(page) => response.into_response(page).map_into_right_body(),
         None => response.map_into_left_body(),
@@ -75,7 +76,7 @@ fn error_page(app: &AppState, error: &PageError, request_id: &str) -> HttpRespon
         .respond(app, None);
     let mut response = page.unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
     if let Problem::Method(methods) = error.problem() {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_str(methods).unwrap_or(HeaderValue::from_static("")));
     }
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());

@@ -66,6 +66,7 @@ impl Page {
         self.context.insert("version", env!("CARGO_PKG_VERSION"));
         self.context.insert("base", &app.site.base);
         if let Some(visitor) = visitor {
+            self.context.insert("theme", &visitor.theme);
             self.context.insert("form_token", &visitor.form_token(app));
             self.context.insert("account", &visitor.session.as_ref().map(|session| &session.person.email));
         }
@@ -90,7 +91,7 @@ impl Page {
 pub(super) fn content_security_policy(destination: Option<&str>) -> String {
     let destination = destination.and_then(source).map_or_else(String::new, |source| format!(" {source}"));
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'{destination}; base-uri 'none'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'{destination}; base-uri 'none'; \
          frame-ancestors 'none'"
     )
 }

@@ -3,13 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::account::{refused, sentence_of};
-use super::error::{PageError, Problem};
+use super::error::{PageError, Problem, refused};
 use super::form::Form;
 use super::page::Page;
-use super::see_page;
 use super::sign_in::{user_agent, welcome};
 use super::visitor::Visitor;
+use super::{PageRoute, see_page, show};
 use crate::auth::administrators::NewAdministrator;
 use crate::auth::password::SHORTEST;
 use crate::auth::role::Role;
@@ -19,8 +18,11 @@ use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
 
+pub(in crate::http) const ROUTES: &[PageRoute] =
+    &[PageRoute::open_get("/setup", || web::get().to(form)), PageRoute::open_post("/setup", || web::post().to(claim))];
+
 /// `GET /admin/setup`.
-pub(super) async fn form(app: web::Data<AppState>, visitor: Visitor) -> Result<HttpResponse, PageError> {
+async fn form(app: web::Data<AppState>, visitor: Visitor) -> Result<HttpResponse, PageError> {
     if !blocking::run(&app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
         return Ok(see_page(&app, "/admin/login"));
     }
@@ -28,7 +30,7 @@ pub(super) async fn form(app: web::Data<AppState>, visitor: Visitor) -> Result<H
 }
 
 /// `POST /admin/setup`: creates the administrator and signs in.
-pub(super) async fn claim(
+async fn claim(
     app: web::Data<AppState>,
     visit: Visit,
     request: HttpRequest,
@@ -57,7 +59,7 @@ pub(super) async fn claim(
     let (status, sentence) = match result {
         Ok(secret) => return Ok(welcome(&app, &form, &secret, &format!("{}/admin", app.site.base))),
         Err(SetupError::Done) => return Err(PageError::new(Problem::SetUp)),
-        Err(error @ SetupError::Code) => (StatusCode::FORBIDDEN, sentence_of(&error.to_string())),
+        Err(error @ SetupError::Code) => (StatusCode::FORBIDDEN, show::sentence(&error.to_string())),
         Err(SetupError::Administrator(error)) => refused(error)?,
         Err(SetupError::Store(error)) => return Err(error.into()),
         Err(error @ SetupError::Random(_)) => return Err(PageError::fault(error)),

@@ -8,7 +8,7 @@ use super::error::PageError;
 use super::form::Form;
 use super::page::Page;
 use super::visitor::{Visitor, drop_cookie, set_cookie, set_device_cookie};
-use super::{see_other, see_page};
+use super::{PageRoute, see_other, see_page, show};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::device::Device;
 use crate::auth::secret::Secret;
@@ -19,6 +19,12 @@ use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
 use crate::oauth::authorization_request::AuthorizationRequest;
+
+pub(in crate::http) const ROUTES: &[PageRoute] = &[
+    PageRoute::open_get("/login", || web::get().to(form)),
+    PageRoute::open_post("/login", || web::post().to(sign_in)),
+    PageRoute::open_post("/logout", || web::post().to(sign_out)),
+];
 
 /// Where people go who come from nowhere else.
 const START: &str = "/admin";
@@ -53,11 +59,7 @@ impl<'a> Then<'a> {
 }
 
 /// `GET /admin/login`.
-pub(super) async fn form(
-    app: web::Data<AppState>,
-    request: HttpRequest,
-    visitor: Visitor,
-) -> Result<HttpResponse, PageError> {
+async fn form(app: web::Data<AppState>, request: HttpRequest, visitor: Visitor) -> Result<HttpResponse, PageError> {
     let return_to = query_value(&request, "return_to");
     let then = Then::new(&app, "", &return_to);
     if visitor.session.is_some() {
@@ -88,7 +90,7 @@ pub(in crate::http) async fn sign_in_page(
 }
 
 /// `POST /admin/login`.
-pub(super) async fn sign_in(
+async fn sign_in(
     app: web::Data<AppState>,
     visit: Visit,
     request: HttpRequest,
@@ -128,7 +130,7 @@ pub(super) async fn sign_in(
     let page = match refusal {
         SignInRefusal::Throttled(throttled) => {
             let seconds = throttled.retry_after_seconds;
-            let sentence = format!("Too many attempts failed. Try again {}.", wait(seconds));
+            let sentence = format!("Too many attempts failed. Try again {}.", show::wait(seconds));
             page.status(StatusCode::TOO_MANY_REQUESTS).retry_after(seconds).with("problem", sentence)
         }
         SignInRefusal::Wrong(_) => page
@@ -139,7 +141,7 @@ pub(super) async fn sign_in(
 }
 
 /// `POST /admin/logout`. In the course of an authorization somebody else can then sign in. The browser stays known.
-pub(super) async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<HttpResponse, PageError> {
+async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<HttpResponse, PageError> {
     let location = match Then::new(&app, form.get("request"), "").pending {
         Some((request, _)) => pending::consent_url(&app, request),
         None => format!("{}/admin/login", app.site.base),
@@ -177,15 +179,6 @@ fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError
 pub(super) fn user_agent(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(USER_AGENT)?;
     value.to_str().ok().map(str::to_owned)
-}
-
-/// How long to wait, in words.
-pub(super) fn wait(seconds: u32) -> String {
-    match seconds {
-        0..=1 => "in a second".into(),
-        2..=90 => format!("in {seconds} seconds"),
-        _ => format!("in {} minutes", seconds.div_ceil(60)),
-    }
 }
 
 impl From<SessionError> for PageError {
@@ -253,13 +246,5 @@ mod tests {
         assert_eq!(masked("ada@example.com"), "a***@example.com");
         assert_eq!(masked("my secret password"), "(no address)");
         assert_eq!(masked("@"), "***@");
-    }
-
-    #[test]
-    fn a_wait_is_said_in_whole_words() {
-        assert_eq!(
-            [1, 2, 90, 91, 900].map(wait),
-            ["in a second", "in 2 seconds", "in 90 seconds", "in 2 minutes", "in 15 minutes"]
-        );
     }
 }

@@ -3,9 +3,11 @@
 //! A browser gets a cookie with its first form, signed in or not, so that the form for signing in is protected as all others are.
 //! Signing in replaces it, and leaves a second one by which the browser is known ever after.
 
+use std::sync::Arc;
+
 use actix_web::dev::Payload;
 use actix_web::http::header::{COOKIE, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
@@ -17,15 +19,22 @@ use crate::http::{AppState, blocking};
 
 /// What the token of a form is stamped for.
 const FORM: &[u8] = b"csrf";
+/// The cookie with the colours that the browser shows pages in.
+pub(super) const THEME_COOKIE: &str = "theme";
+/// The colours that somebody may choose; without a choice, those of the device.
+pub(super) const THEMES: [&str; 2] = ["light", "dark"];
 
 /// A browser, and the person who is signed in by it.
+#[derive(Debug, Clone)]
 pub(in crate::http) struct Visitor {
     /// What the cookie holds.
-    pub cookie: Secret,
+    pub cookie: Arc<Secret>,
     /// Whether the browser does not have it yet.
     is_new: bool,
     /// What the other cookie holds.
     device: Option<String>,
+    /// The colours that somebody chose in it, one of [`THEMES`].
+    pub(super) theme: Option<&'static str>,
     /// The session, if somebody is signed in.
     pub session: Option<Session>,
 }
@@ -36,14 +45,16 @@ impl Visitor {
             return Err(PageError::new(Problem::Fault));
         };
         let device = presented(request.headers(), app.site.device_cookie).next().map(str::to_owned);
+        let theme =
+            presented(request.headers(), THEME_COOKIE).find_map(|value| THEMES.into_iter().find(|own| *own == value));
         let mut cookies = presented(request.headers(), app.site.cookie);
         let Some(cookie) = cookies.find_map(|value| Secret::parse(Kind::Session, value)) else {
-            let cookie = Secret::generate(Kind::Session).map_err(PageError::fault)?;
-            return Ok(Self { cookie, is_new: true, device, session: None });
+            let cookie = Arc::new(Secret::generate(Kind::Session).map_err(PageError::fault)?);
+            return Ok(Self { cookie, is_new: true, device, theme, session: None });
         };
         blocking::run(app, move |app| {
             let session = sessions::find(&app.store, &app.token_key, &cookie)?;
-            Ok(Self { cookie, is_new: false, device, session })
+            Ok(Self { cookie: Arc::new(cookie), is_new: false, device, theme, session })
         })
         .await
     }
@@ -51,16 +62,23 @@ impl Visitor {
     /// A token for a form on a page of this visitor, another each time, so that it cannot be guessed from the size of compressed
     /// pages.
     pub(super) fn form_token(&self, app: &AppState) -> String {
-        app.forms.stamp(&[FORM, self.cookie.reveal().as_bytes()], Uuid::now_v7().as_bytes())
+        app.forms.stamp(&self.purpose(), Uuid::now_v7().as_bytes())
     }
 
     /// Whether this is the token of a form on a page of this visitor.
     pub(super) fn knows(&self, app: &AppState, form_token: &str) -> bool {
-        app.forms.read(&[FORM, self.cookie.reveal().as_bytes()], form_token).is_some()
+        app.forms.read(&self.purpose(), form_token).is_some()
+    }
+
+    /// What the tokens of its forms are stamped for: this session, in the tenant that it works in. A form that was opened before
+    /// another tenant was chosen must not change anything there.
+    fn purpose(&self) -> [&[u8]; 3] {
+        let chosen = self.session.as_ref().and_then(|session| session.chosen.as_ref());
+        [FORM, self.cookie.reveal().as_bytes(), chosen.map_or(&[], |tenant| tenant.0.as_bytes())]
     }
 
     /// The browser, where somebody has signed in to the account with this address before.
-    pub(super) fn device(&self, app: &AppState, email: &str) -> Option<Device> {
+    pub(in crate::http) fn device(&self, app: &AppState, email: &str) -> Option<Device> {
         Device::read(&app.forms, email, self.device.as_deref()?)
     }
 
@@ -73,7 +91,7 @@ impl Visitor {
     ///
     /// # Errors
     /// The way to the form for signing in, when nobody is signed in.
-    pub(super) fn signed_in(&self, app: &AppState, return_to: &str) -> Result<&Session, PageError> {
+    pub(in crate::http) fn signed_in(&self, app: &AppState, return_to: &str) -> Result<&Session, PageError> {
         let sign_in = || {
             let query =
                 url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
@@ -89,7 +107,13 @@ impl FromRequest for Visitor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Self::of(&request).await })
+        let known = request.extensions().get::<Self>().cloned();
+        Box::pin(async move {
+            match known {
+                Some(known) => Ok(known),
+                None => Self::of(&request).await,
+            }
+        })
     }
 }
 

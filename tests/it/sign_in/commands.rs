@@ -46,7 +46,7 @@ fn an_administrator_is_created_listed_disabled_enabled_and_given_a_password() {
     );
     assert!(!created.to_string().contains("argon2"));
     let mut browser = Browser::new(&shared().url);
-    assert_eq!(browser.sign_in(&email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(&email, PASSWORD).heading(), "Overview");
 
     let taken = refusal(&with_input(&["admin", "create", &email.to_lowercase()], PASSWORD));
     assert!(taken.contains("there is an administrator with this e-mail address already"), "{taken}");
@@ -64,7 +64,7 @@ fn an_administrator_is_created_listed_disabled_enabled_and_given_a_password() {
     assert_eq!(enabled["disabledAt"], Value::Null);
     let new = "another horse battery";
     json_of(&with_input(&["admin", "set-password", &email, "--json"], &format!("{new}\r\n")));
-    assert_eq!(browser.sign_in(&email, new).heading(), "Your account");
+    assert_eq!(browser.sign_in(&email, new).heading(), "Overview");
     let actions: Vec<String> = tenant.audit().into_iter().map(|row| row.action).collect();
     assert_eq!(actions.iter().filter(|action| *action == "administrator.update").count(), 3, "{actions:?}");
 }

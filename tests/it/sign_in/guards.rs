@@ -10,7 +10,7 @@ use crate::support::{Browser, shared, tenant};
 fn signed_in() -> Browser {
     let person = somebody(tenant().id, Role::Owner);
     let mut browser = Browser::new(&shared().url);
-    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Overview");
     browser
 }
 
@@ -20,8 +20,8 @@ fn a_form_without_its_token_or_with_that_of_somebody_else_is_stale() {
     let mut browser = signed_in();
     for (path, fields) in [
         ("/admin/logout", vec![]),
-        ("/admin/password", vec![("present", PASSWORD), ("password", "another horse battery")]),
-        ("/admin/sessions/end", vec![("session", "x")]),
+        ("/admin/account/password", vec![("present", PASSWORD), ("password", "another horse battery")]),
+        ("/admin/account/sessions/end", vec![("session", "x")]),
         ("/admin/login", vec![("email", "ada@example.com"), ("password", PASSWORD)]),
         ("/admin/setup", vec![("code", "x"), ("email", "ada@example.com"), ("password", PASSWORD)]),
         ("/oauth/consent", vec![("request", "x"), ("decision", "allow")]),
@@ -69,7 +69,7 @@ fn a_form_that_a_browser_says_is_from_elsewhere_is_refused() {
         let mut sender = Browser::new(own).sending(name, value);
         sender.cookies = browser.cookies.clone();
         let mut form = browser.page.form("/admin/logout").with("session", "of nobody");
-        form.action = "/admin/sessions/end".into();
+        form.action = "/admin/account/sessions/end".into();
         let page = sender.post(&form);
         assert_eq!(page.status, status, "{name}: {value}");
         if status == 403 {
@@ -144,7 +144,7 @@ fn whoever_is_not_signed_in_goes_back_to_the_page_after_signing_in() {
     let mut browser = Browser::new(&shared().url);
     let page = browser.request(Method::GET, "/admin");
     assert_eq!((page.status, page.location()), (303, Some("/admin/login?return_to=%2Fadmin")));
-    for path in ["/admin/password", "/admin/sessions/end"] {
+    for path in ["/admin/account/password", "/admin/account/sessions/end"] {
         browser.open("/admin/login");
         let mut form = browser.page.form("/admin/login");
         form.action = path.into();

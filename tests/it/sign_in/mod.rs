@@ -23,5 +23,5 @@ fn texts(data_dir: &Path, query: &str) -> Vec<String> {
 
 /// Whether the browser's session is one.
 fn is_signed_in(browser: &mut Browser) -> bool {
-    browser.open("/admin").heading() == "Your account"
+    browser.open("/admin").heading() == "Overview"
 }

@@ -11,7 +11,7 @@ use crate::support::{Browser, database, eventually, operator, shared, tenant};
 
 fn signed_in(person: &Somebody) -> Browser {
     let mut browser = Browser::new(&shared().url);
-    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Overview");
     browser
 }
 
@@ -20,7 +20,8 @@ fn a_person_signs_in_by_any_case_of_the_address_and_sees_the_account() {
     let tenant = tenant();
     let person = somebody(tenant.id, Role::Admin);
     let mut browser = Browser::new(&shared().url);
-    let page = browser.sign_in(&format!(" {} ", person.email.to_uppercase()), PASSWORD);
+    browser.sign_in(&format!(" {} ", person.email.to_uppercase()), PASSWORD);
+    let page = browser.open("/admin/account");
     assert_eq!(page.heading(), "Your account");
     for shown in [person.email.as_str(), "admin", &tenant.name, "This one"] {
         assert!(page.says(shown), "{shown}: {}", page.text);
@@ -31,7 +32,7 @@ fn a_person_signs_in_by_any_case_of_the_address_and_sees_the_account() {
 
 #[test]
 fn an_operator_acts_for_all_tenants() {
-    let page = signed_in(&somebody(TenantId::NONE, Role::Owner)).open("/admin");
+    let page = signed_in(&somebody(TenantId::NONE, Role::Owner)).open("/admin/account");
     assert!(page.says("All tenants"));
 }
 
@@ -144,7 +145,7 @@ fn a_disabled_person_loses_all_sessions_at_once_and_cannot_sign_in_until_enabled
     assert_eq!((page.status, page.heading()), (422, "Sign in".into()));
     set_enabled(true);
     assert!(!is_signed_in(&mut browser));
-    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(&person.email, PASSWORD).heading(), "Overview");
     let updates = tenant.audit().into_iter().filter(|row| row.action == "administrator.update").count();
     assert_eq!(updates, 2);
 }
@@ -154,10 +155,10 @@ fn a_person_ends_another_of_the_own_sessions_and_none_of_others() {
     let tenant = tenant();
     let (ada, other) = (somebody(tenant.id, Role::Owner), somebody(tenant.id, Role::Owner));
     let (mut here, mut there, mut elsewhere) = (signed_in(&ada), signed_in(&ada), signed_in(&other));
-    let form = here.open("/admin").form("/admin/sessions/end");
+    let form = here.open("/admin/account").form("/admin/account/sessions/end");
     // The name of a session does no good in the hands of somebody else.
     let stolen = elsewhere.open("/admin").form("/admin/logout");
-    let stolen = crate::support::browser::Form { action: "/admin/sessions/end".into(), ..stolen };
+    let stolen = crate::support::browser::Form { action: "/admin/account/sessions/end".into(), ..stolen };
     assert_eq!(elsewhere.post(&stolen.with("session", form.field("session"))).status, 303);
     assert!(is_signed_in(&mut there));
     here.post(&form);
@@ -173,18 +174,18 @@ fn a_new_password_ends_the_other_sessions_and_the_old_password() {
     let person = somebody(tenant.id, Role::Auditor);
     let (mut here, mut there) = (signed_in(&person), signed_in(&person));
     let new = "another horse battery";
-    let form = here.open("/admin").form("/admin/password");
+    let form = here.open("/admin/account").form("/admin/account/password");
     let page = here.post(&form.clone().with("present", PASSWORD).with("password", "short"));
     assert!(page.status == 422 && page.says("A password has at least 12 characters."), "{}", page.text);
     let page = here.post(&form.clone().with("present", "wrong horse battery").with("password", new));
     assert!(page.status == 422 && page.says("The present password is wrong."), "{}", page.text);
     assert!(is_signed_in(&mut there));
     let page = here.post(&form.with("present", PASSWORD).with("password", new));
-    assert_eq!(page.location(), Some("/admin?done=password"));
+    assert_eq!(page.location(), Some("/admin/account"));
     assert!(here.follow().says("Your password is changed."));
     assert!(!is_signed_in(&mut there));
     assert_eq!(there.sign_in(&person.email, PASSWORD).status, 422);
-    assert_eq!(there.sign_in(&person.email, new).heading(), "Your account");
+    assert_eq!(there.sign_in(&person.email, new).heading(), "Overview");
     let row = tenant.audit().into_iter().find(|row| row.action == "administrator.update").unwrap();
     assert_eq!(row.after.unwrap().to_string(), "{\"password\":\"(changed)\"}");
 }
@@ -262,7 +263,7 @@ fn no_session_begins_with_a_password_that_is_being_changed() {
 fn who_knows_only_the_old_password_does_not_overrule_the_new_one() {
     let person = somebody(tenant().id, Role::Owner);
     let mut browser = signed_in(&person);
-    let form = browser.open("/admin").form("/admin/password").with("present", PASSWORD);
+    let form = browser.open("/admin/account").form("/admin/account/password").with("present", PASSWORD);
     // The session has ended by then, or the present password is another: either way nothing is changed.
     while_the_password_changes(&person, move || browser.post(&form.with("password", "a third horse battery")).status);
 }

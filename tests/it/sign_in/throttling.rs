@@ -48,7 +48,7 @@ fn the_sixth_attempt_waits_though_it_is_right_and_over_a_restart() {
     // What was refused unseen is not counted, so the wait does not grow.
     execute("UPDATE throttles SET last_failed_at = last_failed_at - interval '16 seconds'");
     let mut browser = Browser::new(&server.url);
-    assert_eq!(browser.sign_in(EMAIL, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(EMAIL, PASSWORD).heading(), "Overview");
     let failures = "SELECT failures::text AS value FROM throttles WHERE subject = 'account ada@example.com'";
     assert_eq!(texts(&data_dir, failures), ["0"]);
     guesses_by_a_session_are_counted(&mut browser, &execute);
@@ -56,7 +56,7 @@ fn the_sixth_attempt_waits_though_it_is_right_and_over_a_restart() {
 
 /// Whoever holds somebody's session shall not find out the password.
 fn guesses_by_a_session_are_counted(browser: &mut Browser, execute: &impl Fn(&str)) {
-    let form = browser.open("/admin").form("/admin/password").with("password", "another horse battery");
+    let form = browser.open("/admin/account").form("/admin/account/password").with("password", "another horse battery");
     // The browser is known by now; then it loses its cookie.
     for subject in ["device %", "account ada@example.com"] {
         assert_eq!(browser.post(&form.clone().with("present", "wrong horse battery")).status, 422);
@@ -76,7 +76,7 @@ fn fail_on_and_on(browser: &mut Browser) {
 /// A browser in which somebody has signed in, and out again.
 fn known(url: &str, email: &str) -> Browser {
     let mut browser = Browser::new(url);
-    assert_eq!(browser.sign_in(email, PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in(email, PASSWORD).heading(), "Overview");
     browser.post(&browser.page.form("/admin/logout"));
     browser
 }
@@ -94,7 +94,7 @@ fn a_stranger_who_fails_on_and_on_does_not_hold_up_the_owner_in_a_known_browser(
     execute("UPDATE throttles SET failures = 30, last_failed_at = now()");
     // A mistake is nothing yet, and any case of the address will do.
     assert_eq!(browser.sign_in(EMAIL, "wrong horse battery").status, 422);
-    assert_eq!(browser.sign_in("ADA@example.com", PASSWORD).heading(), "Your account");
+    assert_eq!(browser.sign_in("ADA@example.com", PASSWORD).heading(), "Overview");
     assert_eq!(browser.cookies["device"], device);
     // The stranger goes on waiting, and the failures in the known browser are forgotten.
     assert_eq!(try_it(&server.url, EMAIL, PASSWORD).0, 429);
@@ -140,7 +140,7 @@ fn guesses_in_a_known_browser_are_counted_for_it_alone() {
     let execute = |statement: &str| database::execute(&mut database::connect(&data_dir, "provisor"), statement);
     execute("UPDATE throttles SET last_failed_at = now() WHERE subject LIKE 'device %'");
     assert_eq!(one.sign_in(EMAIL, PASSWORD).status, 429);
-    assert_eq!(other.sign_in(EMAIL, PASSWORD).heading(), "Your account");
+    assert_eq!(other.sign_in(EMAIL, PASSWORD).heading(), "Overview");
     assert_eq!(try_it(&server.url, EMAIL, PASSWORD).0, 200);
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE sessions DROP COLUMN tenant_id, DROP COLUMN notice;

@@ -1,0 +1,175 @@
+//! Whoever works in the admin UI: a person whose right to the page is established, and the tenant that the person works in.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::navigation;
+use crate::auth::administrators::Person;
+use crate::auth::role::Right;
+use crate::auth::sessions::{self, Session};
+use crate::auth::{Caller, TenantSettings};
+use crate::http::pages::{Page, PageError, Problem, Visitor, see_page};
+use crate::http::visit::Visit;
+use crate::http::{AppState, blocking};
+use crate::id::TenantId;
+use crate::provider::Service;
+use crate::scim::error::ScimError;
+use crate::store::TenantRow;
+
+/// The tenant that operators work in who have not chosen one.
+const DEFAULT_TENANT: &str = "default";
+/// Tenants that the switch at the top offers at most.
+const OFFERED_TENANTS: i64 = 100;
+
+/// The extractor of handlers behind [`super::admit`].
+#[derive(Debug, Clone)]
+pub(super) struct Administrator {
+    /// The browser.
+    pub visitor: Visitor,
+    /// The session of the person.
+    pub session: Session,
+    /// The tenant at hand.
+    pub tenant: TenantRow,
+    /// The tenants that the person may choose from.
+    tenants: Vec<TenantRow>,
+    visit: Visit,
+    /// The path and query that were asked for.
+    pub page: String,
+    notice: Option<String>,
+}
+
+impl Administrator {
+    /// Looks up the tenant at hand. `is_opened` says that a person looks at the page, which then says what is to be said.
+    ///
+    /// # Errors
+    /// The way to sign in where nobody is, and those of the database.
+    pub(super) async fn load(
+        app: &web::Data<AppState>,
+        visitor: Visitor,
+        visit: Visit,
+        page: String,
+        is_opened: bool,
+    ) -> Result<Self, PageError> {
+        let mut session = visitor.signed_in(app, &page)?.clone();
+        blocking::run(app, move |app| {
+            let person = &session.person;
+            let own = if person.is_operator() { session.chosen } else { Some(person.tenant) };
+            let (at_hand, tenants) = app.store.gate(|gate| {
+                let at_hand = match own {
+                    Some(id) => gate.tenant_with_id(id)?,
+                    None => gate.tenant(DEFAULT_TENANT)?,
+                };
+                let tenants = if person.is_operator() { gate.tenants(OFFERED_TENANTS)? } else { Vec::new() };
+                Ok((at_hand, tenants))
+            })?;
+            let tenant = at_hand.or_else(|| tenants.first().cloned());
+            let tenant = tenant.ok_or_else(|| PageError::new(Problem::NotFound).saying("There is no tenant."))?;
+            let notice = if is_opened { sessions::take_notice(&app.store, &mut session)? } else { None };
+            Ok(Self { visitor, session, tenant, tenants, visit, page, notice })
+        })
+        .await
+    }
+
+    /// Who it is.
+    pub(super) fn person(&self) -> &Person {
+        &self.session.person
+    }
+
+    /// The tenant at hand.
+    pub(super) fn tenant_id(&self) -> TenantId {
+        TenantId(self.tenant.id)
+    }
+
+    /// The person as the caller of what is done in the tenant at hand.
+    pub(super) fn caller(&self) -> Caller {
+        let settings = TenantSettings {
+            stores_passwords: self.tenant.stores_passwords,
+            schema_revision: self.tenant.schema_revision,
+        };
+        self.visit.caller(self.person().principal_in(self.tenant_id(), settings))
+    }
+
+    /// The person as the caller of what belongs to no tenant.
+    pub(super) fn caller_of_installation(&self) -> Caller {
+        self.visit.caller(self.person().principal(TenantId::NONE))
+    }
+
+    /// The person as the caller of what is done to the own account.
+    pub(super) fn own_caller(&self) -> Caller {
+        self.visit.caller(self.person().principal(self.person().tenant))
+    }
+
+    /// Schemas, resource types and URLs of the tenant at hand. Reads them where they are not known, so it belongs on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of the database, as SCIM errors.
+    pub(super) fn service(&self, app: &AppState) -> Result<Service, ScimError> {
+        let caller = self.caller();
+        match app.services.find(&caller.principal) {
+            Some(service) => Ok(service),
+            None => app.services.load(&app.store, &caller),
+        }
+    }
+
+    /// Whether the person has a right, for a page that shows more to some.
+    pub(super) fn may(&self, right: Right) -> bool {
+        self.person().has(right)
+    }
+
+    /// A page in the frame of the UI: with the navigation, the tenant, and what is to be said of the last change.
+    pub(super) fn page(&self, template: &'static str) -> Page {
+        let here = self.page.split('?').next().unwrap_or_default();
+        let tenants: Vec<Value> = self
+            .tenants
+            .iter()
+            .map(|tenant| json!({"id": tenant.id, "name": tenant.name, "at_hand": tenant.id == self.tenant.id}))
+            .collect();
+        Page::new(template)
+            .with("nav", navigation::shown(self.person(), here))
+            .with("tenant", &*self.tenant.name)
+            .with("tenants", tenants)
+            .with("notice", self.notice.clone())
+            .with("may_write", self.may(Right::Write))
+            .with("may_own", self.may(Right::Own))
+            .with("may_operate", self.may(Right::Operate))
+            .with("role", self.person().role.name())
+            .with("has_account", self.may(Right::Account))
+    }
+
+    /// Renders such a page.
+    ///
+    /// # Errors
+    /// When the template cannot be rendered.
+    pub(super) fn respond(&self, app: &AppState, page: Page) -> Result<HttpResponse, PageError> {
+        page.respond(app, Some(&self.visitor))
+    }
+
+    /// Sends the browser to a page of ours after a change, which that page then tells.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn done(
+        &self,
+        app: &web::Data<AppState>,
+        path: &str,
+        notice: impl Into<String>,
+    ) -> Result<HttpResponse, PageError> {
+        let (session, notice) = (self.session.clone(), notice.into());
+        blocking::run(app, move |app| sessions::leave_notice(&app.store, &session, &notice).map_err(PageError::from))
+            .await?;
+        Ok(see_page(app, path))
+    }
+}
+
+impl FromRequest for Administrator {
+    type Error = PageError;
+    type Future = Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let administrator = request.extensions().get::<Self>().cloned();
+        ready(administrator.ok_or_else(|| PageError::fault("the page is not in the table")))
+    }
+}

@@ -1,0 +1,33 @@
+//! The table of pages. Each part of the UI brings its own rows.
+
+use actix_web::Resource;
+use actix_web::middleware::from_fn;
+
+use super::admit::admit;
+use super::{account, connect, overview, tenant};
+use crate::http::pages::{PageRoute, only, setup, sign_in};
+
+/// The rows of all parts.
+const PARTS: [&[PageRoute]; 6] =
+    [sign_in::ROUTES, setup::ROUTES, overview::ROUTES, connect::ROUTES, tenant::ROUTES, account::ROUTES];
+
+/// All pages.
+pub fn all() -> impl Iterator<Item = &'static PageRoute> {
+    PARTS.into_iter().flatten()
+}
+
+/// The pages as actix takes them: one resource for each path, those without parameters first.
+pub(super) fn resources() -> Vec<Resource> {
+    let mut paths: Vec<&str> = all().map(|page| page.path).collect();
+    paths.sort_by_key(|path| (path.contains('{'), *path));
+    paths.dedup();
+    let resource = |path: &str| {
+        let pages = || all().filter(|page| page.path == path);
+        let methods: Vec<&str> = pages().map(|page| page.method.as_str()).collect();
+        pages().fold(only(path, methods.join(", ")), |resource, page| {
+            let right = page.right;
+            resource.route(page.route().wrap(from_fn(move |request, next| admit(right, request, next))))
+        })
+    };
+    paths.into_iter().map(resource).collect()
+}

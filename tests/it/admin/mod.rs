@@ -1,0 +1,18 @@
+//! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
+
+mod guards;
+mod tenants;
+
+use provisor::auth::role::Role;
+use provisor::id::TenantId;
+
+use crate::support::people::{PASSWORD, somebody};
+use crate::support::{Browser, shared};
+
+/// The browser of somebody who has signed in.
+fn signed_in(tenant: TenantId, role: Role) -> Browser {
+    let person = somebody(tenant, role);
+    let mut browser = Browser::new(&shared().url);
+    browser.sign_in(&person.email, PASSWORD);
+    browser
+}
