@@ -52,6 +52,13 @@ fn create(server: &Server, name: &str, ids: &[String]) -> String {
     answer["id"].as_str().unwrap().to_owned()
 }
 
+/// The id of the group with the most members, which is made where there is none.
+pub fn largest(server: &Server) -> String {
+    let query = "SELECT group_id FROM memberships GROUP BY group_id ORDER BY count(*) DESC LIMIT 1";
+    let largest = server.sql(query);
+    if largest.is_empty() { fill(server).large } else { largest }
+}
+
 fn fill(server: &Server) -> Groups {
     let ids = server.sql("SELECT id FROM resources WHERE resource_type = 'User' ORDER BY id");
     let mut all: Vec<String> = ids.lines().map(str::to_owned).collect();

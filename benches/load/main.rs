@@ -7,6 +7,7 @@
 
 mod driver;
 mod groups;
+mod pages;
 mod pgbench;
 mod server;
 mod tokens;
@@ -67,6 +68,9 @@ fn main() {
     }
     if selected("groups") {
         groups::measure(&options, &server);
+    }
+    if selected("ui") {
+        pages::measure(&server);
     }
     let (now, peak) = server.memory();
     println!();

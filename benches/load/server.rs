@@ -31,14 +31,18 @@ impl Server {
         let first = lines.next().unwrap().unwrap();
         let address = first.strip_prefix("listening on http://").unwrap().to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        let output = Command::new(PROGRAM)
-            .args(["token", "create", "bench", "--json", "--data-dir"])
-            .arg(&data_dir)
-            .output()
-            .unwrap();
-        let token: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let token = token["token"].as_str().unwrap().to_owned();
-        Self { child, address, token, data_dir }
+        let mut server = Self { child, address, token: String::new(), data_dir };
+        let token: serde_json::Value =
+            serde_json::from_str(&server.command(&["token", "create", "bench", "--json"])).unwrap();
+        server.token = token["token"].as_str().unwrap().to_owned();
+        server
+    }
+
+    /// Runs a command of the program on the server's data.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let output = Command::new(PROGRAM).args(arguments).arg("--data-dir").arg(&self.data_dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs SQL as a maintainer would, with psql.
