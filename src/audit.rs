@@ -4,119 +4,161 @@ use serde_json::{Map, Value};
 
 use crate::scim::resource::Resource;
 
-/// What was done. The text is a stable code.
+/// How it came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused, or was what nobody should try.
+    Refused,
+}
+
+impl Outcome {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Done, Self::Refused];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The outcome of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+/// Makes the enumeration of a table of actions: name, code, outcome, label, and the words between actor and target.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $outcome:ident, $label:literal, $deed:literal;)*) => {
+        /// What was done. The code is stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Action {
+            /// All actions.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            const fn row(self) -> (&'static str, Outcome, &'static str, &'static str) {
+                match self {
+                    $(Self::$name => ($code, Outcome::$outcome, $label, $deed),)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
     /// A resource was created.
-    Create,
+    Create = "resource.create", Done, "Resource created", "created";
     /// A resource was replaced (PUT).
-    Replace,
+    Replace = "resource.replace", Done, "Resource replaced", "replaced";
     /// A resource was modified (PATCH).
-    Modify,
+    Modify = "resource.modify", Done, "Resource modified", "modified";
     /// A resource was deleted.
-    Delete,
+    Delete = "resource.delete", Done, "Resource deleted", "deleted";
     /// A tenant was created.
-    TenantCreate,
+    TenantCreate = "tenant.create", Done, "Tenant created", "created";
     /// A tenant's settings were changed.
-    TenantUpdate,
+    TenantUpdate = "tenant.update", Done, "Tenant changed", "changed the settings of";
     /// A schema was imported into a tenant.
-    SchemaImport,
+    SchemaImport = "schema.import", Done, "Schema imported", "imported";
     /// A schema was removed from a tenant.
-    SchemaRemove,
+    SchemaRemove = "schema.remove", Done, "Schema removed", "removed";
     /// A resource type was imported into a tenant.
-    ResourceTypeImport,
+    ResourceTypeImport = "resource_type.import", Done, "Resource type imported", "imported";
     /// A resource type was removed from a tenant.
-    ResourceTypeRemove,
+    ResourceTypeRemove = "resource_type.remove", Done, "Resource type removed", "removed";
     /// A header token was created.
-    TokenCreate,
+    TokenCreate = "token.create", Done, "Header token created", "created";
     /// A header token was replaced by a new one.
-    TokenRotate,
+    TokenRotate = "token.rotate", Done, "Header token rotated", "rotated";
     /// A header token was revoked.
-    TokenRevoke,
+    TokenRevoke = "token.revoke", Done, "Header token revoked", "revoked";
     /// An administrator was created.
-    AdministratorCreate,
+    AdministratorCreate = "administrator.create", Done, "Administrator created", "created";
     /// An administrator's password was changed, or the person was disabled or enabled.
-    AdministratorUpdate,
+    AdministratorUpdate = "administrator.update", Done, "Administrator changed", "changed";
     /// An administrator signed in.
-    SignIn,
+    SignIn = "session.sign_in", Done, "Signed in", "signed in as";
     /// An administrator signed out.
-    SignOut,
+    SignOut = "session.sign_out", Done, "Signed out", "signed out as";
     /// An attempt to sign in was refused.
-    SignInRefused,
+    SignInRefused = "session.refused", Refused, "Sign-in refused", "was not let in as";
     /// An OAuth client was created.
-    ClientCreate,
+    ClientCreate = "client.create", Done, "OAuth client created", "created";
     /// An OAuth client was disabled or enabled.
-    ClientUpdate,
+    ClientUpdate = "client.update", Done, "OAuth client changed", "changed";
     /// An OAuth client got a new secret.
-    ClientSecretRotate,
+    ClientSecretRotate = "client.rotate_secret", Done, "Client secret rotated", "made a new secret for";
     /// The authentication of an OAuth client was refused.
-    ClientRefused,
+    ClientRefused = "client.refused", Refused, "Client refused", "could not authenticate as";
     /// An administrator consented to what an OAuth client asked for.
-    Consent,
+    Consent = "oauth.consent", Done, "Consent given", "consented to";
     /// An administrator did not consent.
-    ConsentDenied,
+    ConsentDenied = "oauth.deny", Refused, "Consent denied", "did not consent to";
     /// An access token was issued, for a code or for a client itself.
-    AccessTokenIssue,
+    AccessTokenIssue = "oauth.issue", Done, "Access token issued", "got an access token of";
     /// An access token was issued for a refresh token.
-    AccessTokenRefresh,
+    AccessTokenRefresh = "oauth.refresh", Done, "Access token refreshed", "refreshed an access token of";
     /// A code or refresh token was used again; what came of it was revoked.
-    Reuse,
+    Reuse = "oauth.reuse", Refused, "Code or token reused", "used a code or token again, which revoked";
     /// A grant was revoked, and with it all of its tokens.
-    GrantRevoke,
+    GrantRevoke = "oauth.revoke_grant", Done, "Grant revoked", "revoked";
     /// An access token was revoked.
-    AccessTokenRevoke,
+    AccessTokenRevoke = "oauth.revoke_token", Done, "Access token revoked", "revoked";
     /// A signing key was made.
-    KeyCreate,
+    KeyCreate = "key.create", Done, "Signing key made", "made";
     /// The next signing key took over.
-    KeyRotate,
+    KeyRotate = "key.rotate", Done, "Signing key rotated", "rotated to";
     /// A signing key was removed, and all of its tokens are refused.
-    KeyRemove,
+    KeyRemove = "key.remove", Done, "Signing key removed", "removed";
+    /// The audit log, or a part of it, was exported.
+    AuditExport = "audit.export", Done, "Audit log exported", "exported";
+    /// Somebody asked for the whole audit log to be verified.
+    AuditVerify = "audit.verify", Done, "Audit log verified", "asked to verify";
     /// A credential was refused.
-    AuthenticationRefused,
+    AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.
-    WriteRefused,
+    WriteRefused = "write.refused", Refused, "Write refused", "was refused a change of";
 }
 
 impl Action {
     /// The code in the log.
     #[must_use]
     pub const fn code(self) -> &'static str {
-        match self {
-            Self::Create => "resource.create",
-            Self::Replace => "resource.replace",
-            Self::Modify => "resource.modify",
-            Self::Delete => "resource.delete",
-            Self::TenantCreate => "tenant.create",
-            Self::TenantUpdate => "tenant.update",
-            Self::SchemaImport => "schema.import",
-            Self::SchemaRemove => "schema.remove",
-            Self::ResourceTypeImport => "resource_type.import",
-            Self::ResourceTypeRemove => "resource_type.remove",
-            Self::TokenCreate => "token.create",
-            Self::TokenRotate => "token.rotate",
-            Self::TokenRevoke => "token.revoke",
-            Self::AdministratorCreate => "administrator.create",
-            Self::AdministratorUpdate => "administrator.update",
-            Self::SignIn => "session.sign_in",
-            Self::SignOut => "session.sign_out",
-            Self::SignInRefused => "session.refused",
-            Self::ClientCreate => "client.create",
-            Self::ClientUpdate => "client.update",
-            Self::ClientSecretRotate => "client.rotate_secret",
-            Self::ClientRefused => "client.refused",
-            Self::Consent => "oauth.consent",
-            Self::ConsentDenied => "oauth.deny",
-            Self::AccessTokenIssue => "oauth.issue",
-            Self::AccessTokenRefresh => "oauth.refresh",
-            Self::Reuse => "oauth.reuse",
-            Self::GrantRevoke => "oauth.revoke_grant",
-            Self::AccessTokenRevoke => "oauth.revoke_token",
-            Self::KeyCreate => "key.create",
-            Self::KeyRotate => "key.rotate",
-            Self::KeyRemove => "key.remove",
-            Self::AuthenticationRefused => "authentication.refused",
-            Self::WriteRefused => "write.refused",
-        }
+        self.row().0
+    }
+
+    /// How it came out.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        self.row().1
+    }
+
+    /// What it is called in lists.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        self.row().2
+    }
+
+    /// What stands between who did it and what it was done to, in a sentence.
+    #[must_use]
+    pub const fn deed(self) -> &'static str {
+        self.row().3
+    }
+
+    /// The action of this code.
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.code() == code)
     }
 }
 
@@ -186,5 +228,22 @@ impl AuditEvent {
         self.before = Some(Value::Object(changed(&before.attributes, &after.attributes)));
         self.after = Some(Value::Object(now));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn actions_are_told_apart_by_code_and_label() {
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.code()), Some(*action));
+        }
+        let labels: HashSet<_> = Action::ALL.iter().map(|action| action.label()).collect();
+        assert_eq!(labels.len(), Action::ALL.len());
+        assert_eq!(Action::parse("Resource.create"), None);
     }
 }

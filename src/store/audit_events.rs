@@ -1,6 +1,9 @@
 //! The audit log. A change is recorded by the statement or transaction that makes it, refusals in batches afterwards.
 
+use std::fmt;
+
 use chrono::{DateTime, SubsecRound, Utc};
+use diesel::define_sql_function;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
@@ -11,7 +14,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use super::error::Error;
 use super::schema::audit_events;
 use super::{Gate, TenantConn};
-use crate::audit::AuditEvent;
+use crate::audit::{Action, AuditEvent, Outcome};
 use crate::auth::{Caller, secret};
 
 /// An entry as stored.
@@ -187,18 +190,161 @@ impl Gate<'_> {
     }
 }
 
+/// Which entries are wanted; they fulfil all that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The id of who did it.
+    pub actor: Option<String>,
+    /// The name of who did it. No index helps to find it.
+    pub actor_name: Option<String>,
+    /// What was done.
+    pub action: Option<Action>,
+    /// The id of what it was done to.
+    pub target: Option<String>,
+    /// How it came out.
+    pub outcome: Option<Outcome>,
+    /// Not before this time.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub to: Option<DateTime<Utc>>,
+    /// What the entry says somewhere, in any case. No index helps to find it.
+    pub text: Option<String>,
+}
+
+impl AuditFilter {
+    /// All entries about this thing.
+    #[must_use]
+    pub fn of_target(id: impl fmt::Display) -> Self {
+        Self { target: Some(id.to_string()), ..Self::default() }
+    }
+}
+
+/// Where a page of a list begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AuditStart {
+    /// With the newest entry.
+    #[default]
+    Newest,
+    /// Behind this one.
+    OlderThan(Uuid),
+    /// With those before this one.
+    NewerThan(Uuid),
+}
+
+/// A page of entries, the newest first.
+#[derive(Debug)]
+pub struct AuditPage {
+    /// The entries.
+    pub rows: Vec<AuditRow>,
+    /// Where the page of newer entries ends, if there are any.
+    pub newer: Option<Uuid>,
+    /// Where the page of older entries begins, if there are any.
+    pub older: Option<Uuid>,
+}
+
+define_sql_function! {
+    /// The text of a JSON value.
+    #[sql_name = "text"]
+    fn as_text(value: Nullable<Json>) -> Nullable<Text>;
+}
+
+type Entries<'a> = audit_events::BoxedQuery<'a, Pg>;
+
+/// The entries of a tenant that fulfil the filter.
+fn entries(tenant: Uuid, filter: &AuditFilter) -> Entries<'_> {
+    use audit_events as e;
+    let mut query = e::table.filter(e::tenant_id.eq(tenant)).into_boxed();
+    if let Some(actor) = &filter.actor {
+        query = query.filter(e::actor_id.eq(actor));
+    }
+    if let Some(name) = &filter.actor_name {
+        query = query.filter(e::actor_name.eq(name));
+    }
+    if let Some(action) = filter.action {
+        query = query.filter(e::action.eq(action.code()));
+    }
+    if let Some(target) = &filter.target {
+        query = query.filter(e::target_id.eq(target));
+    }
+    let refused =
+        || Action::ALL.iter().filter(|action| action.outcome() == Outcome::Refused).map(|action| action.code());
+    query = match filter.outcome {
+        Some(Outcome::Refused) => query.filter(e::action.eq_any(refused())),
+        Some(Outcome::Done) => query.filter(e::action.ne_all(refused())),
+        None => query,
+    };
+    // Ids follow the time.
+    if let Some(from) = filter.from {
+        query = query.filter(e::id.ge(first_id(from)));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(e::id.lt(first_id(to)));
+    }
+    if let Some(text) = &filter.text {
+        let pattern = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let somewhere = (e::actor_name.ilike(pattern.clone()))
+            .or(e::actor_id.ilike(pattern.clone()))
+            .or(e::target_id.ilike(pattern.clone()))
+            .or(e::target_type.ilike(pattern.clone()))
+            .or(e::action.ilike(pattern.clone()))
+            .or(e::request_id.ilike(pattern.clone()))
+            .or(e::detail.assume_not_null().ilike(pattern.clone()).and(e::detail.is_not_null()))
+            .or(e::address.assume_not_null().ilike(pattern.clone()).and(e::address.is_not_null()))
+            .or(as_text(e::before).assume_not_null().ilike(pattern.clone()).and(e::before.is_not_null()))
+            .or(as_text(e::after).assume_not_null().ilike(pattern).and(e::after.is_not_null()));
+        query = query.filter(somewhere);
+    }
+    query
+}
+
+/// The smallest id of an entry at this time.
+fn first_id(at: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+    Uuid::from_u128(u128::from(milliseconds.min((1 << 48) - 1)) << 80)
+}
+
 impl TenantConn<'_> {
     /// The tenant's entries, the newest first.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn audit_events(&mut self, limit: i64) -> Result<Vec<AuditRow>, Error> {
-        let query = audit_events::table
-            .filter(audit_events::tenant_id.eq(self.tenant().0))
-            .order(audit_events::id.desc())
-            .limit(limit)
-            .select(AuditRow::as_select());
-        let result = query.load(self.pg);
+        Ok(self.audit_page(&AuditFilter::default(), AuditStart::Newest, limit)?.rows)
+    }
+
+    /// A page of the tenant's entries that fulfil a filter.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when too many entries had to be looked at, else [`Error`] from the database.
+    pub fn audit_page(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
+        use audit_events as e;
+        let query = entries(self.tenant().0, filter).limit(limit + 1).select(AuditRow::as_select());
+        let query = match start {
+            AuditStart::Newest => query.order(e::id.desc()),
+            AuditStart::OlderThan(id) => query.filter(e::id.lt(id)).order(e::id.desc()),
+            AuditStart::NewerThan(id) => query.filter(e::id.gt(id)).order(e::id.asc()),
+        };
+        let result = self.hastily(|pg| query.load(pg));
+        let mut rows: Vec<AuditRow> = result?;
+        let more = i64::try_from(rows.len()).is_ok_and(|found| found > limit);
+        rows.truncate(usize::try_from(limit).unwrap_or_default());
+        let is_back = matches!(start, AuditStart::NewerThan(_));
+        if is_back {
+            rows.reverse();
+        }
+        let (first, last) = (rows.first().map(|row| row.id), rows.last().map(|row| row.id));
+        let newer = first.filter(|_| if is_back { more } else { start != AuditStart::Newest });
+        let older = last.filter(|_| is_back || more);
+        Ok(AuditPage { rows, newer, older })
+    }
+
+    /// One of the tenant's entries.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn audit_event(&mut self, id: Uuid) -> Result<Option<AuditRow>, Error> {
+        let query = audit_events::table.find((self.tenant().0, id)).select(AuditRow::as_select());
+        let result = query.first(self.pg).optional();
         self.done(result)
     }
 }

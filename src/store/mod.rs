@@ -49,7 +49,7 @@ use crate::id::TenantId;
 
 pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::AdministratorRow;
-pub use audit_events::{AuditRow, Refused};
+pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, Refused};
 pub use authorization_codes::AuthorizationCodeRow;
 pub use clients::{ClientRow, ClientSecretRow, SecretRotated};
 pub use definitions::StoredDefinitions;
@@ -76,6 +76,8 @@ use walks::Walks;
 
 /// For a transaction that changes a large group; less than the minute for which identity providers wait.
 const PATIENCE: &str = "SET LOCAL statement_timeout = '50s'";
+/// How long a search may take that no index helps.
+const HASTE: &str = "SET LOCAL statement_timeout = '2s'";
 /// How often something is tried that failed through no fault of its own.
 const ATTEMPTS: u32 = 3;
 
@@ -221,6 +223,14 @@ impl TenantConn<'_> {
             }),
             other => other,
         }
+    }
+
+    /// Runs a statement that looks for what no index leads to, and gives up sooner than common statements do.
+    fn hastily<T>(&mut self, statement: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
+        self.transaction(|pg| {
+            pg.batch_execute(HASTE)?;
+            statement(pg)
+        })
     }
 
     /// Runs `work`, which may fail for reasons of its own, as one transaction; an error rolls all back.

@@ -5,6 +5,7 @@ mod account;
 mod administrator;
 mod admit;
 mod connect;
+mod diff;
 mod navigation;
 mod overview;
 mod routes;

@@ -1,0 +1,3 @@
+DROP INDEX audit_events_action;
+DROP INDEX audit_events_actor;
+DROP INDEX audit_events_target;
