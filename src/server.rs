@@ -17,6 +17,7 @@ use crate::auth::seal::SealKey;
 use crate::auth::secret::{Secret, TokenKey};
 use crate::auth::setup::{self, SetupError};
 use crate::auth::stamp::StampKey;
+use crate::chain::Sealer;
 use crate::config::{SettingError, Settings};
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, AppState, AssetsError, Parts, Refusals};
@@ -91,6 +92,8 @@ pub struct Backend {
     pub cursor_key: StampKey,
     /// The key that authenticates what forms carry.
     pub form_key: StampKey,
+    /// The key that signs checkpoints of the audit log.
+    pub checkpoint_key: StampKey,
     /// The keys that sign access tokens.
     pub keys: Arc<KeyRing>,
     private_postgres: Option<PrivatePostgres>,
@@ -125,6 +128,7 @@ impl Backend {
             token_key: TokenKey::derive(&master),
             cursor_key: StampKey::for_cursors(&master),
             form_key: StampKey::for_forms(&master),
+            checkpoint_key: StampKey::for_checkpoints(&master),
             keys: Arc::new(KeyRing::new(SealKey::derive(&master))),
             private_postgres,
         })
@@ -189,6 +193,7 @@ pub struct Application {
     refusals: Refusals,
     records: JoinHandle<()>,
     housekeeping: Housekeeping,
+    sealer: Sealer,
     address: SocketAddr,
     public_url: String,
     setup_code: Option<Secret>,
@@ -221,6 +226,7 @@ impl Application {
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
         let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
+        let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone())?;
         let setup_code = setup::open(&backend.store, &backend.token_key)?;
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
@@ -228,6 +234,7 @@ impl Application {
             keys: Arc::clone(&backend.keys),
             token_key: backend.token_key.clone(),
             forms: backend.form_key.clone(),
+            checkpoints: backend.checkpoint_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             allow_private_addresses: settings.allow_private_addresses,
             registry,
@@ -248,7 +255,7 @@ impl Application {
             .disable_signals()
             .listen(listener)?
             .run();
-        Ok(Self { backend, server, refusals, records, housekeeping, address, public_url, setup_code })
+        Ok(Self { backend, server, refusals, records, housekeeping, sealer, address, public_url, setup_code })
     }
 
     /// The address listened on.
@@ -291,6 +298,7 @@ impl Application {
         if self.records.join().is_err() {
             log::error!("the thread that records refusals failed");
         }
+        self.sealer.stop();
         self.backend.close()?;
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::master_key::MasterKey;
 /// Domains of the keys.
 const CURSOR_KEY: &str = "cursor-v1";
 const FORM_KEY: &str = "form-v1";
+const CHECKPOINT_KEY: &str = "audit-checkpoint-v1";
 /// Bytes of the MAC, which comes first.
 const MAC_BYTES: usize = 32;
 
@@ -32,6 +33,12 @@ impl StampKey {
     #[must_use]
     pub fn for_forms(master: &MasterKey) -> Self {
         Self::derive(master, FORM_KEY)
+    }
+
+    /// The key for checkpoints of the audit log.
+    #[must_use]
+    pub fn for_checkpoints(master: &MasterKey) -> Self {
+        Self::derive(master, CHECKPOINT_KEY)
     }
 
     fn derive(master: &MasterKey, domain: &str) -> Self {

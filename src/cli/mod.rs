@@ -82,7 +82,7 @@ enum Command {
     /// Manage OAuth clients: what gets access tokens from this server.
     #[command(subcommand)]
     Client(client::Command),
-    /// Read the audit log.
+    /// Read the audit log, and verify it.
     #[command(subcommand)]
     Audit(audit::Command),
     /// Make the key from which all others are derived.
@@ -143,6 +143,12 @@ pub enum Error {
     /// A resource type that was not imported.
     #[error("no resource type '{0}' in this tenant; 'provisor resource-type list' shows them")]
     UnknownResourceType(String),
+    /// The audit log is not what was written.
+    #[error("the audit log is broken; what is wrong stands above")]
+    Broken,
+    /// A time that cannot be read.
+    #[error("'{0}' is no time; write it like 2026-11-26T08:00:00Z or 2026-11-26")]
+    Time(String),
     /// The answer could not be written.
     #[error("{0}")]
     Output(#[from] std::io::Error),

@@ -31,6 +31,8 @@ pub struct AppState {
     pub(super) client_keys: FetchedKeys,
     /// Stamps what forms carry.
     pub(super) forms: StampKey,
+    /// Signs checkpoints of the audit log.
+    pub(super) checkpoints: StampKey,
     /// URL under which clients reach the server, without a slash at the end; the issuer of tokens.
     pub(super) public_url: Arc<str>,
     /// What follows from that URL for pages.
@@ -91,6 +93,8 @@ pub struct Parts {
     pub token_key: TokenKey,
     /// Stamps what forms carry.
     pub forms: StampKey,
+    /// Signs checkpoints of the audit log.
+    pub checkpoints: StampKey,
     /// Proxies that are believed.
     pub trusted_proxies: Networks,
     /// Whether clients may publish their keys at private addresses.
@@ -122,6 +126,7 @@ impl AppState {
             token_key: parts.token_key,
             client_keys: FetchedKeys::new(parts.allow_private_addresses),
             forms: parts.forms,
+            checkpoints: parts.checkpoints,
             public_url: parts.public_url.as_str().into(),
             site: Site::of(&parts.public_url),
             trusted_proxies: parts.trusted_proxies,

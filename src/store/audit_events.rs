@@ -13,7 +13,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use super::error::Error;
 use super::schema::audit_events;
-use super::{Gate, TenantConn};
+use super::{Gate, HASTE, PATIENCE, TenantConn};
 use crate::audit::{Action, AuditEvent, Outcome};
 use crate::auth::{Caller, secret};
 
@@ -317,6 +317,24 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error::Timeout`] when too many entries had to be looked at, else [`Error`] from the database.
     pub fn audit_page(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
+        self.page_within(HASTE, filter, start, limit)
+    }
+
+    /// The same for whoever has patience.
+    ///
+    /// # Errors
+    /// As [`TenantConn::audit_page`].
+    pub fn audit_export(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
+        self.page_within(PATIENCE, filter, start, limit)
+    }
+
+    fn page_within(
+        &mut self,
+        bound: &str,
+        filter: &AuditFilter,
+        start: AuditStart,
+        limit: i64,
+    ) -> Result<AuditPage, Error> {
         use audit_events as e;
         let query = entries(self.tenant().0, filter).limit(limit + 1).select(AuditRow::as_select());
         let query = match start {
@@ -324,8 +342,7 @@ impl TenantConn<'_> {
             AuditStart::OlderThan(id) => query.filter(e::id.lt(id)).order(e::id.desc()),
             AuditStart::NewerThan(id) => query.filter(e::id.gt(id)).order(e::id.asc()),
         };
-        let result = self.hastily(|pg| query.load(pg));
-        let mut rows: Vec<AuditRow> = result?;
+        let mut rows: Vec<AuditRow> = self.within(bound, |pg| query.load(pg))?;
         let more = i64::try_from(rows.len()).is_ok_and(|found| found > limit);
         rows.truncate(usize::try_from(limit).unwrap_or_default());
         let is_back = matches!(start, AuditStart::NewerThan(_));

@@ -7,6 +7,7 @@
 mod access;
 mod administrators;
 mod audit_events;
+mod audit_seals;
 mod authorization_codes;
 mod clients;
 pub mod cluster;
@@ -50,6 +51,7 @@ use crate::id::TenantId;
 pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::AdministratorRow;
 pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, Refused};
+pub use audit_seals::{BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, SealRow, Sealed};
 pub use authorization_codes::AuthorizationCodeRow;
 pub use clients::{ClientRow, ClientSecretRow, SecretRotated};
 pub use definitions::StoredDefinitions;
@@ -225,10 +227,14 @@ impl TenantConn<'_> {
         }
     }
 
-    /// Runs a statement that looks for what no index leads to, and gives up sooner than common statements do.
-    fn hastily<T>(&mut self, statement: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
+    /// Runs a statement that looks for what perhaps no index leads to, within a time of its own.
+    fn within<T>(
+        &mut self,
+        bound: &str,
+        statement: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
         self.transaction(|pg| {
-            pg.batch_execute(HASTE)?;
+            pg.batch_execute(bound)?;
             statement(pg)
         })
     }

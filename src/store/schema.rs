@@ -87,6 +87,51 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_unsealed (tenant_id, event_id) {
+        tenant_id -> Uuid,
+        event_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    audit_seals (tenant_id, seq) {
+        tenant_id -> Uuid,
+        seq -> BigInt,
+        event_id -> Uuid,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_checkpoints (tenant_id, seq) {
+        tenant_id -> Uuid,
+        seq -> BigInt,
+        hash -> Bytea,
+        at -> Timestamptz,
+        signature -> Text,
+    }
+}
+
+diesel::table! {
+    audit_chains (tenant_id) {
+        tenant_id -> Uuid,
+        seq -> BigInt,
+        hash -> Bytea,
+        checked_seq -> BigInt,
+        checked_hash -> Bytea,
+        checked_at -> Timestamptz,
+        complete_at -> Timestamptz,
+        asked_at -> Nullable<Timestamptz>,
+        scanned_at -> Nullable<Timestamptz>,
+        scanned_seq -> BigInt,
+        breaks -> Integer,
+        broken_seq -> Nullable<BigInt>,
+        broken_event -> Nullable<Uuid>,
+        broken_how -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     signing_keys (kid) {
         kid -> Text,
         public_key -> Bytea,
@@ -279,3 +324,10 @@ diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, oauth_grants);
+diesel::allow_tables_to_appear_in_same_query!(
+    audit_events,
+    audit_seals,
+    audit_unsealed,
+    audit_chains,
+    audit_checkpoints
+);

@@ -6,6 +6,7 @@ mod access_tokens;
 mod admin;
 mod arbitrary_inputs;
 mod architecture;
+mod audit;
 mod authorization;
 mod authorize;
 mod bad_input;

@@ -4,6 +4,7 @@
 mod account;
 mod administrator;
 mod admit;
+mod audit;
 mod connect;
 mod diff;
 mod navigation;

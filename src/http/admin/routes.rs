@@ -4,12 +4,12 @@ use actix_web::Resource;
 use actix_web::middleware::from_fn;
 
 use super::admit::admit;
-use super::{account, connect, overview, tenant};
+use super::{account, audit, connect, overview, tenant};
 use crate::http::pages::{PageRoute, only, setup, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 6] =
-    [sign_in::ROUTES, setup::ROUTES, overview::ROUTES, connect::ROUTES, tenant::ROUTES, account::ROUTES];
+const PARTS: [&[PageRoute]; 7] =
+    [sign_in::ROUTES, setup::ROUTES, overview::ROUTES, connect::ROUTES, audit::ROUTES, tenant::ROUTES, account::ROUTES];
 
 /// All pages.
 pub fn all() -> impl Iterator<Item = &'static PageRoute> {

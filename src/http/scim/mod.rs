@@ -6,7 +6,7 @@ mod discovery;
 mod request;
 mod resources;
 mod response;
-mod transfer;
+pub(in crate::http) mod transfer;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard;

@@ -80,9 +80,11 @@ async fn send(app: &AppState, mut builder: HttpResponseBuilder, reply: Reply) ->
             let (length, text) = (text.len(), Bytes::from(text));
             let pieces =
                 (0..length).step_by(PIECE_BYTES).map(move |from| text.slice(from..length.min(from + PIECE_BYTES)));
-            builder.body(SizedStream::new(length as u64, transfer::stream(pieces, permit, PATIENCE)))
+            builder.body(SizedStream::new(length as u64, transfer::stream(transfer::whole(pieces), permit, PATIENCE)))
         }
-        Body::Chunks(chunks) => builder.streaming(transfer::stream(chunks.map(Bytes::from), permit, PATIENCE)),
+        Body::Chunks(chunks) => {
+            builder.streaming(transfer::stream(transfer::whole(chunks.map(Bytes::from)), permit, PATIENCE))
+        }
     })
 }
 

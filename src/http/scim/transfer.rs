@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt;
 use actix_web::web::Bytes;
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
@@ -19,12 +19,14 @@ pub(super) const PIECE_BYTES: usize = 64 << 10;
 pub const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a client must have taken a large reply whole.
 pub const REPLY_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time in which somebody must have taken an export whole. It is made as slowly as it is read, and holds no connection meanwhile.
+pub(in crate::http) const EXPORT_TIMEOUT: Duration = Duration::from_mins(60);
 /// Pieces that wait for the connection to take them.
 const PIECES_WAITING: usize = 1;
 
 /// How long a client is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(in crate::http) struct Patience {
     /// For each piece.
     pub piece: Duration,
     /// For all of them.
@@ -34,10 +36,10 @@ pub(super) struct Patience {
 /// What every client gets.
 pub(super) const PATIENCE: Patience = Patience { piece: PIECE_TIMEOUT, whole: REPLY_TIMEOUT };
 
-/// The end of a reply that the client did not take in time. It cuts the connection, so that nobody takes a part for the whole.
+/// The end of a reply that the client did not take in time, or that could not be made. It cuts the connection, so that nobody takes a part for the whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the client did not take its reply in time")]
-pub(super) struct CutOff;
+#[error("the reply was broken off")]
+pub(in crate::http) struct CutOff;
 
 /// What goes from the task that holds the reply to the connection.
 enum Sent {
@@ -51,8 +53,8 @@ enum Sent {
 ///
 /// # Errors
 /// The stream ends with [`CutOff`] when the patience has come to its end, and the reply is dropped.
-pub(super) fn stream(
-    pieces: impl Iterator<Item = Bytes> + 'static,
+pub(in crate::http) fn stream(
+    pieces: impl Stream<Item = Result<Bytes, CutOff>> + Unpin + 'static,
     permit: OwnedSemaphorePermit,
     patience: Patience,
 ) -> impl Stream<Item = Result<Bytes, CutOff>> + 'static {
@@ -71,10 +73,27 @@ pub(super) fn stream(
     })
 }
 
+/// A reply that is known to come to its end.
+pub(super) fn whole(
+    pieces: impl Iterator<Item = Bytes> + 'static,
+) -> impl Stream<Item = Result<Bytes, CutOff>> + Unpin + 'static {
+    stream::iter(pieces.map(Ok))
+}
+
 /// Sends all pieces and the end, or stops where nobody takes the next one in time.
-async fn hand_over(pieces: impl Iterator<Item = Bytes>, sender: mpsc::Sender<Sent>, patience: Duration) {
-    for sent in pieces.map(Sent::Piece).chain([Sent::End]) {
-        if !matches!(timeout(patience, sender.send(sent)).await, Ok(Ok(()))) {
+async fn hand_over(
+    mut pieces: impl Stream<Item = Result<Bytes, CutOff>> + Unpin,
+    sender: mpsc::Sender<Sent>,
+    patience: Duration,
+) {
+    loop {
+        let sent = match pieces.next().await {
+            Some(Ok(piece)) => Sent::Piece(piece),
+            Some(Err(CutOff)) => return,
+            None => Sent::End,
+        };
+        let is_end = matches!(sent, Sent::End);
+        if !matches!(timeout(patience, sender.send(sent)).await, Ok(Ok(()))) || is_end {
             return;
         }
     }
@@ -85,7 +104,6 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
 
-    use futures_util::StreamExt;
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -102,7 +120,7 @@ mod tests {
             let _ = &own;
             Bytes::from(vec![number; 10])
         });
-        (stream(pieces, permit, patience), permits, held)
+        (stream(whole(pieces), permit, patience), permits, held)
     }
 
     /// Whether neither the reply nor its permit is held any more.

@@ -99,7 +99,7 @@ fn keys_take_over_one_after_the_other_and_a_removed_one_is_worth_nothing() {
     assert!(works(&by_two));
     assert!(!published(&server.url).contains(&one));
 
-    let log = run_json(&data_dir, &["audit", "list", "--unknown-callers"]);
+    let log = run_json(&data_dir, &["audit", "list", "--no-tenant"]);
     let actions: Vec<_> = log.as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
     for action in ["key.create", "key.rotate", "key.remove"] {
         assert!(actions.contains(&action), "{actions:?}");

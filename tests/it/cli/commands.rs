@@ -183,7 +183,7 @@ fn refused_strangers_are_listed_apart_from_every_tenant() {
         answer.header("x-request-id").unwrap().to_owned()
     };
     let listed = || {
-        let rows = run_json(&data_dir, &["audit", "list", "--unknown-callers"]);
+        let rows = run_json(&data_dir, &["audit", "list", "--no-tenant"]);
         // The server has made its signing keys, too.
         let refused = |row: &&Value| row["action"] == "authentication.refused";
         rows.as_array().unwrap().iter().filter(refused).cloned().collect::<Vec<_>>()
@@ -199,7 +199,7 @@ fn refused_strangers_are_listed_apart_from_every_tenant() {
     let rows = listed();
     assert_eq!(rows.iter().map(|row| string(&row["requestId"])).collect::<Vec<_>>(), [second.as_str(), &first]);
     assert!(!json!(rows).to_string().contains("hunter2"));
-    let printed = text(&data_dir, &["audit", "list", "--unknown-callers", "--limit", "2"]);
+    let printed = text(&data_dir, &["audit", "list", "--no-tenant", "--limit", "2"]);
     let shown = table(&printed, &["TIME", "ACTION", "ACTOR", "TARGET", "DETAIL"]);
     assert_eq!(
         shown.iter().map(|row| row.last().unwrap().as_str()).collect::<Vec<_>>(),

@@ -44,7 +44,7 @@ fn a_wrong_value_is_refused_with_what_is_wanted() {
         (&["tenant", "update", "x"], &["--store-passwords", "--unique-group-names"]),
         (&["schema", "import"], &["<FILE>"]),
         (&["audit", "list", "--limit", "0"], &["--limit", "1..=10000"]),
-        (&["audit", "list", "--tenant", "x", "--unknown-callers"], &["--tenant", "--unknown-callers"]),
+        (&["audit", "list", "--tenant", "x", "--no-tenant"], &["--tenant", "--no-tenant"]),
         (&["tenant"], &["create", "update", "list"]),
         (&["frobnicate"], &["frobnicate"]),
     ];

@@ -1,0 +1,61 @@
+//! Signed heads of chains. The key is derived from the master key, which whoever holds only the database does not have.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use uuid::Uuid;
+
+use super::link::to_hex;
+use crate::auth::stamp::StampKey;
+use crate::store::{self, CheckpointRow, Store};
+
+/// Checkpoints written by one statement.
+const ROWS: i64 = 1_000;
+
+/// Signs the heads of all chains that have grown since they were last signed, and tells the log, where whoever holds the database
+/// cannot take it back.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn checkpoint(store: &Store, key: &StampKey) -> Result<(), store::Error> {
+    loop {
+        let heads = store.gate(|gate| gate.heads_without_checkpoint(ROWS))?;
+        let count = heads.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let at = Utc::now().trunc_subsecs(3);
+        let rows: Vec<CheckpointRow> =
+            heads.into_iter().map(|(tenant, seq, hash)| signed(key, tenant, seq, hash, at)).collect();
+        store.gate(|gate| gate.insert_checkpoints(&rows))?;
+        for row in &rows {
+            log::info!(
+                "audit checkpoint: tenant {} has {} entries, head {}",
+                row.tenant_id,
+                row.seq,
+                to_hex(&row.hash)
+            );
+        }
+        if i64::try_from(count).is_ok_and(|count| count < ROWS) {
+            return Ok(());
+        }
+    }
+}
+
+fn signed(key: &StampKey, tenant: Uuid, seq: i64, hash: Vec<u8>, at: DateTime<Utc>) -> CheckpointRow {
+    let mut row = CheckpointRow { tenant_id: tenant, seq, hash, at, signature: String::new() };
+    row.signature = key.stamp(&purpose(&row).each_ref().map(Vec::as_slice), &[]);
+    row
+}
+
+/// Whether a checkpoint was signed under this key as it is.
+pub(super) fn is_ours(key: &StampKey, row: &CheckpointRow) -> bool {
+    key.read(&purpose(row).each_ref().map(Vec::as_slice), &row.signature).is_some_and(|content| content.is_empty())
+}
+
+fn purpose(row: &CheckpointRow) -> [Vec<u8>; 4] {
+    [
+        row.tenant_id.as_bytes().to_vec(),
+        row.seq.to_be_bytes().to_vec(),
+        row.hash.clone(),
+        row.at.timestamp_micros().to_be_bytes().to_vec(),
+    ]
+}

@@ -1,0 +1,196 @@
+//! The thread that seals. Each server has one; a lock in the database lets one at a time do it, and another goes on when that
+//! server is gone.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::{TimeDelta, Utc};
+
+use super::checkpoint::checkpoint;
+use super::link::link;
+use super::verify::{Verification, Walk};
+use crate::auth::stamp::StampKey;
+use crate::store::{self, BreakRow, Checked, Sealed, Store};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+/// Entries sealed in one transaction, and links checked by one statement.
+const ROWS: i64 = 5_000;
+/// How often heads are signed.
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
+/// How often it is looked whether there are links to check that another server has sealed.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a whole chain is to be verified.
+const CLAIM_EVERY: Duration = Duration::from_secs(2);
+/// Time spent on verifying a whole chain between two rounds.
+const SCAN_SLICE: Duration = Duration::from_millis(500);
+/// How old the verification of a whole chain may be, so that it never comes to a day.
+const SCAN_AFTER: TimeDelta = TimeDelta::hours(20);
+/// How long a server that verifies a whole chain may be silent before another does it.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+
+/// The thread that does it.
+#[derive(Debug)]
+pub struct Sealer {
+    /// Nothing is sent; that it is gone says that the end has come.
+    end: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Sealer {
+    /// Starts the thread, which begins at once.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(store: Arc<Store>, key: StampKey) -> std::io::Result<Self> {
+        let (end, ended) = sync_channel(0);
+        let thread = std::thread::Builder::new().name("sealer".into()).spawn(move || {
+            let mut work = Work { store, key, scan: None, checkpointed: None, checked: None, looked: None };
+            loop {
+                work.round(&ended);
+                if ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+                    // What was done last is sealed and signed before the server ends.
+                    work.checkpointed = None;
+                    work.scan = None;
+                    work.last();
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { end, thread })
+    }
+
+    /// Ends the thread, when it has sealed what waits.
+    pub fn stop(self) {
+        drop(self.end);
+        if self.thread.join().is_err() {
+            log::error!("the sealer thread failed");
+        }
+    }
+}
+
+struct Work {
+    store: Arc<Store>,
+    key: StampKey,
+    /// The chain that is verified whole.
+    scan: Option<Verification>,
+    checkpointed: Option<Instant>,
+    checked: Option<Instant>,
+    looked: Option<Instant>,
+}
+
+/// Whether so much time has passed since, and sets it anew.
+fn is_due(since: &mut Option<Instant>, every: Duration) -> bool {
+    let due = since.is_none_or(|since| since.elapsed() >= every);
+    if due {
+        *since = Some(Instant::now());
+    }
+    due
+}
+
+impl Work {
+    /// What fails is left for the next round.
+    fn round(&mut self, ended: &Receiver<()>) {
+        let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
+        match self.seal(goes_on) {
+            Ok(sealed) => {
+                if (is_due(&mut self.checked, CHECK_EVERY) || sealed > 0)
+                    && let Err(error) = self.check(goes_on)
+                {
+                    log::warn!("the seals of the audit log were not checked: {error}");
+                }
+            }
+            Err(error) => log::warn!("the audit log was not sealed: {error}"),
+        }
+        if is_due(&mut self.checkpointed, CHECKPOINT_EVERY)
+            && let Err(error) = checkpoint(&self.store, &self.key)
+        {
+            log::warn!("no checkpoint of the audit log was made: {error}");
+        }
+        if let Err(error) = self.scan(goes_on) {
+            log::warn!("the audit log was not verified: {error}");
+            self.scan = None;
+        }
+    }
+
+    fn last(&mut self) {
+        let done = self.seal(|| false).and_then(|_| checkpoint(&self.store, &self.key));
+        if let Err(error) = done {
+            log::warn!("the audit log was not sealed: {error}");
+        }
+    }
+
+    /// Seals what waits. Returns how many entries it was.
+    fn seal(&self, goes_on: impl Fn() -> bool) -> Result<usize, store::Error> {
+        let mut count = 0;
+        loop {
+            match self.store.gate(|gate| gate.seal(ROWS, link))? {
+                Sealed::Elsewhere => return Ok(count),
+                Sealed::Entries(sealed) => {
+                    count += sealed;
+                    if i64::try_from(sealed).is_ok_and(|sealed| sealed < ROWS) || !goes_on() {
+                        return Ok(count);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads new seals and their entries again.
+    fn check(&self, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
+        loop {
+            let rows = self.store.gate(|gate| gate.unchecked_links(ROWS))?;
+            for links in rows.chunk_by(|(one, _, _), (other, _, _)| one.tenant_id == other.tenant_id) {
+                let chain = &links[0].0;
+                let before = (chain.checked_seq > 0).then(|| chain.checked_hash.clone());
+                let (mut walk, mut found) = (Walk::behind(chain.checked_seq, before), Vec::new());
+                for (_, seal, entry) in links {
+                    walk.step(seal, entry.as_ref(), &mut found);
+                }
+                walk.settle(None, &mut found);
+                if let Some(first) = found.first() {
+                    log::error!("the audit log of tenant {} is broken: {first:?}", chain.tenant_id);
+                }
+                let checked = Checked {
+                    tenant: chain.tenant_id,
+                    seq: walk.seq(),
+                    hash: walk.hash().unwrap_or_default().to_vec(),
+                    broken: found.first().map(BreakRow::from),
+                };
+                self.store.gate(|gate| gate.note_checked(&checked, Utc::now()))?;
+            }
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows < ROWS) || !goes_on() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes on with the verification of a whole chain for a while, or takes one on.
+    fn scan(&mut self, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
+        if self.scan.is_none() && is_due(&mut self.looked, CLAIM_EVERY) {
+            let now = Utc::now();
+            let claimed = self.store.gate(|gate| gate.claim_chain(now - SCAN_AFTER, now, LEASE))?;
+            self.scan = claimed.map(Verification::of);
+        }
+        let Some(scan) = &mut self.scan else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        while begun.elapsed() < SCAN_SLICE && goes_on() {
+            if scan.advance(&self.store, &self.key)? {
+                let (tenant, breaks) = (scan.tenant(), &scan.report().breaks);
+                if let Some(first) = breaks.first() {
+                    log::error!("the audit log of tenant {tenant} is broken in {} places: {first:?}", breaks.len());
+                }
+                let first = breaks.first().map(BreakRow::from);
+                self.store.gate(|gate| gate.note_verified(tenant, breaks.len(), first.as_ref(), Utc::now()))?;
+                self.scan = None;
+                return Ok(());
+            }
+        }
+        let (tenant, seq) = (scan.tenant(), scan.seq());
+        self.store.gate(|gate| gate.note_scanned(tenant, seq, Utc::now()))
+    }
+}

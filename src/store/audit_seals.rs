@@ -1,0 +1,597 @@
+//! The hash chains over the audit log: what waits for its seal, the seals, and what verifying them needs to read. What a hash is
+//! made of is no matter of the store.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Timestamptz, Uuid as SqlUuid};
+use diesel::{define_sql_function, dsl};
+use uuid::Uuid;
+
+use super::audit_events::{AuditRow, Draft};
+use super::error::Error;
+use super::schema::{audit_chains, audit_checkpoints, audit_events, audit_seals, audit_unsealed};
+use super::{Gate, TenantConn};
+use crate::audit::AuditEvent;
+
+/// The lock of whoever seals: one in the cluster at a time.
+const LOCK: (i32, i32) = (7643, 8);
+
+/// A link of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = audit_seals)]
+pub struct SealRow {
+    /// Whose chain.
+    pub tenant_id: Uuid,
+    /// Its number.
+    pub seq: i64,
+    /// The entry that it seals.
+    pub event_id: Uuid,
+    /// The hash.
+    pub hash: Vec<u8>,
+}
+
+/// A signed head of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_checkpoints)]
+pub struct CheckpointRow {
+    /// Whose chain.
+    pub tenant_id: Uuid,
+    /// The number of its last link then.
+    pub seq: i64,
+    /// That link's hash.
+    pub hash: Vec<u8>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The signature.
+    pub signature: String,
+}
+
+/// The state of a chain. The columns are described where the table is made.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = audit_chains)]
+#[expect(missing_docs, reason = "the table says it")]
+pub struct ChainRow {
+    pub tenant_id: Uuid,
+    pub seq: i64,
+    pub hash: Vec<u8>,
+    pub checked_seq: i64,
+    pub checked_hash: Vec<u8>,
+    pub checked_at: DateTime<Utc>,
+    pub complete_at: DateTime<Utc>,
+    pub asked_at: Option<DateTime<Utc>>,
+    pub scanned_at: Option<DateTime<Utc>>,
+    pub scanned_seq: i64,
+    pub breaks: i32,
+    pub broken_seq: Option<i64>,
+    pub broken_event: Option<Uuid>,
+    pub broken_how: Option<String>,
+}
+
+/// A break of a chain, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakRow {
+    /// The number of the link, where there is one.
+    pub seq: Option<i64>,
+    /// The entry, where it is known.
+    pub event: Option<Uuid>,
+    /// In what way.
+    pub how: String,
+}
+
+/// How far the new links of a chain were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Whose chain.
+    pub tenant: Uuid,
+    /// Up to this link.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
+    /// The first break among them.
+    pub broken: Option<BreakRow>,
+}
+
+/// An entry, and what is there of its seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// The entry.
+    pub event: Uuid,
+    /// Whether it is sealed.
+    pub sealed: bool,
+    /// Whether it waits to be.
+    pub waits: bool,
+}
+
+/// The ends of a chain as they are at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The head as the sealer left it.
+    pub head: Option<(i64, Vec<u8>)>,
+    /// The last seal there is.
+    pub last: Option<(i64, Vec<u8>)>,
+}
+
+define_sql_function! {
+    /// Takes a lock until the transaction ends, or says that somebody else has it.
+    fn pg_try_advisory_xact_lock(first: Integer, second: Integer) -> Bool;
+}
+
+/// The last link of each of these chains.
+struct Heads<'a>(&'a [Uuid]);
+
+/// Appends links, and the heads that they make.
+struct Append<'a> {
+    links: &'a Links,
+    heads: &'a Links,
+    at: DateTime<Utc>,
+}
+
+/// Takes entries out of those that wait.
+struct Settle<'a>(&'a Links);
+
+/// Links in columns.
+#[derive(Debug, Default)]
+struct Links {
+    tenants: Vec<Uuid>,
+    seqs: Vec<i64>,
+    events: Vec<Uuid>,
+    hashes: Vec<Vec<u8>>,
+}
+
+impl Links {
+    fn push(&mut self, tenant: Uuid, seq: i64, event: Uuid, hash: Vec<u8>) {
+        self.tenants.push(tenant);
+        self.seqs.push(seq);
+        self.events.push(event);
+        self.hashes.push(hash);
+    }
+}
+
+macro_rules! statement {
+    ($name:ident) => {
+        impl QueryId for $name<'_> {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl RunQueryDsl<PgConnection> for $name<'_> {}
+    };
+}
+
+statement!(Heads);
+statement!(Append);
+statement!(Settle);
+
+impl Query for Heads<'_> {
+    type SqlType = (SqlUuid, BigInt, Bytea);
+}
+
+impl QueryFragment<Pg> for Heads<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT tenant.id, head.seq, head.hash FROM unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.0)?;
+        out.push_sql(
+            ") AS tenant (id) CROSS JOIN LATERAL (SELECT seq, hash FROM audit_seals WHERE tenant_id = tenant.id ORDER BY seq DESC LIMIT 1) \
+             AS head",
+        );
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for Append<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH links AS (INSERT INTO audit_seals (tenant_id, seq, event_id, hash) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.links.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.links.seqs)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.links.events)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bytea>, _>(&self.links.hashes)?;
+        out.push_sql(
+            ")) INSERT INTO audit_chains (tenant_id, seq, hash, checked_seq, checked_hash, checked_at, complete_at, scanned_seq, breaks) \
+             SELECT tenant_id, seq, hash, 0, '\\x', at, at, 0, 0 FROM unnest(",
+        );
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.heads.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.heads.seqs)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bytea>, _>(&self.heads.hashes)?;
+        out.push_sql(") AS head (tenant_id, seq, hash), (SELECT ");
+        out.push_bind_param::<Timestamptz, _>(&self.at)?;
+        out.push_sql(" AS at) AS now ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for Settle<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM audit_unsealed USING unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.0.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.0.events)?;
+        out.push_sql(
+            ") AS sealed (tenant_id, event_id) WHERE audit_unsealed.tenant_id = sealed.tenant_id AND audit_unsealed.event_id = \
+             sealed.event_id",
+        );
+        Ok(())
+    }
+}
+
+/// What sealing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealed {
+    /// So many entries were sealed.
+    Entries(usize),
+    /// Another server is at it.
+    Elsewhere,
+}
+
+impl Gate<'_> {
+    /// Seals some of the entries that wait. `link` makes the hash of an entry behind another hash, which is `None` for the first.
+    ///
+    /// All that is committed is seen, and taken out of those that wait in the transaction that seals it. An entry that is committed
+    /// later, however old it is, waits until then and gets a later number.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn seal(&mut self, limit: i64, link: impl Fn(Option<&[u8]>, &AuditRow) -> Vec<u8>) -> Result<Sealed, Error> {
+        use {audit_events as e, audit_seals as s, audit_unsealed as u};
+        if !dsl::select(dsl::exists(u::table.select(u::event_id))).get_result::<bool>(self.pg)? {
+            return Ok(Sealed::Entries(0));
+        }
+        let sealed = self.pg.transaction(|pg| {
+            if !dsl::select(pg_try_advisory_xact_lock(LOCK.0, LOCK.1)).get_result::<bool>(pg)? {
+                return Ok(Sealed::Elsewhere);
+            }
+            // What is sealed already may wait again after a copy of the database was loaded.
+            let waiting: Vec<(AuditRow, Option<i64>)> = u::table
+                .inner_join(e::table.on(e::tenant_id.eq(u::tenant_id).and(e::id.eq(u::event_id))))
+                .left_join(s::table.on(s::tenant_id.eq(u::tenant_id).and(s::event_id.eq(u::event_id))))
+                .order((u::tenant_id, u::event_id))
+                .limit(limit)
+                .select((AuditRow::as_select(), s::seq.nullable()))
+                .load(pg)?;
+            let mut tenants: Vec<Uuid> = waiting.iter().map(|(row, _)| row.tenant_id).collect();
+            tenants.dedup();
+            let heads: Vec<(Uuid, i64, Vec<u8>)> = Heads(&tenants).load(pg)?;
+            let (mut links, mut ends, mut gone) = (Links::default(), Links::default(), Links::default());
+            for (row, sealed) in &waiting {
+                gone.push(row.tenant_id, 0, row.id, Vec::new());
+                if sealed.is_some() {
+                    continue;
+                }
+                let head = match (links.tenants.last(), links.seqs.last(), links.hashes.last()) {
+                    (Some(tenant), Some(seq), Some(hash)) if *tenant == row.tenant_id => Some((*seq, hash.as_slice())),
+                    _ => {
+                        heads.iter().find(|head| head.0 == row.tenant_id).map(|(_, seq, hash)| (*seq, hash.as_slice()))
+                    }
+                };
+                let hash = link(head.map(|(_, hash)| hash), row);
+                let seq = head.map_or(0, |(seq, _)| seq) + 1;
+                if ends.tenants.last() == Some(&row.tenant_id) {
+                    ends.seqs.pop();
+                    ends.hashes.pop();
+                    ends.seqs.push(seq);
+                    ends.hashes.push(hash.clone());
+                } else {
+                    ends.push(row.tenant_id, seq, row.id, hash.clone());
+                }
+                links.push(row.tenant_id, seq, row.id, hash);
+            }
+            if !links.tenants.is_empty() {
+                Append { links: &links, heads: &ends, at: Utc::now() }.execute(pg)?;
+            }
+            Settle(&gone).execute(pg)?;
+            QueryResult::Ok(Sealed::Entries(waiting.len()))
+        })?;
+        Ok(sealed)
+    }
+
+    /// Links that were sealed since they were last checked, of some chains, in order, each with its entry.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn unchecked_links(&mut self, limit: i64) -> Result<Vec<(ChainRow, SealRow, Option<AuditRow>)>, Error> {
+        use {audit_chains as c, audit_events as e, audit_seals as s};
+        let query = c::table
+            .inner_join(s::table.on(s::tenant_id.eq(c::tenant_id).and(s::seq.gt(c::checked_seq))))
+            .left_join(e::table.on(e::tenant_id.eq(s::tenant_id).and(e::id.eq(s::event_id))))
+            .filter(c::checked_seq.lt(c::seq))
+            .order((c::tenant_id, s::seq))
+            .limit(limit)
+            .select((ChainRow::as_select(), SealRow::as_select(), Option::<AuditRow>::as_select()));
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Notes how far chains were checked. A break that is known already stays.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn note_checked(&mut self, checked: &Checked, at: DateTime<Utc>) -> Result<(), Error> {
+        use audit_chains as c;
+        let chain = c::table.find(checked.tenant).filter(c::checked_seq.lt(checked.seq));
+        diesel::update(chain)
+            .set((c::checked_seq.eq(checked.seq), c::checked_hash.eq(&checked.hash), c::checked_at.eq(at)))
+            .execute(self.pg)?;
+        if let Some(broken) = &checked.broken {
+            diesel::update(c::table.find(checked.tenant).filter(c::breaks.eq(0)))
+                .set((
+                    c::breaks.eq(1),
+                    c::broken_seq.eq(broken.seq),
+                    c::broken_event.eq(broken.event),
+                    c::broken_how.eq(&broken.how),
+                ))
+                .execute(self.pg)?;
+        }
+        Ok(())
+    }
+
+    /// Takes on a chain of which somebody wants all verified, or that was last verified before `before`, and that nobody is at.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn claim_chain(
+        &mut self,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        lease: TimeDelta,
+    ) -> Result<Option<Uuid>, Error> {
+        use audit_chains as c;
+        let is_due = c::asked_at.is_not_null().or(c::complete_at.lt(before));
+        let is_free = || c::scanned_at.is_null().or(c::scanned_at.assume_not_null().lt(now - lease));
+        let due = c::table.filter(is_due).filter(is_free()).order((c::asked_at.asc(), c::tenant_id));
+        let Some(tenant) = due.select(c::tenant_id).first::<Uuid>(self.pg).optional()? else {
+            return Ok(None);
+        };
+        let claimed = diesel::update(c::table.find(tenant).filter(is_free()))
+            .set((c::scanned_at.eq(now), c::scanned_seq.eq(0)))
+            .execute(self.pg)?;
+        Ok((claimed == 1).then_some(tenant))
+    }
+
+    /// Notes how far the verification of a whole chain is.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn note_scanned(&mut self, tenant: Uuid, seq: i64, now: DateTime<Utc>) -> Result<(), Error> {
+        use audit_chains as c;
+        let chain = diesel::update(c::table.find(tenant));
+        chain.set((c::scanned_at.eq(now), c::scanned_seq.eq(seq))).execute(self.pg)?;
+        Ok(())
+    }
+
+    /// Notes what came of the verification of a whole chain: how many breaks, and the first.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn note_verified(
+        &mut self,
+        tenant: Uuid,
+        breaks: usize,
+        first: Option<&BreakRow>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        use audit_chains as c;
+        let none = None::<DateTime<Utc>>;
+        diesel::update(c::table.find(tenant))
+            .set((
+                c::complete_at.eq(now),
+                c::asked_at.eq(none),
+                c::scanned_at.eq(none),
+                c::breaks.eq(i32::try_from(breaks).unwrap_or(i32::MAX)),
+                c::broken_seq.eq(first.and_then(|first| first.seq)),
+                c::broken_event.eq(first.and_then(|first| first.event)),
+                c::broken_how.eq(first.map(|first| &first.how)),
+            ))
+            .execute(self.pg)?;
+        Ok(())
+    }
+
+    /// Links of a chain behind one of its numbers, each with its entry.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn links(&mut self, tenant: Uuid, after: i64, limit: i64) -> Result<Vec<(SealRow, Option<AuditRow>)>, Error> {
+        use {audit_events as e, audit_seals as s};
+        let query = s::table
+            .left_join(e::table.on(e::tenant_id.eq(s::tenant_id).and(e::id.eq(s::event_id))))
+            .filter(s::tenant_id.eq(tenant))
+            .filter(s::seq.gt(after))
+            .order(s::seq)
+            .limit(limit)
+            .select((SealRow::as_select(), Option::<AuditRow>::as_select()));
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Entries of a tenant behind one of them, and what is there of their seals, at one moment.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn coverage(&mut self, tenant: Uuid, after: Uuid, limit: i64) -> Result<Vec<Coverage>, Error> {
+        use {audit_events as e, audit_seals as s, audit_unsealed as u};
+        let rows: Vec<(Uuid, Option<i64>, Option<Uuid>)> = e::table
+            .left_join(s::table.on(s::tenant_id.eq(e::tenant_id).and(s::event_id.eq(e::id))))
+            .left_join(u::table.on(u::tenant_id.eq(e::tenant_id).and(u::event_id.eq(e::id))))
+            .filter(e::tenant_id.eq(tenant))
+            .filter(e::id.gt(after))
+            .order(e::id)
+            .limit(limit)
+            .select((e::id, s::seq.nullable(), u::event_id.nullable()))
+            .load(self.pg)?;
+        let covered = |(event, seal, waits): (Uuid, Option<i64>, Option<Uuid>)| Coverage {
+            event,
+            sealed: seal.is_some(),
+            waits: waits.is_some(),
+        };
+        Ok(rows.into_iter().map(covered).collect())
+    }
+
+    /// Entries of a tenant that wait for their seal and are not there any more.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn lost_entries(&mut self, tenant: Uuid, limit: i64) -> Result<Vec<Uuid>, Error> {
+        use {audit_events as e, audit_unsealed as u};
+        let query = u::table
+            .left_join(e::table.on(e::tenant_id.eq(u::tenant_id).and(e::id.eq(u::event_id))))
+            .filter(u::tenant_id.eq(tenant))
+            .filter(e::id.nullable().is_null())
+            .order(u::event_id)
+            .limit(limit)
+            .select(u::event_id);
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Checkpoints of a chain behind a number, each with the hash of its link.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn checkpoints(
+        &mut self,
+        tenant: Uuid,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(CheckpointRow, Option<Vec<u8>>)>, Error> {
+        use {audit_checkpoints as p, audit_seals as s};
+        let query = p::table
+            .left_join(s::table.on(s::tenant_id.eq(p::tenant_id).and(s::seq.eq(p::seq))))
+            .filter(p::tenant_id.eq(tenant))
+            .filter(p::seq.gt(after))
+            .order(p::seq)
+            .limit(limit)
+            .select((CheckpointRow::as_select(), s::hash.nullable()));
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// The ends of a chain, at one moment.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn chain_end(&mut self, tenant: Uuid) -> Result<ChainEnd, Error> {
+        use {audit_chains as c, audit_seals as s};
+        // One statement sees one state.
+        let rows: Vec<(i64, Vec<u8>, Option<i64>, Option<Vec<u8>>)> = s::table
+            .left_join(c::table.on(c::tenant_id.eq(s::tenant_id)))
+            .filter(s::tenant_id.eq(tenant))
+            .order(s::seq.desc())
+            .limit(1)
+            .select((s::seq, s::hash, c::seq.nullable(), c::hash.nullable()))
+            .load(self.pg)?;
+        if let Some((seq, hash, head_seq, head_hash)) = rows.into_iter().next() {
+            return Ok(ChainEnd { head: head_seq.zip(head_hash), last: Some((seq, hash)) });
+        }
+        let head = c::table.find(tenant).select((c::seq, c::hash)).first(self.pg).optional()?;
+        Ok(ChainEnd { head, last: None })
+    }
+
+    /// The next tenant behind one that has entries or a chain.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn audited_tenant(&mut self, after: Option<Uuid>) -> Result<Option<Uuid>, Error> {
+        macro_rules! next {
+            ($table:ident) => {{
+                let mut query = $table::table.select($table::tenant_id).order($table::tenant_id).limit(1).into_boxed();
+                if let Some(after) = after {
+                    query = query.filter($table::tenant_id.gt(after));
+                }
+                query.first::<Uuid>(self.pg).optional()?
+            }};
+        }
+        Ok(next!(audit_events).into_iter().chain(next!(audit_seals)).chain(next!(audit_chains)).min())
+    }
+
+    /// Heads of chains for which there is no checkpoint yet.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn heads_without_checkpoint(&mut self, limit: i64) -> Result<Vec<(Uuid, i64, Vec<u8>)>, Error> {
+        use {audit_chains as c, audit_checkpoints as p};
+        let query = c::table
+            .left_join(p::table.on(p::tenant_id.eq(c::tenant_id).and(p::seq.eq(c::seq))))
+            .filter(p::seq.nullable().is_null())
+            .order(c::tenant_id)
+            .limit(limit)
+            .select((c::tenant_id, c::seq, c::hash));
+        query.load(self.pg).map_err(Error::from)
+    }
+
+    /// Writes checkpoints; those that are there already stay.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn insert_checkpoints(&mut self, rows: &[CheckpointRow]) -> Result<(), Error> {
+        diesel::insert_into(audit_checkpoints::table).values(rows).on_conflict_do_nothing().execute(self.pg)?;
+        Ok(())
+    }
+}
+
+impl TenantConn<'_> {
+    /// The state of the tenant's chain, once there is one.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn audit_chain(&mut self) -> Result<Option<ChainRow>, Error> {
+        let query = audit_chains::table.find(self.tenant().0).select(ChainRow::as_select());
+        let result = query.first(self.pg).optional();
+        self.done(result)
+    }
+
+    /// The seals of these entries of the tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn seals_of(&mut self, events: &[Uuid]) -> Result<Vec<SealRow>, Error> {
+        let query = audit_seals::table
+            .filter(audit_seals::tenant_id.eq(self.tenant().0))
+            .filter(audit_seals::event_id.eq_any(events))
+            .select(SealRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+
+    /// An entry of the tenant with its seal and the one before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn seal_and_previous(&mut self, event: Uuid) -> Result<(Option<SealRow>, Option<SealRow>), Error> {
+        let seal = self.seals_of(&[event])?.into_iter().next();
+        let Some(present) = &seal else {
+            return Ok((None, None));
+        };
+        let query = audit_seals::table.find((self.tenant().0, present.seq - 1)).select(SealRow::as_select());
+        let result = query.first(self.pg).optional();
+        let previous = self.done(result)?;
+        Ok((seal, previous))
+    }
+
+    /// Asks for the tenant's whole chain to be verified. Whoever asks while it is under way changes nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn ask_verification(&mut self, at: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
+        use audit_chains as c;
+        let audit = Draft::new(self.caller, event);
+        let chain = c::table.find(self.tenant().0).filter(c::asked_at.is_null());
+        self.transaction(|pg| {
+            let asked = diesel::update(chain).set(c::asked_at.eq(at)).execute(pg)? == 1;
+            if asked {
+                audit.insert(pg)?;
+            }
+            Ok(asked)
+        })
+    }
+
+    /// Records what was done that changed nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn record(&mut self, event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        let result = audit.insert(self.pg);
+        self.done(result)
+    }
+}
