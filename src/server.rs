@@ -20,7 +20,7 @@ use crate::auth::stamp::StampKey;
 use crate::chain::Sealer;
 use crate::config::{SettingError, Settings};
 use crate::housekeeping::Housekeeping;
-use crate::http::{self, AppState, AssetsError, Parts, Refusals};
+use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog};
 use crate::oauth::access_token::Parties;
 use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
@@ -192,6 +192,8 @@ pub struct Application {
     server: actix_web::dev::Server,
     refusals: Refusals,
     records: JoinHandle<()>,
+    request_log: RequestLog,
+    request_writer: JoinHandle<()>,
     housekeeping: Housekeeping,
     sealer: Sealer,
     address: SocketAddr,
@@ -224,6 +226,7 @@ impl Application {
         let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
+        let (request_log, request_writer) = RequestLog::start(Arc::clone(&backend.store))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
         let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
         let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone())?;
@@ -240,6 +243,7 @@ impl Application {
             registry,
             cursors: backend.cursor_key.clone(),
             refusals: refusals.clone(),
+            request_log: request_log.clone(),
             connections,
             templates,
             public_url: public_url.clone(),
@@ -255,7 +259,19 @@ impl Application {
             .disable_signals()
             .listen(listener)?
             .run();
-        Ok(Self { backend, server, refusals, records, housekeeping, sealer, address, public_url, setup_code })
+        Ok(Self {
+            backend,
+            server,
+            refusals,
+            records,
+            request_log,
+            request_writer,
+            housekeeping,
+            sealer,
+            address,
+            public_url,
+            setup_code,
+        })
     }
 
     /// The address listened on.
@@ -297,6 +313,10 @@ impl Application {
         self.refusals.close();
         if self.records.join().is_err() {
             log::error!("the thread that records refusals failed");
+        }
+        self.request_log.close();
+        if self.request_writer.join().is_err() {
+            log::error!("the thread that writes the provisioning log failed");
         }
         self.sealer.stop();
         self.backend.close()?;

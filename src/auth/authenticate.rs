@@ -120,7 +120,7 @@ impl Authenticator {
                 Ok(Credential { hash: self.key.digest(token), kind })
             }
             (true, false) => Err(Refusal::unknown("access token without the scheme")),
-            (false, _) => Err(Refusal::unknown("malformed token")),
+            (false, _) => Err(Refusal::unknown(mistake(token))),
         }
     }
 
@@ -187,6 +187,22 @@ impl Authenticator {
     /// The uses of header tokens since the last call, for the background job that records them.
     pub fn take_uses(&self) -> HashMap<String, TokenUse> {
         std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What somebody did wrong with a token, as far as its text tells.
+fn mistake(token: &str) -> &'static str {
+    const TWICE: &str = "bearer ";
+    if token.get(..TWICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TWICE)) {
+        return "the word Bearer twice";
+    }
+    if token.starts_with(['"', '\'', '\u{201c}', '\u{2018}', '<']) {
+        return "quotes around the token";
+    }
+    match token.get(..6) {
+        Some("pvr_t_") if token.len() < Secret::LENGTH => "a part of a token",
+        Some("pvr_s_") => "a client secret in place of a token",
+        _ => "malformed token",
     }
 }
 

@@ -60,6 +60,9 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// Characters of every credential.
+    pub(super) const LENGTH: usize = PREFIX_LENGTH + ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH;
+
     /// Makes a new credential from the randomness of the operating system.
     ///
     /// # Errors

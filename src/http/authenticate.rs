@@ -1,7 +1,7 @@
 //! Middleware of the SCIM endpoints: authentication, the log line, and the record of what was refused. It comes before
 //! any extractor, because actix runs those side by side and an anonymous caller must hear 401 whatever else is wrong.
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
@@ -11,6 +11,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use super::AppState;
 use super::blocking;
 use super::challenge::{self, Challenge};
+use super::request_log::{Capture, Recorded, is_astray};
 use super::visit::Visit;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::keys::KeyError;
@@ -24,10 +25,11 @@ const OPEN: [&str; 4] = ["ServiceProviderConfig", "ServiceProviderConfigs", "Res
 
 /// The middleware.
 pub(super) async fn authenticate<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+) -> Result<ServiceResponse<Recorded>, Error> {
     let visit = Visit::begin(&request);
+    let capture = Capture::begin(&mut request);
     let method = request.method().clone();
     let (mut response, caller) = match admit(&request, &visit).await {
         Ok((caller, service)) => {
@@ -49,7 +51,36 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
         challenge::add_header(&mut response, &app.public_url);
     }
     visit.finish(&mut response, caller.as_ref().map_or("-", |caller| caller.principal.actor().id.as_str()));
-    Ok(response)
+    Ok(match capture {
+        Some(capture) => capture.finish(response, &visit, caller.as_ref()),
+        None => response.map_body(|_, body| Recorded::not(body)),
+    })
+}
+
+/// Middleware of what is nowhere. Whoever looks for SCIM beside the base URL is logged, as the tenant that the credential belongs to,
+/// so that the administrator sees what is wrong.
+pub(super) async fn astray<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<Recorded>, Error> {
+    if !is_astray(request.request()) {
+        return Ok(next.call(request).await?.map_body(|_, body| Recorded::not(body)));
+    }
+    let visit = Visit::begin(&request);
+    let Some(capture) = Capture::begin(&mut request) else {
+        return Ok(next.call(request).await?.map_body(|_, body| Recorded::not(body)));
+    };
+    let caller = match request.app_data::<web::Data<AppState>>() {
+        Some(app) if request.headers().contains_key(AUTHORIZATION) => {
+            identify(app, &request, &visit).await.ok().flatten()
+        }
+        _ => None,
+    };
+    // What is wrong is the path, whoever comes by it.
+    request.extensions_mut().remove::<Refusal>();
+    let mut response = next.call(request).await?;
+    visit.finish(&mut response, caller.as_ref().map_or("-", |caller| caller.principal.actor().id.as_str()));
+    Ok(capture.finish(response, &visit, caller.as_ref()))
 }
 
 /// Who calls, and what that caller is served.
@@ -81,6 +112,7 @@ async fn identify(
         let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
             .because(refusal.reason);
         app.refusals.record(visit.nobody(refusal.tenant, refusal.id.as_str()), event);
+        request.extensions_mut().insert(refusal.clone());
     };
     let refuse = |refusal: Refusal| {
         record(&refusal);

@@ -12,6 +12,7 @@ mod health;
 mod oauth;
 mod pages;
 mod refusals;
+mod request_log;
 pub mod scim;
 mod state;
 mod visit;
@@ -21,9 +22,11 @@ pub use admin::page_routes;
 pub use assets::{AssetsError, find as find_assets, load_templates};
 pub use pages::PageRoute;
 pub use refusals::Refusals;
+pub use request_log::RequestLog;
 pub use state::{AppState, Parts};
 
 use actix_web::HttpResponse;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::scim::error::{ErrorKind, ScimError};
@@ -42,7 +45,7 @@ pub fn configure(config: &mut ServiceConfig, app: &web::Data<AppState>) {
         .service(assets::routes(app.assets()))
         .service(admin::mount())
         .service(welcome::routes())
-        .default_service(web::to(elsewhere));
+        .default_service(web::to(elsewhere).wrap(from_fn(authenticate::astray)));
 }
 
 /// Whoever misses the base URL is most likely an identity provider whose administrator left out a part of it, and reads SCIM

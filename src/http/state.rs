@@ -9,6 +9,7 @@ use url::Url;
 use super::SCIM_BASE;
 use super::client_keys::FetchedKeys;
 use super::refusals::Refusals;
+use super::request_log::RequestLog;
 use super::scim::{LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
 use crate::auth::keys::KeyRing;
@@ -41,6 +42,7 @@ pub struct AppState {
     pub(super) services: Services,
     pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
+    pub(super) request_log: RequestLog,
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
     pub(super) large_replies: Arc<Semaphore>,
@@ -105,6 +107,8 @@ pub struct Parts {
     pub cursors: StampKey,
     /// Where refusals are recorded.
     pub refusals: Refusals,
+    /// Where requests are logged.
+    pub request_log: RequestLog,
     /// Database connections, and so requests that use one at a time.
     pub connections: usize,
     /// The pages.
@@ -136,6 +140,7 @@ impl AppState {
             }),
             cursors: parts.cursors,
             refusals: parts.refusals,
+            request_log: parts.request_log,
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -55,6 +55,11 @@ impl Visit {
             method: request.method().clone(),
             started: Instant::now(),
         }
+    }
+
+    /// How long it has been under way.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// The caller that a principal is in this request.

@@ -314,6 +314,29 @@ diesel::table! {
         microseconds -> BigInt,
         request_body -> Nullable<Text>,
         response_body -> Nullable<Text>,
+        request_headers -> Nullable<Text>,
+        response_headers -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    request_counts (tenant_id, hour, actor_id, operation, outcome) {
+        tenant_id -> Uuid,
+        hour -> Timestamptz,
+        actor_id -> Text,
+        operation -> Text,
+        outcome -> Text,
+        requests -> BigInt,
+        microseconds -> BigInt,
+    }
+}
+
+diesel::table! {
+    user_counts (tenant_id, hour) {
+        tenant_id -> Uuid,
+        hour -> Timestamptz,
+        users -> BigInt,
+        active -> BigInt,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
 
 mod guards;
+mod log;
 mod tenants;
 
 use provisor::auth::role::Role;

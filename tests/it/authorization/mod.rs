@@ -47,7 +47,7 @@ fn refused(tenant: &Tenant) -> Vec<(Option<String>, &'static str)> {
         (Some(String::new()), "no credential"),
         (Some("non-token".into()), "malformed token"),
         (bearer("non-token"), "malformed token"),
-        (bearer(&valid[..66]), "malformed token"),
+        (bearer(&valid[..66]), "a part of a token"),
         (bearer(&valid.to_lowercase()), "malformed token"),
         (bearer(&format!("{valid} {valid}")), "malformed token"),
         (Some(format!("Basic {valid}")), "unsupported scheme"),

@@ -1,0 +1,317 @@
+//! What is seen of a request while it is served: the beginnings of both bodies as they pass by, and at the end the rest.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER, USER_AGENT,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpMessage, HttpRequest, web};
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use uuid::Uuid;
+
+use super::{Entry, RequestLog, Seen};
+use crate::auth::{Actor, Caller, Refusal};
+use crate::http::visit::Visit;
+use crate::http::{AppState, SCIM_BASE};
+use crate::id::TenantId;
+use crate::provider::Service;
+use crate::scim::error::ScimError;
+use crate::store::RequestRow;
+
+/// Headers of a request that are kept. None of them holds a credential.
+const REQUEST_HEADERS: [HeaderName; 9] = [
+    HOST,
+    ACCEPT,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    USER_AGENT,
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-host"),
+];
+/// Headers of an answer that are kept.
+const RESPONSE_HEADERS: [HeaderName; 4] = [CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER];
+/// Characters that are kept of a path, a query, a header.
+const LONGEST: usize = 2_000;
+
+/// A request that is being served.
+pub(in crate::http) struct Capture {
+    log: RequestLog,
+    id: Uuid,
+    at: DateTime<Utc>,
+    request: Option<Rc<RefCell<Seen>>>,
+}
+
+impl Capture {
+    /// Begins with a request, whose body it looks at as it passes by. `None` outside of the application.
+    pub(in crate::http) fn begin(request: &mut ServiceRequest) -> Option<Self> {
+        let log = request.app_data::<web::Data<AppState>>()?.request_log.clone();
+        let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+        let seen = has_body.then(|| watch(request));
+        Some(Self { log, id: Uuid::now_v7(), at: Utc::now(), request: seen })
+    }
+
+    /// Takes down the answer. The row is written when all of the answer has been handed over.
+    pub(in crate::http) fn finish<B: MessageBody + 'static>(
+        self,
+        response: ServiceResponse<B>,
+        visit: &Visit,
+        caller: Option<&Caller>,
+    ) -> ServiceResponse<Recorded> {
+        let row = self.row(&response, visit, caller);
+        response.map_body(|_, body| {
+            let request = self.request.map(|seen| seen.take()).unwrap_or_default();
+            let entry = Entry { row, request, response: Seen::default() };
+            Recorded { body: body.boxed(), recording: Some((self.log, entry)) }
+        })
+    }
+
+    fn row<B>(&self, response: &ServiceResponse<B>, visit: &Visit, caller: Option<&Caller>) -> RequestRow {
+        let (request, status) = (response.request(), response.status());
+        let extensions = request.extensions();
+        let refusal = extensions.get::<Refusal>();
+        let service = extensions.get::<Service>();
+        let below = request.path().strip_prefix(SCIM_BASE);
+        let (operation, endpoint, id) = below.map_or(("other", None, None), |path| operation(request.method(), path));
+        let resource_type = endpoint.and_then(|endpoint| {
+            let standard = || request.app_data::<web::Data<AppState>>().map(|app| app.services.standard());
+            Some(service.or_else(standard)?.registry.by_endpoint(endpoint)?.name.clone())
+        });
+        let error = response.response().error().and_then(Error::as_error::<ScimError>);
+        let nobody = |id: &str| ("anonymous".to_owned(), id.to_owned(), String::new());
+        let (actor_kind, actor_id, actor_name) = match (caller.map(|caller| caller.principal.actor()), refusal) {
+            (Some(Actor { kind, id, name }), _) => (kind.code().to_owned(), id.clone(), name.clone()),
+            (None, Some(refusal)) => nobody(&refusal.id),
+            (None, None) => nobody(""),
+        };
+        let tenant = caller.map(|caller| caller.principal.tenant()).or(refusal.map(|refusal| refusal.tenant));
+        RequestRow {
+            tenant_id: tenant.unwrap_or(TenantId::NONE).0,
+            id: self.id,
+            at: self.at,
+            request_id: visit.request_id.to_string(),
+            method: request.method().as_str().chars().take(20).collect(),
+            path: shortened(below.unwrap_or(request.path())),
+            query: Some(request.query_string()).filter(|query| !query.is_empty()).map(shortened),
+            operation: operation.to_owned(),
+            outcome: outcome(status).to_owned(),
+            status: i16::try_from(status.as_u16()).unwrap_or_default(),
+            scim_type: error.and_then(|error| error.kind().scim_type()).map(str::to_owned),
+            // What the caller is not told.
+            detail: refusal.map(|refusal| refusal.reason).or(error.map(ScimError::detail)).map(shortened),
+            resource_type,
+            resource_id: id.map(shortened),
+            resource_name: None,
+            actor_kind,
+            actor_id,
+            actor_name,
+            address: visit.address.as_deref().map(str::to_owned),
+            user_agent: header(request.headers(), &USER_AGENT),
+            microseconds: i64::try_from(visit.elapsed().as_micros()).unwrap_or(i64::MAX),
+            request_body: None,
+            response_body: None,
+            request_headers: headers(request.headers(), &REQUEST_HEADERS),
+            response_headers: headers(response.headers(), &RESPONSE_HEADERS),
+        }
+    }
+}
+
+/// Puts something into the way of the body that sees its beginning.
+fn watch(request: &mut ServiceRequest) -> Rc<RefCell<Seen>> {
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let passing = Rc::clone(&seen);
+    let payload = request.take_payload().inspect(move |piece| {
+        if let (Ok(piece), Ok(mut seen)) = (piece, passing.try_borrow_mut()) {
+            seen.take(piece);
+        }
+    });
+    request.set_payload(Payload::Stream { payload: Box::pin(payload) });
+    seen
+}
+
+/// Whether a path outside of the base URL looks as if SCIM was meant.
+pub(in crate::http) fn is_astray(request: &HttpRequest) -> bool {
+    const ENDPOINTS: [&str; 7] =
+        ["users", "groups", "serviceproviderconfig", "serviceproviderconfigs", "schemas", "resourcetypes", "scim"];
+    request.path().split('/').any(|segment| ENDPOINTS.contains(&segment.to_ascii_lowercase().as_str()))
+}
+
+/// What a request asks for, of which endpoint and of which resource, by its method and its path below the base URL.
+fn operation<'p>(method: &Method, path: &'p str) -> (&'static str, Option<&'p str>, Option<&'p str>) {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let path = (segments.next(), segments.next(), segments.next());
+    let by_method = |get, post| match method.as_str() {
+        "GET" | "HEAD" => get,
+        "POST" => post,
+        _ => "other",
+    };
+    let on_resource = match method.as_str() {
+        "GET" | "HEAD" => "retrieve",
+        "PUT" => "replace",
+        "PATCH" => "modify",
+        "DELETE" => "delete",
+        _ => "other",
+    };
+    match path {
+        (None, ..) => (by_method("query", "other"), None, None),
+        (Some(".search"), None, _) => (by_method("other", "query"), None, None),
+        (Some("Bulk"), None, _) => (by_method("other", "bulk"), None, None),
+        (Some("Me"), None, _) => (on_resource, Some("Users"), None),
+        (Some("ServiceProviderConfig" | "ServiceProviderConfigs" | "ResourceTypes" | "Schemas"), _, None) => {
+            (by_method("discovery", "other"), None, None)
+        }
+        (Some(endpoint), None, _) => (by_method("query", "create"), Some(endpoint), None),
+        (Some(endpoint), Some(".search"), None) => (by_method("other", "query"), Some(endpoint), None),
+        (Some(endpoint), Some(id), None) => (on_resource, Some(endpoint), Some(id)),
+        _ => ("other", None, None),
+    }
+}
+
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "unauthenticated",
+        400..=499 => "refused",
+        500.. => "failed",
+        _ => "ok",
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| shortened(&String::from_utf8_lossy(value.as_bytes())))
+}
+
+fn headers(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
+    let lines: Vec<String> =
+        names.iter().filter_map(|name| Some(format!("{name}: {}", header(headers, name)?))).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// The writer masks it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The body of an answer, whose beginning is seen as it passes by. At its end, however it comes about, the request goes to the log.
+pub(in crate::http) struct Recorded {
+    body: BoxBody,
+    recording: Option<(RequestLog, Entry)>,
+}
+
+impl Recorded {
+    /// A body of what is not logged.
+    pub(in crate::http) fn not(body: impl MessageBody + 'static) -> Self {
+        Self { body: body.boxed(), recording: None }
+    }
+}
+
+impl MessageBody for Recorded {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let polled = self.body.as_pin_mut().poll_next(context);
+        if let (Poll::Ready(Some(Ok(piece))), Some((_, entry))) = (&polled, &mut self.recording) {
+            // The answer to HEAD is made with a body, and sent without.
+            if entry.row.method != "HEAD" {
+                entry.response.take(piece);
+            }
+        }
+        polled
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if let Some((log, entry)) = self.recording.take() {
+            log.record(entry);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A row of nothing in particular.
+    pub(in crate::http::request_log) fn row() -> RequestRow {
+        RequestRow {
+            tenant_id: TenantId::NONE.0,
+            id: Uuid::now_v7(),
+            at: Utc::now(),
+            request_id: "1".into(),
+            method: "GET".into(),
+            path: "/Users".into(),
+            query: None,
+            operation: "query".into(),
+            outcome: "ok".into(),
+            status: 200,
+            scim_type: None,
+            detail: None,
+            resource_type: None,
+            resource_id: None,
+            resource_name: None,
+            actor_kind: "anonymous".into(),
+            actor_id: String::new(),
+            actor_name: String::new(),
+            address: None,
+            user_agent: None,
+            microseconds: 1,
+            request_body: None,
+            response_body: None,
+            request_headers: None,
+            response_headers: None,
+        }
+    }
+
+    #[test]
+    fn each_request_is_called_by_what_it_asks_for() {
+        for (method, path, called, endpoint, id) in [
+            ("GET", "", "query", None, None),
+            ("POST", "/.search", "query", None, None),
+            ("POST", "/Bulk", "bulk", None, None),
+            ("GET", "/Bulk", "other", None, None),
+            ("GET", "/Me", "retrieve", Some("Users"), None),
+            ("GET", "/Schemas/urn:x", "discovery", None, None),
+            ("HEAD", "/ServiceProviderConfig", "discovery", None, None),
+            ("DELETE", "/Schemas", "other", None, None),
+            ("GET", "/Users", "query", Some("Users"), None),
+            ("POST", "/Users", "create", Some("Users"), None),
+            ("POST", "/Users/.search", "query", Some("Users"), None),
+            ("PUT", "/Users", "other", Some("Users"), None),
+            ("GET", "/Users/1", "retrieve", Some("Users"), Some("1")),
+            ("PUT", "/Users/1", "replace", Some("Users"), Some("1")),
+            ("PATCH", "/Groups/1", "modify", Some("Groups"), Some("1")),
+            ("DELETE", "/Users/1", "delete", Some("Users"), Some("1")),
+            ("POST", "/Users/1", "other", Some("Users"), Some("1")),
+            ("GET", "/Users/1/2", "other", None, None),
+        ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            assert_eq!(operation(&method, path), (called, endpoint, id), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_outcome_follows_from_the_status() {
+        for (status, expected) in
+            [(200, "ok"), (304, "ok"), (401, "unauthenticated"), (403, "refused"), (413, "refused"), (503, "failed")]
+        {
+            assert_eq!(outcome(StatusCode::from_u16(status).unwrap()), expected);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The background thread: it masks what was seen, writes it in batches, and counts all of it by the hour.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, DurationRound, TimeDelta};
+
+use super::redact::{Redacted, clean, clean_detail, clean_query, redact, searches_secret};
+use super::{Entry, Message, QUEUE, Shared};
+use crate::store::{RequestCountRow, RequestRow, Store};
+
+/// How long requests are gathered before they are written together.
+const GATHER: Duration = Duration::from_millis(400);
+/// Rows written by one statement.
+const ROWS_PER_STATEMENT: usize = 100;
+/// Rows written each second in the long run, so that the log never takes more than a small part of the database. Identity providers
+/// send tens of requests a second.
+const ROWS_PER_SECOND: f64 = 500.0;
+/// Rows that may be written at once after a quiet time.
+const BURST: f64 = 5_000.0;
+/// How often it is said that rows were dropped.
+const TELL: Duration = Duration::from_mins(1);
+
+pub(super) struct Writer {
+    store: Arc<Store>,
+    shared: Arc<Shared>,
+}
+
+/// How many rows may be written now.
+struct Allowance {
+    rows: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self { rows: BURST, since: now }
+    }
+
+    /// Whether another row may be written.
+    fn take(&mut self, now: Instant) -> bool {
+        self.rows = (self.rows + (now - self.since).as_secs_f64() * ROWS_PER_SECOND).min(BURST);
+        self.since = now;
+        let may = self.rows >= 1.0;
+        if may {
+            self.rows -= 1.0;
+        }
+        may
+    }
+}
+
+impl Writer {
+    pub(super) fn new(store: Arc<Store>, shared: Arc<Shared>) -> Self {
+        Self { store, shared }
+    }
+
+    pub(super) fn run(&self, waiting: &Receiver<Message>) {
+        let mut gathered = Vec::new();
+        let mut written = Instant::now();
+        let mut allowance = Allowance::new(written);
+        let (mut told, mut told_at) = (0, None::<Instant>);
+        loop {
+            let closed = match waiting.recv_timeout(GATHER.saturating_sub(written.elapsed())) {
+                Ok(Message::Entry(entry)) => {
+                    gathered.push(*entry);
+                    false
+                }
+                Err(RecvTimeoutError::Timeout) => false,
+                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => true,
+            };
+            if closed || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
+                if !gathered.is_empty() {
+                    self.write(std::mem::take(&mut gathered), &mut allowance);
+                }
+                written = Instant::now();
+                let dropped = self.shared.dropped.load(Ordering::Relaxed);
+                if dropped > told && told_at.is_none_or(|at| at.elapsed() >= TELL) {
+                    log::warn!("{} requests are missing in the provisioning log: there were too many", dropped - told);
+                    (told, told_at) = (dropped, Some(written));
+                }
+            }
+            if closed {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, gathered: Vec<Entry>, allowance: &mut Allowance) {
+        let number = gathered.len();
+        let bytes: usize = gathered.iter().map(Entry::bytes).sum();
+        if let Err(error) = self.try_write(gathered, allowance) {
+            self.shared.dropped.fetch_add(number as u64, Ordering::Relaxed);
+            log::warn!("{number} requests were not written to the provisioning log: {error}");
+        }
+        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn try_write(&self, gathered: Vec<Entry>, allowance: &mut Allowance) -> Result<(), crate::store::Error> {
+        let keeps_bodies = self.store.gate(|gate| gate.installation())?.body_days > 0;
+        let now = Instant::now();
+        let (mut rows, mut counts) = (Vec::new(), HashMap::new());
+        for entry in gathered {
+            let row = finished(entry, keeps_bodies);
+            count(&row, &mut counts);
+            if allowance.take(now) {
+                rows.push(row);
+            } else {
+                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let mut counts: Vec<RequestCountRow> = counts.into_values().collect();
+        // In one order, so that two servers do not wait for one another.
+        counts.sort_by(|one, other| one.key().cmp(&other.key()));
+        for rows in rows.chunks(ROWS_PER_STATEMENT) {
+            self.store.gate(|gate| gate.insert_requests(rows))?;
+        }
+        self.store.gate(|gate| gate.add_request_counts(&counts))
+    }
+}
+
+/// The row as it is written.
+fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
+    let Entry { mut row, request, response } = entry;
+    let (mut asked, mut answered) = (redact(&request.start, request.length), redact(&response.start, response.length));
+    let query = row.query.take();
+    let name = query.as_deref().and_then(name_in_filter);
+    if asked.searches_secret || query.as_deref().is_some_and(searches_secret) {
+        row.detail = None;
+        answered = Redacted { scim_type: answered.scim_type, ..Redacted::default() };
+    }
+    row.query = query.as_deref().map(clean_query);
+    row.path = clean(&row.path);
+    row.detail = row.detail.or(answered.detail.take()).as_deref().map(clean_detail);
+    row.scim_type = row.scim_type.or(answered.scim_type);
+    if matches!(row.operation.as_str(), "modify" | "replace") && asked.deactivates {
+        row.operation = "deactivate".into();
+    }
+    let created = (row.operation == "create" && row.outcome == "ok").then_some(answered.id).flatten();
+    row.resource_id = row.resource_id.or(created).as_deref().map(clean);
+    row.resource_name = answered.name.or(asked.name.take()).or(name).as_deref().map(clean);
+    for text in [&mut row.user_agent, &mut row.request_headers, &mut row.response_headers].into_iter().flatten() {
+        *text = clean(text);
+    }
+    if keeps_bodies {
+        (row.request_body, row.response_body) = (asked.text, answered.text);
+    }
+    row
+}
+
+/// The name that a filter looks for, as identity providers do before they create somebody.
+fn name_in_filter(query: &str) -> Option<String> {
+    let filter = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name.eq_ignore_ascii_case("filter"))?.1;
+    let (attribute, value) = filter.trim().split_once(char::is_whitespace)?;
+    let value =
+        value.trim_start().get(2..).filter(|_| value.trim_start().to_ascii_lowercase().starts_with("eq "))?.trim();
+    let is_name = ["username", "displayname"].iter().any(|name| attribute.eq_ignore_ascii_case(name));
+    is_name
+        .then(|| value.trim_matches('"').to_owned())
+        .filter(|name| !name.contains('"') && name.chars().count() <= 200)
+}
+
+/// Counts a request in its hour.
+fn count(row: &RequestRow, counts: &mut HashMap<RequestKey, RequestCountRow>) {
+    let hour = row.at.duration_trunc(TimeDelta::hours(1)).unwrap_or(DateTime::UNIX_EPOCH);
+    let key = (row.tenant_id, hour, row.actor_id.clone(), row.operation.clone(), row.outcome.clone());
+    let counted = counts.entry(key).or_insert_with(|| RequestCountRow {
+        tenant_id: row.tenant_id,
+        hour,
+        actor_id: row.actor_id.clone(),
+        operation: row.operation.clone(),
+        outcome: row.outcome.clone(),
+        requests: 0,
+        microseconds: 0,
+    });
+    counted.requests += 1;
+    counted.microseconds = counted.microseconds.saturating_add(row.microseconds);
+}
+
+/// What is counted apart.
+type RequestKey = (uuid::Uuid, DateTime<chrono::Utc>, String, String, String);
+
+#[cfg(test)]
+mod tests {
+    use super::super::capture::tests::row;
+    use super::super::{BODY_BYTES, Seen};
+    use super::*;
+
+    fn seen(text: &str) -> Seen {
+        let mut seen = Seen::default();
+        seen.take(text.as_bytes());
+        seen
+    }
+
+    #[test]
+    fn in_the_long_run_rows_are_limited() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        let taken = |allowance: &mut Allowance, at| (0..20_000).filter(|_| allowance.take(at)).count();
+        assert_eq!(taken(&mut allowance, start), 5_000);
+        assert_eq!(taken(&mut allowance, start + Duration::from_secs(2)), 1_000);
+        assert_eq!(taken(&mut allowance, start + Duration::from_secs(200)), 5_000);
+    }
+
+    #[test]
+    fn what_is_said_of_a_filter_on_a_password_is_not_kept() {
+        let entry = Entry {
+            row: RequestRow {
+                query: Some("filter=password+eq+c4n4ry".into()),
+                detail: Some("c4n4ry is wrong".into()),
+                ..row()
+            },
+            request: Seen::default(),
+            response: seen("{\"detail\":\"c4n4ry is wrong\",\"scimType\":\"invalidFilter\"}"),
+        };
+        let row = finished(entry, true);
+        assert!(!format!("{row:?}").contains("c4n4ry"), "{row:?}");
+        assert_eq!(row.scim_type.as_deref(), Some("invalidFilter"));
+    }
+
+    #[test]
+    fn a_row_learns_from_the_bodies_that_it_may_not_keep() {
+        let entry = || Entry {
+            row: RequestRow { operation: "modify".into(), ..row() },
+            request: seen("{\"Operations\":[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]}"),
+            response: seen("{\"id\":\"1\",\"userName\":\"ada@example.com\"}"),
+        };
+        let kept = finished(entry(), true);
+        assert!(kept.request_body.is_some() && kept.response_body.is_some());
+        let kept = finished(entry(), false);
+        assert_eq!((kept.request_body, kept.response_body), (None, None));
+        assert_eq!((kept.operation.as_str(), kept.resource_name.as_deref()), ("deactivate", Some("ada@example.com")));
+    }
+
+    #[test]
+    fn a_long_body_is_marked_as_cut() {
+        let text = format!("{{\"x\":\"{}\"}}", "y".repeat(BODY_BYTES));
+        let row = finished(Entry { row: row(), request: seen(&text), response: Seen::default() }, true);
+        let kept = row.request_body.unwrap();
+        assert!(kept.ends_with(&format!("\n… ({BODY_BYTES} of {} bytes)", text.len())), "{}", &kept[kept.len() - 60..]);
+    }
+
+    #[test]
+    fn the_name_in_a_filter_is_the_name_of_the_request() {
+        for (query, name) in [
+            ("filter=userName+eq+%22ada%40example.com%22&startIndex=1", Some("ada@example.com")),
+            ("filter=displayName%20EQ%20%22Staff%22", Some("Staff")),
+            ("filter=id+eq+%22a%22", None),
+            ("filter=userName+eq+%22a%22+or+userName+eq+%22b%22", None),
+            ("count=1", None),
+        ] {
+            assert_eq!(name_in_filter(query).as_deref(), name, "{query}");
+        }
+    }
+}
