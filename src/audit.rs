@@ -124,6 +124,12 @@ actions! {
     AuditExport = "audit.export", Done, "Audit log exported", "exported";
     /// Somebody asked for the whole audit log to be verified.
     AuditVerify = "audit.verify", Done, "Audit log verified", "asked to verify";
+    /// An administrator set a second factor up.
+    SecondFactorSetUp = "second_factor.set_up", Done, "Second factor set up", "set up a second factor for";
+    /// An administrator's second factor was removed.
+    SecondFactorRemove = "second_factor.remove", Done, "Second factor removed", "removed the second factor of";
+    /// An administrator made new recovery codes.
+    RecoveryCodesRenew = "second_factor.renew_codes", Done, "Recovery codes renewed", "made new recovery codes for";
     /// A credential was refused.
     AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,6 +15,8 @@ use url::Url;
 const CONNECTIONS_PER_CORE: usize = 2;
 /// Connections that are opened at least.
 const CONNECTIONS_AT_LEAST: usize = 10;
+/// Bytes of a line with a password that are read: more than the longest password has, so that a longer one is told to be.
+const LONGEST_LINE: u64 = 2_048;
 /// Whether this build can speak TLS to the database.
 const DATABASE_TLS: bool = cfg!(all(feature = "system-libpq", not(feature = "bundled-libpq")));
 
@@ -66,6 +70,15 @@ pub struct Settings {
     #[arg(long, global = true, env = "PROVISOR_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
 
+    /// E-mail address of the first administrator, who is created at the start of the server while there is none; needs
+    /// --admin-password-file.
+    #[arg(long, global = true, env = "PROVISOR_ADMIN_EMAIL", value_name = "EMAIL")]
+    pub admin_email: Option<String>,
+
+    /// File whose first line is the password of that administrator.
+    #[arg(long, global = true, env = "PROVISOR_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+
     /// Directory with the programs initdb and postgres for the private Postgres [default: looked for].
     #[arg(long, global = true, env = "PROVISOR_PG_BIN_DIR", value_name = "DIR")]
     pub pg_bin_dir: Option<PathBuf>,
@@ -93,6 +106,19 @@ pub enum SettingError {
          leave it unset to use a private Postgres"
     )]
     NoDatabaseUrl,
+    /// Half of what the first administrator needs.
+    #[error(
+        "--admin-email (PROVISOR_ADMIN_EMAIL) and --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE) go together"
+    )]
+    HalfAnAdministrator,
+    /// The file with the password of the first administrator.
+    #[error("--admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): {file} {problem}", file = file.display())]
+    PasswordFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A password or resource would cross the network in the clear.
     #[error(
         "--database-url (DATABASE_URL): this build cannot encrypt the connection to {0}; build with \
@@ -148,6 +174,18 @@ impl Settings {
         }
     }
 
+    /// The first administrator, where the settings name one.
+    ///
+    /// # Errors
+    /// [`SettingError::HalfAnAdministrator`] when only the address or only the file is named.
+    pub fn first_administrator(&self) -> Result<Option<FirstAdministrator<'_>>, SettingError> {
+        match (&self.admin_email, &self.admin_password_file) {
+            (Some(email), Some(file)) => Ok(Some(FirstAdministrator { email, file })),
+            (None, None) => Ok(None),
+            _ => Err(SettingError::HalfAnAdministrator),
+        }
+    }
+
     /// Checks that the database URL is one, and that the database can be reached without showing its traffic to the network.
     ///
     /// # Errors
@@ -165,6 +203,44 @@ impl Settings {
             _ => Ok(()),
         }
     }
+}
+
+/// The first administrator of an installation that nobody sets up by hand.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstAdministrator<'a> {
+    /// The e-mail address.
+    pub email: &'a str,
+    file: &'a Path,
+}
+
+impl FirstAdministrator<'_> {
+    /// Reads the password. It is done only while there is no administrator, so the file may be gone later.
+    ///
+    /// # Errors
+    /// [`SettingError::PasswordFile`] when it cannot be read.
+    pub fn password(&self) -> Result<String, SettingError> {
+        let refuse = |problem| SettingError::PasswordFile { file: self.file.to_owned(), problem };
+        let opened = File::open(self.file).map_err(|error| refuse(unreadable(&error)))?;
+        first_line(opened).map_err(refuse)
+    }
+}
+
+/// The first line of what holds a password, without its end. More than any password has is not read.
+///
+/// # Errors
+/// What is wrong with it, to be said behind its name.
+pub fn first_line(source: impl Read) -> Result<String, String> {
+    let mut line = Vec::new();
+    let mut source = BufReader::new(source.take(LONGEST_LINE));
+    source.read_until(b'\n', &mut line).map_err(|error| unreadable(&error))?;
+    let line = String::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// What is wrong with a file that cannot be read.
+#[must_use]
+pub fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {

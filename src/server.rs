@@ -10,13 +10,14 @@ use actix_web::middleware::NormalizePath;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
-use crate::auth::Authenticator;
+use crate::auth::administrators::NewAdministrator;
 use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::master_key::{self, MasterKey};
 use crate::auth::seal::SealKey;
 use crate::auth::secret::{Secret, TokenKey};
 use crate::auth::setup::{self, SetupError};
 use crate::auth::stamp::StampKey;
+use crate::auth::{self, Authenticator};
 use crate::chain::Sealer;
 use crate::config::{SettingError, Settings};
 use crate::housekeeping::Housekeeping;
@@ -64,6 +65,9 @@ pub enum StartError {
     /// The code for the first administrator.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The first administrator, as the settings name the person.
+    #[error("--admin-email (PROVISOR_ADMIN_EMAIL), --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): {0}")]
+    FirstAdministrator(SetupError),
     /// The assets directory.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -94,6 +98,8 @@ pub struct Backend {
     pub form_key: StampKey,
     /// The key that signs checkpoints of the audit log.
     pub checkpoint_key: StampKey,
+    /// The key that seals the secrets of authenticator apps.
+    pub totp_key: SealKey,
     /// The keys that sign access tokens.
     pub keys: Arc<KeyRing>,
     private_postgres: Option<PrivatePostgres>,
@@ -129,7 +135,8 @@ impl Backend {
             cursor_key: StampKey::for_cursors(&master),
             form_key: StampKey::for_forms(&master),
             checkpoint_key: StampKey::for_checkpoints(&master),
-            keys: Arc::new(KeyRing::new(SealKey::derive(&master))),
+            totp_key: SealKey::for_totp(&master),
+            keys: Arc::new(KeyRing::new(SealKey::for_signing_keys(&master))),
             private_postgres,
         })
     }
@@ -230,12 +237,23 @@ impl Application {
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
         let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
         let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone())?;
+        if let Some(first) = settings.first_administrator()?
+            && setup::is_open(&backend.store)?
+        {
+            let password = first.password()?;
+            let new = NewAdministrator { email: first.email, role: auth::role::Role::Owner, password: &password };
+            let made = setup::provide(&backend.store, &backend.token_key, &new);
+            if let Some(row) = made.map_err(StartError::FirstAdministrator)? {
+                log::info!("created the first administrator from the settings: {}", row.id);
+            }
+        }
         let setup_code = setup::open(&backend.store, &backend.token_key)?;
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
             authenticator,
             keys: Arc::clone(&backend.keys),
             token_key: backend.token_key.clone(),
+            totp_key: backend.totp_key.clone(),
             forms: backend.form_key.clone(),
             checkpoints: backend.checkpoint_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),

@@ -232,20 +232,37 @@ pub fn change_password(
     present: &str,
     new: &str,
 ) -> Result<(), AdministratorError> {
-    let now = Utc::now();
     let person = &session.person;
     password::check(new, &person.email)?;
+    let hash = confirm_password(store, caller, person, device, present)?;
+    // Hashing takes long; who replaced a stolen password meanwhile shall not be overruled by the thief.
+    let keep = Some(session.hash.as_bytes());
+    let done = replace_password(store, caller, person.id, &person.email, new, Some(&hash), keep)?;
+    if done { Ok(()) } else { Err(AdministratorError::Wrong) }
+}
+
+/// Has a person who is signed in prove to know the password, before what a thief of the session must not do. Gives its hash.
+///
+/// # Errors
+/// [`AdministratorError`] when it is wrong or was guessed at too often.
+pub fn confirm_password(
+    store: &Store,
+    caller: &Caller,
+    person: &Person,
+    device: Option<Device>,
+    password: &str,
+) -> Result<String, AdministratorError> {
+    let now = Utc::now();
     let subjects = Subject::password(Some(&fold(&person.email)), device, caller.address.as_deref());
     throttle::charge(store, &subjects, now)?.map_err(AdministratorError::Throttled)?;
     let hash = store.gate(|gate| gate.administrator(person.id))?.map(|row| row.password_hash);
-    if !password::verify(present, hash.as_deref()) {
-        return Err(AdministratorError::Wrong);
+    match hash {
+        Some(hash) if password::verify(password, Some(&hash)) => {
+            throttle::forgive(store, &subjects, now)?;
+            Ok(hash)
+        }
+        _ => Err(AdministratorError::Wrong),
     }
-    throttle::forgive(store, &subjects, now)?;
-    // Hashing takes long; who replaced a stolen password meanwhile shall not be overruled by the thief.
-    let keep = Some(session.hash.as_bytes());
-    let done = replace_password(store, caller, person.id, &person.email, new, hash.as_deref(), keep)?;
-    if done { Ok(()) } else { Err(AdministratorError::Wrong) }
 }
 
 /// Disables a person, whose sessions end, or enables the person again. Doing so twice changes nothing.

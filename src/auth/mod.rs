@@ -10,12 +10,14 @@ mod principal;
 mod recent;
 pub mod role;
 pub mod seal;
+pub mod second_factor;
 pub mod secret;
 pub mod sessions;
 pub mod setup;
 pub mod stamp;
 pub mod throttle;
 mod tokens;
+pub mod totp;
 
 pub(crate) use authenticate::stands;
 pub use authenticate::{Authenticator, Credential, Refusal, Told};

@@ -8,12 +8,13 @@ use zeroize::Zeroizing;
 
 use super::master_key::MasterKey;
 
-/// Domain of the key.
-const SEAL_KEY: &str = "jwk-v1";
+/// Domains of the keys.
+const SIGNING_KEYS: &str = "jwk-v1";
+const TOTP_SECRETS: &str = "totp-v1";
 /// Bytes of the nonce, which comes first. It is long enough to be drawn at random.
 const NONCE_BYTES: usize = 24;
 
-/// The key under which private keys are encrypted.
+/// A key under which such secrets are encrypted.
 #[derive(Clone)]
 pub struct SealKey(XChaCha20Poly1305);
 
@@ -21,11 +22,21 @@ impl SealKey {
     /// Which master key it comes from; stored beside what is sealed.
     pub const VERSION: i16 = 1;
 
-    /// Derives the key.
+    /// The key for the private halves of signing keys.
     #[must_use]
-    pub fn derive(master: &MasterKey) -> Self {
+    pub fn for_signing_keys(master: &MasterKey) -> Self {
+        Self::derive(master, SIGNING_KEYS)
+    }
+
+    /// The key for the secrets of authenticator apps.
+    #[must_use]
+    pub fn for_totp(master: &MasterKey) -> Self {
+        Self::derive(master, TOTP_SECRETS)
+    }
+
+    fn derive(master: &MasterKey, domain: &str) -> Self {
         Self(XChaCha20Poly1305::new(
-            master.derive(SEAL_KEY).as_slice().try_into().unwrap_or_else(|_| unreachable!("both have 32 bytes")),
+            master.derive(domain).as_slice().try_into().unwrap_or_else(|_| unreachable!("both have 32 bytes")),
         ))
     }
 
@@ -61,13 +72,14 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_under_its_key_and_in_its_context_only() {
-        let key = |byte| SealKey::derive(&MasterKey::from_bytes([byte; 32]));
+        let key = |byte| SealKey::for_signing_keys(&MasterKey::from_bytes([byte; 32]));
         let sealed = key(1).seal(b"kid", b"private").unwrap();
         assert!(!sealed.windows(7).any(|window| window == b"private"));
         assert_eq!(key(1).open(b"kid", &sealed).unwrap().as_slice(), b"private");
         assert_ne!(sealed, key(1).seal(b"kid", b"private").unwrap());
         assert!(key(2).open(b"kid", &sealed).is_none());
         assert!(key(1).open(b"other", &sealed).is_none());
+        assert!(SealKey::for_totp(&MasterKey::from_bytes([1; 32])).open(b"kid", &sealed).is_none());
         for position in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[position] ^= 1;

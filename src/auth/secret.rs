@@ -202,6 +202,19 @@ impl TokenKey {
         mac.update(access_token.as_bytes());
         SecretHash(mac.finalize().into_bytes().into())
     }
+
+    /// The digest of a short secret of another kind, such as people write down. The name of the kind comes first, behind a character
+    /// that neither a [`Secret`] nor what [`TokenKey::digest`] takes begins with, and each part has its length before it.
+    #[must_use]
+    pub fn digest_for(&self, kind: &[u8], parts: &[&[u8]]) -> SecretHash {
+        let mut mac = self.0.clone();
+        mac.update(b"-");
+        for part in std::iter::once(&kind).chain(parts) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        SecretHash(mac.finalize().into_bytes().into())
+    }
 }
 
 impl fmt::Debug for TokenKey {

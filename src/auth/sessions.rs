@@ -1,16 +1,18 @@
 //! People who are signed in: a secret in a cookie, and what is stored of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
 use super::administrators::{Person, fold, is_email};
 use super::device::Device;
 use super::password;
 use super::principal::Caller;
+use super::role::Right;
 use super::secret::{Kind, Secret, SecretHash, TokenKey};
 use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::TenantId;
-use crate::store::{self, AdministratorRow, SessionRow, Store};
+use crate::store::{self, AdministratorRow, FoundSession, SecondFactor, SessionRow, Store};
 
 /// A session ends when nothing was asked for so long.
 pub const IDLE: TimeDelta = TimeDelta::minutes(30);
@@ -34,6 +36,26 @@ pub struct Session {
     pub chosen: Option<TenantId>,
     /// What the next page says of the last change. [`take_notice`] has it said once.
     pub notice: Option<String>,
+    /// Whether the person must set up a second factor before anything else.
+    pub must_set_up: bool,
+}
+
+/// How somebody comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The browser, as it calls itself.
+    pub user_agent: Option<&'a str>,
+    /// The session that the browser has so far, which ends.
+    pub before: Option<&'a Secret>,
+}
+
+/// What came of an attempt that was right.
+#[derive(Debug)]
+pub enum SignedIn {
+    /// The person is signed in; the secret is for the cookie.
+    Done(Secret),
+    /// The person has a second factor, which is still to be proven.
+    CodeWanted(Box<AdministratorRow>),
 }
 
 /// What somebody enters to sign in.
@@ -71,7 +93,7 @@ pub enum SessionError {
     Store(#[from] store::Error),
 }
 
-/// Signs somebody in: gives the secret for the cookie. The attempt is counted before the password is looked at.
+/// Signs somebody in by the password, as far as that does. The attempt is counted before the password is looked at.
 ///
 /// # Errors
 /// The inner error when the attempt is refused; the outer one without database or randomness.
@@ -80,7 +102,7 @@ pub fn sign_in(
     key: &TokenKey,
     caller: &Caller,
     attempt: &Attempt<'_>,
-) -> Result<Result<Secret, SignInRefusal>, SessionError> {
+) -> Result<Result<SignedIn, SignInRefusal>, SessionError> {
     let now = Utc::now();
     let folded = Some(fold(attempt.email)).filter(|folded| is_email(folded));
     let subjects = Subject::password(folded.as_deref(), attempt.device, caller.address.as_deref());
@@ -92,26 +114,29 @@ pub fn sign_in(
         None => None,
     };
     let known = password::verify(attempt.password, found.as_ref().map(|row| row.password_hash.as_str()));
-    let row = match found {
+    let mut row = match found {
         None => return Ok(Err(SignInRefusal::Wrong("unknown account"))),
         Some(_) if !known => return Ok(Err(SignInRefusal::Wrong("wrong password"))),
         Some(row) if row.disabled_at.is_some() => return Ok(Err(SignInRefusal::Wrong("disabled account"))),
         Some(row) => row,
     };
     throttle::forgive(store, &subjects, now)?;
-    let Some(secret) = begin(store, key, caller, &row, attempt.user_agent, attempt.before)? else {
-        return Ok(Err(SignInRefusal::Wrong("password changed or account disabled meanwhile")));
-    };
     if password::is_outdated(&row.password_hash)
         && let Ok(hash) = password::hash(attempt.password)
     {
         store.gate(|gate| gate.rehash_administrator_password(row.id, &row.password_hash, &hash))?;
+        row.password_hash = hash;
     }
-    Ok(Ok(secret))
+    if store.gate(|gate| gate.totp(row.id))?.is_some() {
+        return Ok(Ok(SignedIn::CodeWanted(Box::new(row))));
+    }
+    let begun = begin(store, key, caller, &row, attempt.user_agent, attempt.before)?;
+    let refusal = SignInRefusal::Wrong("password changed or account disabled meanwhile");
+    Ok(begun.map(SignedIn::Done).ok_or(refusal))
 }
 
 /// Begins a session of a person who has proven to be that person. It always has a new secret, so that nobody knows it beforehand.
-/// `None` when the person is disabled or has another password by now.
+/// `None` when the person is disabled or has another password by now, or a second factor, which is not asked for here.
 ///
 /// # Errors
 /// [`SessionError`] without database or randomness.
@@ -123,6 +148,21 @@ pub fn begin(
     user_agent: Option<&str>,
     before: Option<&Secret>,
 ) -> Result<Option<Secret>, SessionError> {
+    begin_with(store, key, caller, row, Arrival { user_agent, before }, SecondFactor::Absent)
+}
+
+/// The same with what was proven besides the password, which is used up. `None` also when it proves nothing any more.
+///
+/// # Errors
+/// [`SessionError`] without database or randomness.
+pub fn begin_with(
+    store: &Store,
+    key: &TokenKey,
+    caller: &Caller,
+    row: &AdministratorRow,
+    arrival: Arrival<'_>,
+    factor: SecondFactor<'_>,
+) -> Result<Option<Secret>, SessionError> {
     let now = Utc::now();
     let person = Person::from(row);
     let secret = Secret::generate(Kind::Session)?;
@@ -132,15 +172,21 @@ pub fn begin(
         created_at: now,
         seen_at: now,
         address: caller.address.as_deref().map(str::to_owned),
-        user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
+        user_agent: arrival.user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
         tenant_id: None,
         notice: None,
+        second_factor: factor.name().map(str::to_owned),
     };
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
-    let before = before.map(|secret| secret.hash(key).as_bytes().to_vec());
+    let event = match factor.name() {
+        Some(name) => event.after(json!({"second_factor": name})),
+        None => event,
+    };
+    let before = arrival.before.map(|secret| secret.hash(key).as_bytes().to_vec());
     let hash = &row.password_hash;
-    let begun = store.run(&caller, |tenant| tenant.insert_session(&session, hash, before.as_deref(), &event))?;
+    let begun =
+        store.run(&caller, |tenant| tenant.insert_session(&session, hash, before.as_deref(), factor, &event))?;
     Ok(begun.then_some(secret))
 }
 
@@ -151,9 +197,10 @@ pub fn begin(
 pub fn find(store: &Store, key: &TokenKey, secret: &Secret) -> Result<Option<Session>, store::Error> {
     let now = Utc::now();
     let hash = secret.hash(key);
-    let Some((session, row)) = store.gate(|gate| gate.session(hash.as_bytes()))? else {
+    let Some(found) = store.gate(|gate| gate.session(hash.as_bytes()))? else {
         return Ok(None);
     };
+    let FoundSession { session, person: row, requires_totp, has_totp } = found;
     let ended = session.seen_at + IDLE <= now || session.created_at + LIFETIME <= now;
     if ended || row.disabled_at.is_some() {
         return Ok(None);
@@ -161,8 +208,12 @@ pub fn find(store: &Store, key: &TokenKey, secret: &Secret) -> Result<Option<Ses
     if session.seen_at + SEEN_EVERY <= now {
         store.gate(|gate| gate.touch_session(hash.as_bytes(), now))?;
     }
+    let person = Person::from(&row);
+    // Who has no account of the own to look after came by a link, not by a password.
+    let must_set_up = requires_totp && !has_totp && session.second_factor.is_none() && person.has(Right::Account);
     Ok(Some(Session {
-        person: Person::from(&row),
+        person,
+        must_set_up,
         hash,
         created_at: session.created_at,
         chosen: session.tenant_id.map(TenantId),
@@ -214,4 +265,14 @@ pub fn list(store: &Store, person: &Person) -> Result<Vec<SessionRow>, store::Er
 pub fn end(store: &Store, caller: &Caller, person: &Person, hash: &[u8]) -> Result<(), store::Error> {
     let event = AuditEvent::new(Action::SignOut, Target::new("Administrator", person.id));
     store.run(caller, |tenant| tenant.delete_session(person.id, hash, &event))
+}
+
+/// Ends all sessions of a person but this one, and says how many.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn end_others(store: &Store, caller: &Caller, session: &Session) -> Result<usize, store::Error> {
+    let person = session.person.id;
+    let event = AuditEvent::new(Action::SignOut, Target::new("Administrator", person)).because("all other sessions");
+    store.run(caller, |tenant| tenant.delete_other_sessions(person, session.hash.as_bytes(), &event))
 }

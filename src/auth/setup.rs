@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::administrators::{self, AdministratorError, NewAdministrator};
 use super::principal::{Caller, Principal, TenantSettings};
-use super::secret::{Kind, Secret, TokenKey};
+use super::secret::{Kind, Secret, SecretHash, TokenKey};
 use crate::id::TenantId;
 use crate::store::{self, AdministratorRow, Store};
 
@@ -80,9 +81,44 @@ pub fn claim(
         principal: Arc::new(Principal::administrator(TenantId::NONE, TenantSettings::default(), row.id, &row.email)),
         ..caller.clone()
     };
+    insert(store, &caller, &hash, row)
+}
+
+/// Creates the first administrator from the settings of the server, while there is none. `None` when there is one already.
+///
+/// # Errors
+/// [`SetupError`] when what the settings say cannot be taken.
+pub fn provide(
+    store: &Store,
+    key: &TokenKey,
+    new: &NewAdministrator<'_>,
+) -> Result<Option<AdministratorRow>, SetupError> {
+    if !is_open(store)? {
+        return Ok(None);
+    }
+    let row = administrators::prepare(TenantId::NONE, new)?;
+    let Some(code) = open(store, key)? else {
+        return Ok(None);
+    };
+    let principal = Arc::new(Principal::system());
+    let caller = Caller { principal, request_id: Uuid::now_v7().to_string().into(), address: None };
+    match insert(store, &caller, &code.hash(key), row) {
+        // Another server was quicker.
+        Err(SetupError::Done) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// Inserts the first administrator for whoever has a code with this hash.
+fn insert(
+    store: &Store,
+    caller: &Caller,
+    code_hash: &SecretHash,
+    row: AdministratorRow,
+) -> Result<AdministratorRow, SetupError> {
     let event = administrators::created(&row);
-    let inserted = store.run(&caller, |tenant| {
-        tenant.insert_first_administrator(&row, hash.as_bytes(), &event).map_err(administrators::taken)
+    let inserted = store.run(caller, |tenant| {
+        tenant.insert_first_administrator(&row, code_hash.as_bytes(), &event).map_err(administrators::taken)
     })?;
     if inserted { Ok(row) } else { Err(SetupError::Done) }
 }

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::device::Device;
 use crate::store::{self, Store, ThrottleRow};
@@ -58,6 +59,17 @@ impl Subject {
     /// Attempts to sign in from an address.
     fn address(address: Option<&str>) -> Self {
         Self { key: format!("address {}", network(address)), free: FREE_FOR_ADDRESS }
+    }
+
+    /// Attempts at the code of somebody whose password was right. A browser in which that person has signed in before is counted by
+    /// itself, so that whoever has stolen the password does not hold up the owner.
+    #[must_use]
+    pub fn code(person: Uuid, device: Option<Device>) -> Self {
+        let key = match device {
+            Some(device) => format!("code device {}", device.name().simple()),
+            None => format!("code {}", person.simple()),
+        };
+        Self { key, free: FREE_FOR_ACCOUNT }
     }
 
     /// Attempts to authenticate as an OAuth client from an address, whether there is such a client or not.

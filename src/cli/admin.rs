@@ -1,7 +1,7 @@
 //! `provisor admin`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::{Error, find_tenant, operator, output};
 use crate::auth::administrators::{self, NewAdministrator};
-use crate::auth::password::LONGEST;
 use crate::auth::role::Role;
+use crate::auth::second_factor;
+use crate::config::{first_line, unreadable};
 use crate::id::TenantId;
 use crate::server::Backend;
 use crate::store::{AdministratorRow, TenantRow};
@@ -59,6 +60,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take the second factor away from an administrator who has lost the phone. All sessions of the person end.
+    ResetTotp {
+        /// The e-mail address.
+        email: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Enable an administrator again.
     Enable {
         /// The e-mail address.
@@ -97,6 +106,11 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
             set_enabled(backend, email, false)?;
             show(backend, email, *json, "disabled")
         }
+        Command::ResetTotp { email, json } => {
+            let row = administrators::find(&backend.store, email)?;
+            let had_one = second_factor::reset(&backend.store, &operator(TenantId(row.tenant_id)), row.id)?;
+            show(backend, email, *json, if had_one { "removed the second factor of" } else { "no second factor:" })
+        }
         Command::Enable { email, json } => {
             set_enabled(backend, email, true)?;
             show(backend, email, *json, "enabled")
@@ -114,24 +128,14 @@ fn set_enabled(backend: &Backend, email: &str, enabled: bool) -> Result<(), Erro
 fn read_password(file: Option<&Path>) -> Result<String, Error> {
     let name = file.unwrap_or(Path::new("standard input"));
     let refuse = |problem: String| Error::File { file: name.to_owned(), problem };
-    let unreadable = |error: io::Error| refuse(format!("cannot be read: {error}"));
-    // One byte more than the longest, and the end of the line.
-    let limit = u64::try_from(LONGEST + 3).unwrap_or(u64::MAX);
-    let mut line = Vec::new();
-    match file {
-        Some(file) => {
-            let opened = File::open(file).map_err(unreadable)?;
-            BufReader::new(opened.take(limit)).read_until(b'\n', &mut line).map_err(unreadable)?;
+    let Some(file) = file else {
+        if io::stdin().is_terminal() {
+            eprintln!("Type the password and press Enter. It is shown; --password-file takes it from a file.");
         }
-        None => {
-            if io::stdin().is_terminal() {
-                eprintln!("Type the password and press Enter. It is shown; --password-file takes it from a file.");
-            }
-            io::stdin().lock().take(limit).read_until(b'\n', &mut line).map_err(unreadable)?;
-        }
-    }
-    let line = String::from_utf8(line).map_err(|_| refuse("is not UTF-8".into()))?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+        return first_line(io::stdin().lock()).map_err(refuse);
+    };
+    let opened = File::open(file).map_err(|error| refuse(unreadable(&error)))?;
+    first_line(opened).map_err(refuse)
 }
 
 fn show(backend: &Backend, email: &str, json: bool, done: &str) -> Result<(), Error> {

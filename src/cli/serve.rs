@@ -27,10 +27,13 @@ fn greeting(application: &Application, settings: &Settings) -> String {
     let setup = application.setup_code().map_or_else(String::new, |code| {
         format!(
             "\n\
-             No administrator yet. Within an hour, enter this code at {}/admin/setup:\n\
-             \n    {}\n",
-            application.public_url(),
-            code.reveal(),
+             No administrator yet. Within an hour, open this link to become the first:\n\
+             \n    {setup}#{code}\n\
+             \n\
+             or enter this code at {setup}:\n\
+             \n    {code}\n",
+            setup = format_args!("{}/admin/setup", application.public_url()),
+            code = code.reveal(),
         )
     });
     format!(

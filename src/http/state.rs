@@ -13,6 +13,8 @@ use super::request_log::RequestLog;
 use super::scim::{LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
 use crate::auth::keys::KeyRing;
+use crate::auth::seal::SealKey;
+use crate::auth::second_factor;
 use crate::auth::secret::TokenKey;
 use crate::auth::stamp::StampKey;
 use crate::config::Networks;
@@ -28,6 +30,8 @@ pub struct AppState {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) keys: Arc<KeyRing>,
     pub(super) token_key: TokenKey,
+    /// Seals the secrets of authenticator apps.
+    pub(super) totp_key: SealKey,
     /// Keys that clients publish.
     pub(super) client_keys: FetchedKeys,
     /// Stamps what forms carry.
@@ -93,6 +97,8 @@ pub struct Parts {
     pub keys: Arc<KeyRing>,
     /// Hashes secrets.
     pub token_key: TokenKey,
+    /// Seals the secrets of authenticator apps.
+    pub totp_key: SealKey,
     /// Stamps what forms carry.
     pub forms: StampKey,
     /// Signs checkpoints of the audit log.
@@ -128,6 +134,7 @@ impl AppState {
             authenticator: parts.authenticator,
             keys: parts.keys,
             token_key: parts.token_key,
+            totp_key: parts.totp_key,
             client_keys: FetchedKeys::new(parts.allow_private_addresses),
             forms: parts.forms,
             checkpoints: parts.checkpoints,
@@ -153,6 +160,11 @@ impl AppState {
     /// Whom access tokens come from, and whom they are for.
     pub(super) fn parties(&self) -> Parties<'_> {
         Parties { issuer: &self.public_url, audience: &self.services.standard().base_url }
+    }
+
+    /// The keys of second factors.
+    pub(super) fn second_factor_keys(&self) -> second_factor::Keys<'_> {
+        second_factor::Keys { seal: &self.totp_key, hash: &self.token_key }
     }
 
     pub(super) fn assets(&self) -> &Path {

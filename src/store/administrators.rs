@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::{administrators, sessions};
+use super::schema::administrators;
+use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -122,10 +123,7 @@ impl TenantConn<'_> {
             if diesel::update(own).set(administrators::password_hash.eq(password_hash)).execute(pg)? == 0 {
                 return Ok(false);
             }
-            let others = sessions::table
-                .filter(sessions::administrator_id.eq(id))
-                .filter(sessions::id_hash.ne(keep.unwrap_or_default()));
-            diesel::delete(others).execute(pg)?;
+            end_sessions(pg, id, keep)?;
             audit.insert(pg).map(|()| true)
         })
     }
@@ -151,7 +149,7 @@ impl TenantConn<'_> {
             if diesel::update(other).set(administrators::disabled_at.eq(disabled_at)).execute(pg)? == 0 {
                 return Ok(false);
             }
-            diesel::delete(sessions::table.filter(sessions::administrator_id.eq(id))).execute(pg)?;
+            end_sessions(pg, id, None)?;
             audit.insert(pg).map(|()| true)
         })
     }

@@ -40,6 +40,7 @@ mod sort_key;
 mod stretch;
 mod tenants;
 mod throttles;
+mod totp_secrets;
 mod walks;
 
 use diesel::connection::SimpleConnection;
@@ -70,10 +71,11 @@ pub use refresh_tokens::{Exchange, Exchanged, RefreshTokenRow};
 pub use request_counts::RequestCountRow;
 pub use requests::{RequestFilter, RequestPlace, RequestRow};
 pub use resources::{ResourceRow, StoredResource, Wanted};
-pub use sessions::SessionRow;
+pub use sessions::{FoundSession, SecondFactor, SessionRow};
 pub use signing_keys::SigningKeyRow;
 pub use tenants::{NewTenant, TenantRow};
 pub use throttles::ThrottleRow;
+pub use totp_secrets::TotpRow;
 
 use pool::Pool;
 use walks::Walks;

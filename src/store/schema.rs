@@ -167,6 +167,25 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         tenant_id -> Nullable<Uuid>,
         notice -> Nullable<Text>,
+        second_factor -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    totp_secrets (administrator_id) {
+        administrator_id -> Uuid,
+        sealed_secret -> Bytea,
+        key_version -> SmallInt,
+        created_at -> Timestamptz,
+        last_step -> BigInt,
+        codes_revision -> Integer,
+    }
+}
+
+diesel::table! {
+    recovery_codes (administrator_id, code_hash) {
+        administrator_id -> Uuid,
+        code_hash -> Bytea,
     }
 }
 
@@ -343,7 +362,8 @@ diesel::table! {
 diesel::joinable!(header_tokens -> tenants (tenant_id));
 diesel::joinable!(sessions -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
-diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
+diesel::allow_tables_to_appear_in_same_query!(sessions, administrators, totp_secrets, installation);
+diesel::allow_tables_to_appear_in_same_query!(totp_secrets, recovery_codes);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, oauth_grants);

@@ -5,11 +5,11 @@ use diesel::prelude::*;
 
 use super::Gate;
 use super::error::Error;
-use super::schema::{client_secrets, header_tokens, oauth_clients, refresh_tokens};
+use super::schema::{client_secrets, header_tokens, oauth_clients, refresh_tokens, totp_secrets};
 
 impl Gate<'_> {
     /// Whether there is anything that depends on the master key and that somebody keeps, of whatever tenant: a header token, an OAuth
-    /// client, its secret or a refresh token. What lives for minutes does not count.
+    /// client, its secret, a refresh token or somebody's authenticator app. What lives for minutes does not count.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -17,7 +17,8 @@ impl Gate<'_> {
         let any = exists(header_tokens::table.select(header_tokens::id))
             .or(exists(oauth_clients::table.select(oauth_clients::id)))
             .or(exists(client_secrets::table.select(client_secrets::id)))
-            .or(exists(refresh_tokens::table.select(refresh_tokens::id)));
+            .or(exists(refresh_tokens::table.select(refresh_tokens::id)))
+            .or(exists(totp_secrets::table.select(totp_secrets::administrator_id)));
         diesel::select(any).get_result(self.pg).map_err(Error::from)
     }
 }

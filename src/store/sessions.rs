@@ -1,13 +1,15 @@
 //! Sessions of the people who are signed in, and the codes by which the first of them comes.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::administrators::AdministratorRow;
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::{administrators, sessions, setup_codes};
+use super::schema::{administrators, installation, recovery_codes, sessions, setup_codes, totp_secrets};
+use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 use crate::id::TenantId;
@@ -32,6 +34,63 @@ pub struct SessionRow {
     pub tenant_id: Option<Uuid>,
     /// What the next page says of the last change.
     pub notice: Option<String>,
+    /// What was proven besides the password, by [`SecondFactor::name`].
+    pub second_factor: Option<String>,
+}
+
+/// What was proven of a person besides the password.
+#[derive(Debug, Clone, Copy)]
+pub enum SecondFactor<'a> {
+    /// Nothing: the person has no second factor.
+    Absent,
+    /// The identity provider of the installation answers for the person.
+    Elsewhere,
+    /// A code of the authenticator app, of this time step.
+    Totp(i64),
+    /// The recovery code with this hash.
+    RecoveryCode(&'a [u8]),
+}
+
+impl SecondFactor<'_> {
+    /// The code for it in the database and the audit log.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Absent => None,
+            Self::Elsewhere => Some("sso"),
+            Self::Totp(_) => Some("totp"),
+            Self::RecoveryCode(_) => Some("recovery_code"),
+        }
+    }
+
+    /// Uses it up, so that it proves nothing a second time. `false` when it does not prove anything.
+    fn use_up(self, pg: &mut PgConnection, administrator: Uuid) -> QueryResult<bool> {
+        let own = totp_secrets::table.find(administrator);
+        match self {
+            Self::Absent => diesel::select(exists(own)).get_result(pg).map(|has_one: bool| !has_one),
+            Self::Elsewhere => Ok(true),
+            Self::Totp(step) => {
+                let later = own.filter(totp_secrets::last_step.lt(step));
+                Ok(diesel::update(later).set(totp_secrets::last_step.eq(step)).execute(pg)? == 1)
+            }
+            Self::RecoveryCode(hash) => {
+                Ok(diesel::delete(recovery_codes::table.find((administrator, hash))).execute(pg)? == 1)
+            }
+        }
+    }
+}
+
+/// What a look at a cookie finds.
+#[derive(Debug, Clone)]
+pub struct FoundSession {
+    /// The session.
+    pub session: SessionRow,
+    /// Its person.
+    pub person: AdministratorRow,
+    /// Whether the installation wants a second factor of whoever signs in with a password.
+    pub requires_totp: bool,
+    /// Whether the person has one.
+    pub has_totp: bool,
 }
 
 impl Gate<'_> {
@@ -39,12 +98,22 @@ impl Gate<'_> {
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn session(&mut self, id_hash: &[u8]) -> Result<Option<(SessionRow, AdministratorRow)>, Error> {
-        let query = sessions::table
-            .inner_join(administrators::table)
-            .filter(sessions::id_hash.eq(id_hash))
-            .select((SessionRow::as_select(), AdministratorRow::as_select()));
-        query.first(self.pg).optional().map_err(Error::from)
+    pub fn session(&mut self, id_hash: &[u8]) -> Result<Option<FoundSession>, Error> {
+        let requires = exists(installation::table.filter(installation::requires_totp));
+        let has = exists(totp_secrets::table.filter(totp_secrets::administrator_id.eq(administrators::id)));
+        let query = sessions::table.inner_join(administrators::table).filter(sessions::id_hash.eq(id_hash)).select((
+            SessionRow::as_select(),
+            AdministratorRow::as_select(),
+            requires,
+            has,
+        ));
+        let found = query.first(self.pg).optional()?;
+        Ok(found.map(|(session, person, requires_totp, has_totp)| FoundSession {
+            session,
+            person,
+            requires_totp,
+            has_totp,
+        }))
     }
 
     /// Records the last request of a session.
@@ -116,8 +185,9 @@ impl Gate<'_> {
 
 impl TenantConn<'_> {
     /// Inserts a session and records when its person signed in; the session with the hash `before` ends. `false`, and nothing
-    /// changed, when the person is disabled or has another password by now than the one that was verified: whoever changes it waits
-    /// for this, or this for whoever changes it, so that no session outlives the password that it began with.
+    /// changed, when the person is disabled or has another password by now than the one that was verified, or the second factor
+    /// proves nothing (any more): whoever changes them waits for this, or this for whoever changes them, so that no session outlives
+    /// what it began with.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -126,23 +196,27 @@ impl TenantConn<'_> {
         row: &SessionRow,
         verified_hash: &str,
         before: Option<&[u8]>,
+        second_factor: SecondFactor<'_>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        let result = self.transaction(|pg| {
             let person = administrators::table
                 .find(row.administrator_id)
                 .filter(administrators::password_hash.eq(verified_hash))
                 .filter(administrators::disabled_at.is_null());
-            if diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0 {
-                return Ok(false);
+            if diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0
+                || !second_factor.use_up(pg, row.administrator_id)?
+            {
+                return Err(diesel::result::Error::RollbackTransaction);
             }
             if let Some(before) = before {
                 diesel::delete(sessions::table.find(before)).execute(pg)?;
             }
             diesel::insert_into(sessions::table).values(row).execute(pg)?;
-            audit.insert(pg).map(|()| true)
-        })
+            audit.insert(pg)
+        });
+        unless_rolled_back(result)
     }
 
     /// Deletes a session of this person, if there is one.
@@ -157,6 +231,23 @@ impl TenantConn<'_> {
                 return Ok(());
             }
             audit.insert(pg)
+        })
+    }
+
+    /// Ends the sessions of this person but the one with the hash `keep`, and says how many.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn delete_other_sessions(
+        &mut self,
+        administrator: Uuid,
+        keep: &[u8],
+        event: &AuditEvent,
+    ) -> Result<usize, Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| match end_sessions(pg, administrator, Some(keep))? {
+            0 => Ok(0),
+            ended => audit.insert(pg).map(|()| ended),
         })
     }
 
@@ -181,10 +272,15 @@ impl TenantConn<'_> {
             diesel::insert_into(administrators::table).values(row).execute(pg)?;
             audit.insert(pg)
         });
-        match result {
-            Ok(()) => Ok(true),
-            Err(Error::Database(diesel::result::Error::RollbackTransaction)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        unless_rolled_back(result)
+    }
+}
+
+/// Whether a transaction that rolls itself back was carried out.
+fn unless_rolled_back(result: Result<(), Error>) -> Result<bool, Error> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Error::Database(diesel::result::Error::RollbackTransaction)) => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -34,6 +34,7 @@ const UNITS: &[Unit] = &[
             "auth::password",
             "auth::recent",
             "auth::role",
+            "auth::totp",
         ],
         uses: &["id"],
         crates: &[
@@ -47,6 +48,7 @@ const UNITS: &[Unit] = &[
             "sha2",
             "subtle",
             "thiserror",
+            "totp_rs",
             "uuid",
             "zeroize",
         ],
@@ -131,6 +133,7 @@ const UNITS: &[Unit] = &[
             "chrono",
             "futures_util",
             "log",
+            "qrcode",
             "reqwest",
             "serde_json",
             "sha2",

@@ -12,7 +12,7 @@ use crate::oauth_flow::provider::{Provider, come_back};
 use crate::support::browser::Browser;
 use crate::support::oauth::Endpoints;
 use crate::support::process::{run, run_json};
-use crate::support::{Client, ServerProcess, TemporaryDirectory, database, minimal};
+use crate::support::{Client, ServerProcess, TemporaryDirectory, database, minimal, totp};
 
 const PASSWORD: &str = "correct horse battery staple";
 const TABLES: &str =
@@ -22,6 +22,7 @@ const TABLES: &str =
 struct Victim {
     server: ServerProcess,
     secrets: BTreeMap<&'static str, String>,
+    app: totp::App,
     _data: TemporaryDirectory,
 }
 
@@ -40,6 +41,7 @@ fn victim() -> Victim {
 
     let mut browser = Browser::new(&server.url);
     browser.sign_in("ada@example.com", PASSWORD);
+    let (app, codes) = totp::set_up(&mut browser);
     let okta = Provider::new(&server.url, &id, &secret, AuthType::RequestBody);
     let mut consent = || {
         browser.open_authorize(okta.authorize(&[]).0.as_str());
@@ -55,6 +57,9 @@ fn victim() -> Victim {
     run_json(&data, &["tenant", "update", "default", "--store-passwords", "on"]);
     assert_eq!(scim.post("/Users", &body).status, 201);
     let secrets = BTreeMap::from([
+        ("secret of an authenticator app", app.typed()),
+        ("recovery code", codes[0].replace('-', "")),
+        ("recovery code as it is shown", codes[1].clone()),
         ("header token", header_token),
         ("client secret", secret),
         ("code that was used", used),
@@ -66,7 +71,7 @@ fn victim() -> Victim {
         ("password of an administrator", PASSWORD.to_owned()),
         ("password of a user", text(&user["password"])),
     ]);
-    Victim { server, secrets, _data: data }
+    Victim { server, secrets, app, _data: data }
 }
 
 impl Victim {
@@ -105,6 +110,7 @@ fn a_copy_of_the_database_holds_no_credential_in_any_form_that_can_be_used() {
             assert!(!dump.contains(&hex(&Sha256::digest(text))), "{what}: plain hash");
         }
     }
+    assert!(!dump.contains(&hex(&victim.app.0)) && !dump.contains(&STANDARD.encode(&victim.app.0)));
     // A private key in PKCS #8 begins with these bytes: P-256, id-ecPublicKey.
     let pkcs8 = hex(&[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]);
     assert!(!dump.contains(&pkcs8) && !dump.contains("PRIVATE KEY") && !dump.contains("\"d\":"));
@@ -132,6 +138,30 @@ fn nothing_in_a_copy_of_the_database_is_accepted_as_a_credential() {
         let answer = Endpoints::of(&victim.server.url).token(&form);
         assert_eq!(answer.status, 401, "{word}: {}", answer.text);
     }
+}
+
+#[test]
+fn a_second_factor_that_somebody_writes_into_the_database_signs_nobody_in() {
+    let victim = victim();
+    let mut pg = victim.database();
+    let mut sign_in = |code: &str| {
+        let mut browser = Browser::new(&victim.server.url);
+        browser.sign_in("ada@example.com", PASSWORD);
+        browser.post(&browser.page.form("/admin/login/code").with("code", code)).status
+    };
+    // A plain hash of a code that the writer chose, and the hash of another person's code.
+    let made = hex(&Sha256::digest("01abcdefgh"));
+    database::execute(
+        &mut pg,
+        &format!("INSERT INTO recovery_codes SELECT administrator_id, '\\x{made}' FROM totp_secrets"),
+    );
+    assert_eq!(sign_in("01abc-defgh"), 422);
+    // A secret that is not sealed, or was sealed for somebody else, opens nothing: the person is told to bring the key back.
+    let known = hex(b"12345678901234567890");
+    database::execute(&mut pg, &format!("UPDATE totp_secrets SET sealed_secret = '\\x{known}', last_step = 0"));
+    assert_eq!(sign_in(&totp::App(b"12345678901234567890".to_vec()).code(0)), 500);
+    // Its shape is right: a code that was really made is taken.
+    assert_eq!(sign_in(&victim.secrets["recovery code"]), 303);
 }
 
 #[test]

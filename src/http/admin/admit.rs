@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
+use super::account;
 use super::administrator::Administrator;
 use crate::auth::role::Right;
 use crate::http::AppState;
@@ -42,7 +43,11 @@ async fn admitted(right: Option<Right>, request: &mut ServiceRequest) -> Result<
     // Whoever signs in anew comes back to the page; a form that was sent is not sent again.
     let page = request.uri().path_and_query().map_or(BASE, |page| page.as_str());
     let return_to = if request.method() == Method::GET { page } else { BASE };
-    let person = &visitor.signed_in(&app, return_to)?.person;
+    let session = visitor.signed_in(&app, return_to)?;
+    let person = &session.person;
+    if session.must_set_up && !account::sets_up(request.path()) {
+        return Err(PageError::new(Problem::Elsewhere(account::set_up_url(&app, "return_to", return_to))));
+    }
     if request.path() == BASE && !person.has(right) && person.has(Right::Connect) {
         return Err(PageError::new(Problem::Elsewhere(format!("{}{BASE}/connect", app.site.base))));
     }

@@ -2,6 +2,7 @@
 //! requests to it, so no page has to.
 
 mod account;
+mod address;
 mod administrator;
 mod admit;
 mod audit;
@@ -20,6 +21,7 @@ use super::encrypted::encrypted_page;
 use super::pages::{BASE, PageError, Problem, frame};
 use super::visit::visit;
 
+pub(super) use account::set_up_url;
 pub use routes::all as page_routes;
 
 /// All pages below [`BASE`].

@@ -4,12 +4,22 @@ use actix_web::Resource;
 use actix_web::middleware::from_fn;
 
 use super::admit::admit;
-use super::{account, audit, connect, overview, tenant};
-use crate::http::pages::{PageRoute, only, setup, sign_in};
+use super::{account, address, audit, connect, overview, tenant};
+use crate::http::pages::{PageRoute, code, only, setup, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 7] =
-    [sign_in::ROUTES, setup::ROUTES, overview::ROUTES, connect::ROUTES, audit::ROUTES, tenant::ROUTES, account::ROUTES];
+const PARTS: [&[PageRoute]; 10] = [
+    sign_in::ROUTES,
+    setup::ROUTES,
+    overview::ROUTES,
+    connect::ROUTES,
+    audit::ROUTES,
+    tenant::ROUTES,
+    account::ROUTES,
+    code::ROUTES,
+    address::ROUTES,
+    account::SECOND_FACTOR_ROUTES,
+];
 
 /// All pages.
 pub fn all() -> impl Iterator<Item = &'static PageRoute> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::pending;
 use crate::auth::Scope;
 use crate::auth::administrators::Person;
+use crate::http::admin::set_up_url;
 use crate::http::encrypted::encrypted_page;
 use crate::http::pages::{self, Form, Page, PageError, Visitor, frame, see_other, sign_in_page};
 use crate::http::visit::{Visit, log_fault};
@@ -63,6 +64,9 @@ pub(super) async fn present(
     let Some(session) = &visitor.session else {
         return sign_in_page(app, visitor, stamped).await;
     };
+    if session.must_set_up {
+        return Ok(see_other(&set_up_url(app, "request", stamped)));
+    }
     let person = session.person.clone();
     let (request, person, proposal) = blocking::run(app, move |app| {
         let proposal = consent::propose(&app.store, &person, &request);
@@ -86,6 +90,9 @@ async fn decide(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<Ht
     let Some(session) = &form.visitor.session else {
         return sign_in_page(&app, &form.visitor, stamped).await;
     };
+    if session.must_set_up {
+        return Ok(see_other(&set_up_url(&app, "request", stamped)));
+    }
     let person = session.person.clone();
     match form.get("decision") {
         "allow" => {}

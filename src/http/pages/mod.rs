@@ -1,13 +1,16 @@
 //! What all pages for people have in common, and those that need nobody signed in. All of them work without JavaScript.
 
+pub(super) mod code;
 mod error;
 mod form;
 mod frame;
 mod page;
+pub(super) mod qr;
 mod route;
 pub(super) mod setup;
 pub(super) mod show;
 pub(super) mod sign_in;
+mod then;
 mod visitor;
 
 use actix_web::http::header::LOCATION;
@@ -20,8 +23,9 @@ pub(super) use form::Form;
 pub(super) use frame::frame;
 pub(super) use page::Page;
 pub use route::PageRoute;
-pub(super) use sign_in::sign_in_page;
-pub(super) use visitor::Visitor;
+pub(super) use sign_in::{add_cookie, query_value, sign_in_page};
+pub(super) use then::Then;
+pub(super) use visitor::{Visitor, theme_cookie};
 
 /// Where the pages are that people sign in for.
 pub(super) const BASE: &str = "/admin";

@@ -57,7 +57,10 @@ async fn claim(
     })
     .await?;
     let (status, sentence) = match result {
-        Ok(secret) => return Ok(welcome(&app, &form, &secret, &format!("{}/admin", app.site.base))),
+        Ok(secret) => {
+            let next = format!("{}/admin/setup/address", app.site.base);
+            return Ok(welcome(&app, &form.visitor, form.get("email"), &secret, &next));
+        }
         Err(SetupError::Done) => return Err(PageError::new(Problem::SetUp)),
         Err(error @ SetupError::Code) => (StatusCode::FORBIDDEN, show::sentence(&error.to_string())),
         Err(SetupError::Administrator(error)) => refused(error)?,

@@ -7,18 +7,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::error::PageError;
 use super::form::Form;
 use super::page::Page;
+use super::then::Then;
 use super::visitor::{Visitor, drop_cookie, set_cookie, set_device_cookie};
-use super::{PageRoute, see_other, see_page, show};
+use super::{PageRoute, code, see_other, see_page, show};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::device::Device;
 use crate::auth::secret::Secret;
-use crate::auth::sessions::{self, Attempt, SessionError, SignInRefusal};
+use crate::auth::sessions::{self, Attempt, SessionError, SignInRefusal, SignedIn};
 use crate::auth::setup;
 use crate::http::oauth::pending;
 use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
-use crate::oauth::authorization_request::AuthorizationRequest;
 
 pub(in crate::http) const ROUTES: &[PageRoute] = &[
     PageRoute::open_get("/login", || web::get().to(form)),
@@ -26,36 +26,9 @@ pub(in crate::http) const ROUTES: &[PageRoute] = &[
     PageRoute::open_post("/logout", || web::post().to(sign_out)),
 ];
 
-/// Where people go who come from nowhere else.
-const START: &str = "/admin";
-
-/// What is left to do once somebody is signed in: go on with an authorization, or to a page of ours.
-struct Then<'a> {
-    /// The stamped request, where it is one of ours and not too old.
-    pending: Option<(&'a str, AuthorizationRequest)>,
-    return_to: &'a str,
-}
-
-impl<'a> Then<'a> {
-    fn new(app: &AppState, request: &'a str, return_to: &'a str) -> Self {
-        let pending = pending::read(app, request).ok().map(|authorization| (request, authorization));
-        Self { pending, return_to: own_path(return_to).unwrap_or(START) }
-    }
-
-    fn location(&self, app: &AppState) -> String {
-        match &self.pending {
-            Some((request, _)) => pending::consent_url(app, request),
-            None => format!("{}{}", app.site.base, self.return_to),
-        }
-    }
-
-    /// The form, with what it has to carry.
-    fn page(&self, app: &AppState) -> Page {
-        let redirect_uri = self.pending.as_ref().map(|(_, authorization)| authorization.redirect_uri.as_str());
-        let page = Page::new("sign_in.html").with("return_to", self.return_to).toward(redirect_uri);
-        let page = page.with("site", &*app.public_url);
-        page.with("request", self.pending.as_ref().map(|(request, _)| *request))
-    }
+/// The form.
+fn page(app: &AppState, then: &Then<'_>) -> Page {
+    then.carried_by(Page::new("sign_in.html")).with("site", &*app.public_url)
 }
 
 /// `GET /admin/login`.
@@ -77,7 +50,18 @@ async fn sign_in_or_set_up(
     if blocking::run(app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
         return Ok(see_page(app, "/admin/setup"));
     }
-    then.page(app).respond(app, Some(visitor))
+    page(app, then).respond(app, Some(visitor))
+}
+
+/// The form again for somebody whose sign-in took too long, or does not stand any more.
+pub(super) fn begin_again(app: &AppState, visitor: &Visitor, then: &Then<'_>) -> Result<HttpResponse, PageError> {
+    page(app, then)
+        .status(StatusCode::UNPROCESSABLE_ENTITY)
+        .with(
+            "problem",
+            "The code was not entered within five minutes, or your account was changed meanwhile. Sign in again.",
+        )
+        .respond(app, Some(visitor))
 }
 
 /// The form in the course of an authorization, in whose place it stands.
@@ -86,7 +70,7 @@ pub(in crate::http) async fn sign_in_page(
     visitor: &Visitor,
     request: &str,
 ) -> Result<HttpResponse, PageError> {
-    sign_in_or_set_up(app, visitor, &Then::new(app, request, START)).await
+    sign_in_or_set_up(app, visitor, &Then::new(app, request, "")).await
 }
 
 /// `POST /admin/login`.
@@ -115,7 +99,10 @@ async fn sign_in(
     };
     let then = Then::new(&app, form.get("request"), form.get("return_to"));
     let refusal = match result {
-        Ok(secret) => return Ok(welcome(&app, &form, &secret, &then.location(&app))),
+        Ok(SignedIn::Done(secret)) => {
+            return Ok(welcome(&app, &form.visitor, form.get("email"), &secret, &then.location(&app)));
+        }
+        Ok(SignedIn::CodeWanted(row)) => return Ok(code::ask(&app, &form.visitor, &row, &then)),
         Err(refusal) => refusal,
     };
     let email = form.get("email");
@@ -126,7 +113,7 @@ async fn sign_in(
     };
     let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", whom)).because(reason);
     app.refusals.record(caller, event);
-    let page = then.page(&app).with("email", email);
+    let page = page(&app, &then).with("email", email);
     let page = match refusal {
         SignInRefusal::Throttled(throttled) => {
             let seconds = throttled.retry_after_seconds;
@@ -142,8 +129,8 @@ async fn sign_in(
 
 /// `POST /admin/logout`. In the course of an authorization somebody else can then sign in. The browser stays known.
 async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<HttpResponse, PageError> {
-    let location = match Then::new(&app, form.get("request"), "").pending {
-        Some((request, _)) => pending::consent_url(&app, request),
+    let location = match Then::new(&app, form.get("request"), "").request() {
+        Some(request) => pending::consent_url(&app, request),
         None => format!("{}/admin/login", app.site.base),
     };
     if let Some(session) = form.visitor.session {
@@ -158,10 +145,9 @@ async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<
     Ok(response)
 }
 
-/// Gives the browser of somebody who is now signed in by a form its cookies, and the way on.
-pub(super) fn welcome(app: &AppState, form: &Form, secret: &Secret, location: &str) -> HttpResponse {
-    let email = form.get("email");
-    let device = form.visitor.device(app, email).unwrap_or_else(Device::generate);
+/// Gives the browser of somebody who is now signed in its cookies, and the way on.
+pub(super) fn welcome(app: &AppState, visitor: &Visitor, email: &str, secret: &Secret, location: &str) -> HttpResponse {
+    let device = visitor.device(app, email).unwrap_or_else(Device::generate);
     let mut response = see_other(location);
     for cookie in [set_cookie(app, secret), set_device_cookie(app, device, email)] {
         // Secrets and stamps consist of letters, digits, `-` and `_`.
@@ -170,7 +156,7 @@ pub(super) fn welcome(app: &AppState, form: &Form, secret: &Secret, location: &s
     response
 }
 
-fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
+pub(in crate::http) fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
     let value = cookie.parse().map_err(|_| PageError::fault("a cookie is no header value"))?;
     response.headers_mut().append(SET_COOKIE, value);
     Ok(())
@@ -190,16 +176,10 @@ impl From<SessionError> for PageError {
     }
 }
 
-fn query_value(request: &HttpRequest, name: &str) -> String {
+/// A value in the query; empty where there is none.
+pub(in crate::http) fn query_value(request: &HttpRequest, name: &str) -> String {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     pairs.find(|(key, _)| key == name).map_or_else(String::new, |(_, value)| value.into_owned())
-}
-
-/// A path that leads to a page of ours and nowhere else, whatever a browser makes of it.
-fn own_path(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix(super::BASE)?;
-    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
-    ((rest.is_empty() || rest.starts_with(['/', '?'])) && rest.bytes().all(plain)).then_some(path)
 }
 
 /// An address as far as it is recorded when it did not lead to an account: people also enter their password in its place.
@@ -215,31 +195,6 @@ fn masked(email: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_pages_of_ours_are_gone_back_to() {
-        for path in ["/admin", "/admin?x=1", "/admin/clients/1?page=//2"] {
-            assert_eq!(own_path(path), Some(path));
-        }
-        for path in [
-            "",
-            "/",
-            "//evil.example",
-            "/\\evil.example",
-            "/admin\\@evil.example",
-            "https://evil.example/admin",
-            "https://good@evil.example",
-            "/administrator",
-            "/admin@evil.example",
-            "/admin/\u{e9}",
-            "/admin/ x",
-            "/admin/\r\nSet-Cookie: a=b",
-            "admin",
-            "/scim/v2/Users",
-        ] {
-            assert_eq!(own_path(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn an_address_is_recorded_in_part() {

@@ -34,7 +34,7 @@ pub(in crate::http) struct Visitor {
     /// What the other cookie holds.
     device: Option<String>,
     /// The colours that somebody chose in it, one of [`THEMES`].
-    pub(super) theme: Option<&'static str>,
+    pub(in crate::http) theme: Option<&'static str>,
     /// The session, if somebody is signed in.
     pub session: Option<Session>,
 }
@@ -126,6 +126,15 @@ pub(super) fn set_cookie(app: &AppState, secret: &Secret) -> String {
 pub(super) fn set_device_cookie(app: &AppState, device: Device, email: &str) -> String {
     let (stamped, seconds) = (device.stamp(&app.forms, email), device::LIFETIME.num_seconds());
     format!("{}={stamped}; Max-Age={seconds}; {}", app.site.device_cookie, attributes(app))
+}
+
+/// The header by which a browser shows pages in these colours from now on; in those of the device where it is none of [`THEMES`].
+pub(in crate::http) fn theme_cookie(app: &AppState, theme: &str) -> String {
+    let (value, seconds) = match THEMES.into_iter().find(|own| *own == theme) {
+        Some(own) => (own, device::LIFETIME.num_seconds()),
+        None => ("", 0),
+    };
+    format!("{THEME_COOKIE}={value}; Max-Age={seconds}; {}", attributes(app))
 }
 
 /// The header that takes the cookie of a session away.

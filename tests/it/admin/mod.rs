@@ -2,6 +2,7 @@
 
 mod guards;
 mod log;
+mod second_factor;
 mod tenants;
 
 use provisor::auth::role::Role;

@@ -57,7 +57,9 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
     let data_dir = TemporaryDirectory::new("setup");
     let first = Console::start(&data_dir);
     let old = first.code().unwrap();
-    assert!(!first.said.contains(&format!("setup?{old}")) && !first.said.contains(&format!("setup#{old}")));
+    // Behind the # it leaves the browser with no request.
+    let link = format!("{}/admin/setup#{old}", first.url);
+    assert!(first.said.contains(&link) && first.said.matches(&old).count() == 2, "{}", first.said);
     first.stop();
     let server = Console::start(&data_dir);
     let code = server.code().unwrap();
@@ -91,9 +93,11 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
     let mut late = Browser::new(&server.url);
     let open = late.open("/admin/setup");
     let page = claim(&mut browser, &format!(" {code} "), EMAIL, PASSWORD);
-    assert_eq!((page.status, page.location()), (303, Some("/admin")));
+    assert_eq!((page.status, page.location()), (303, Some("/admin/setup/address")));
     let page = browser.follow();
-    assert!(page.heading() == "Overview", "{}", page.text);
+    assert!(page.heading() == "The address of this server" && page.says("It is http"), "{}", page.text);
+    assert!(page.text.contains("href=\"/admin/connect\"") && page.text.contains("href=\"/admin\""), "{}", page.text);
+    assert_eq!(browser.open("/admin").heading(), "Overview");
     assert_eq!(texts(&data_dir, "SELECT folded_email AS value FROM administrators"), ["ada@example.com"]);
     assert_eq!(texts(&data_dir, "SELECT 'x' AS value FROM setup_codes"), [""; 0]);
     let form = open.form("/admin/setup").with("code", &code).with("email", "eve@example.com");
@@ -134,4 +138,58 @@ fn several_who_have_codes_at_the_same_moment_make_one_administrator() {
     assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
     assert_eq!(texts(&data_dir, "SELECT email AS value FROM administrators").len(), 1);
     server.stop();
+}
+
+/// Starts a server with these settings for the first administrator, until it listens or gives up; what it logged.
+fn start_with(data_dir: &std::path::Path, email: Option<&str>, file: Option<&std::path::Path>) -> (bool, String) {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).env("RUST_LOG", "info");
+    if let Some(email) = email {
+        command.env("PROVISOR_ADMIN_EMAIL", email);
+    }
+    if let Some(file) = file {
+        command.env("PROVISOR_ADMIN_PASSWORD_FILE", file);
+    }
+    let log = data_dir.with_extension("log");
+    let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    while !said.contains("Ctrl-C") && lines.read_line(&mut said).unwrap() > 0 {}
+    let listens = said.contains("Ctrl-C");
+    if listens {
+        signal(child.id(), Signal::SIGTERM);
+    }
+    child.wait().unwrap();
+    (listens, said + &fs::read_to_string(log).unwrap())
+}
+
+#[test]
+fn settings_bring_the_first_administrator_once_and_the_log_holds_no_password() {
+    let data_dir = TemporaryDirectory::new("unattended");
+    let file = data_dir.with_extension("password");
+    let emails = || texts(&data_dir, "SELECT email AS value FROM administrators");
+    fs::write(&file, "short\n").unwrap();
+    for (email, file, says) in [
+        (Some(EMAIL), Some(file.as_path()), "a password has at least 12 characters"),
+        (Some(EMAIL), Some(std::path::Path::new("/nowhere")), "/nowhere cannot be read"),
+        (Some("ada"), Some(file.as_path()), "an e-mail address looks like"),
+        (Some(EMAIL), None, "go together"),
+        (None, Some(file.as_path()), "go together"),
+    ] {
+        let (listens, said) = start_with(&data_dir, email, file);
+        assert!(!listens && said.contains(says) && said.contains("PROVISOR_ADMIN_PASSWORD_FILE"), "{said}");
+    }
+    fs::write(&file, format!("{PASSWORD}\nmore\n")).unwrap();
+    let (listens, said) = start_with(&data_dir, Some(EMAIL), Some(&file));
+    assert!(listens && said.contains("created the first administrator from the settings"), "{said}");
+    assert!(!said.contains(PASSWORD) && !said.contains("pvr_l_") && !said.contains("/admin/setup"), "{said}");
+    // The file may be gone by then, and another address makes nobody.
+    fs::remove_file(&file).unwrap();
+    let (listens, said) = start_with(&data_dir, Some("eve@example.com"), Some(&file));
+    assert!(listens && !said.contains("created the first administrator"), "{said}");
+    let server = crate::support::ServerProcess::start(&data_dir);
+    assert_eq!(emails(), [EMAIL]);
+    assert_eq!(Browser::new(&server.url).sign_in(EMAIL, PASSWORD).heading(), "Overview");
+    let made = "SELECT actor_kind AS value FROM audit_events WHERE action = 'administrator.create'";
+    assert_eq!(texts(&data_dir, made), ["system"]);
 }

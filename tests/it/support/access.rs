@@ -47,7 +47,13 @@ impl Forge {
         let master = MasterKey::read(&settings(data_dir).master_key_file().unwrap()).unwrap();
         let store = Store::open(&database::url(data_dir, "provisor"), 4).unwrap();
         let url = url.to_owned();
-        Self { issuer: url.clone(), url, data_dir: data_dir.to_owned(), store, seal: SealKey::derive(&master) }
+        Self {
+            issuer: url.clone(),
+            url,
+            data_dir: data_dir.to_owned(),
+            store,
+            seal: SealKey::for_signing_keys(&master),
+        }
     }
 
     /// A confidential client of a tenant, or of none; its id.

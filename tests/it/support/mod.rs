@@ -11,6 +11,7 @@ pub mod oauth;
 pub mod people;
 pub mod process;
 pub mod random;
+pub mod totp;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
