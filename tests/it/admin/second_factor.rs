@@ -7,11 +7,12 @@ use provisor::auth::role::Role;
 use provisor::auth::second_factor;
 use provisor::auth::secret::{Kind, Secret};
 use provisor::id::TenantId;
+use provisor::store::ClientRow;
 
 use super::signed_in;
-use crate::oauth_flow::provider::Provider;
+use crate::oauth_flow::provider::{CALLBACK, Provider};
 use crate::support::browser::{Form, Page};
-use crate::support::people::{PASSWORD, Somebody, somebody};
+use crate::support::people::{PASSWORD, Somebody, client, registered, somebody};
 use crate::support::process::{ServerProcess, TemporaryDirectory, run, run_json};
 use crate::support::totp::{App, begin, codes, set_up};
 use crate::support::{Browser, Tenant, database, eventually, operator, shared, tenant};
@@ -229,7 +230,7 @@ fn the_page_that_was_asked_for_and_an_authorization_go_on_through_the_code() {
     let page = enter(&mut browser, &app.code(1));
     assert!(page.url.ends_with("/admin/account?x=1"), "{}", page.url);
 
-    let client = crate::support::people::registered(crate::support::people::client(tenant.id));
+    let client = registered(ClientRow { redirect_uris: vec![CALLBACK.into()], ..client(tenant.id) });
     let okta = Provider::new(&shared().url, &client.id, "none", AuthType::RequestBody);
     let mut elsewhere = Browser::new(&shared().url);
     elsewhere.open_authorize(okta.authorize(&[]).0.as_str());
