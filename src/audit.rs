@@ -130,6 +130,24 @@ actions! {
     SecondFactorRemove = "second_factor.remove", Done, "Second factor removed", "removed the second factor of";
     /// An administrator made new recovery codes.
     RecoveryCodesRenew = "second_factor.renew_codes", Done, "Recovery codes renewed", "made new recovery codes for";
+    /// A tenant was suspended.
+    TenantSuspend = "tenant.suspend", Done, "Tenant suspended", "suspended";
+    /// A suspended tenant was resumed.
+    TenantResume = "tenant.resume", Done, "Tenant resumed", "resumed";
+    /// A tenant is to be deleted.
+    TenantDelete = "tenant.delete", Done, "Tenant marked for deletion", "marked for deletion";
+    /// A tenant that was to be deleted is kept.
+    TenantRestore = "tenant.restore", Done, "Tenant restored", "restored";
+    /// The data of a tenant was deleted.
+    TenantErase = "tenant.erase", Done, "Tenant erased", "erased the data of";
+    /// The settings of the installation were changed.
+    SettingsUpdate = "settings.update", Done, "Settings changed", "changed";
+    /// Somebody was invited to become an administrator, or to choose a new password.
+    InvitationCreate = "invitation.create", Done, "Invitation made", "invited by";
+    /// An invitation was revoked.
+    InvitationRevoke = "invitation.revoke", Done, "Invitation revoked", "revoked";
+    /// An invitation was accepted.
+    InvitationAccept = "invitation.accept", Done, "Invitation accepted", "accepted";
     /// A credential was refused.
     AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.

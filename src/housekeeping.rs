@@ -11,13 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::auth::keys::KeyRing;
 use crate::auth::{sessions, setup, throttle};
 use crate::oauth::access_token::LEEWAY_SECONDS;
+use crate::provider::tenants;
 use crate::store::{self, Expired, Store};
 
 /// How often.
 const EVERY: Duration = Duration::from_mins(5);
 
 /// What is deleted, and how long after its time. A code or refresh token that is used again must stay recognisable for a while.
-const KEPT: [(Expired, TimeDelta); 9] = [
+const KEPT: [(Expired, TimeDelta); 10] = [
     (Expired::AuthorizationCodes, TimeDelta::hours(1)),
     (Expired::RefreshTokens, TimeDelta::zero()),
     (Expired::RevokedAccessTokens, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
@@ -25,6 +26,7 @@ const KEPT: [(Expired, TimeDelta); 9] = [
     (Expired::IdleSessions, sessions::IDLE),
     (Expired::OldSessions, sessions::LIFETIME),
     (Expired::SetupCodes, setup::LIFETIME),
+    (Expired::Invitations, TimeDelta::zero()),
     (Expired::Throttles, throttle::MEMORY),
     (Expired::Grants, TimeDelta::days(90)),
 ];
@@ -69,6 +71,10 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
     let now = Utc::now();
     if let Err(error) = keys.maintain(store, now) {
         log::warn!("signing keys were not looked after: {error}");
+    }
+    let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
+    if let Err(error) = tenants::erase_due(store, now, goes_on) {
+        log::warn!("deleted tenants were not cleared away: {error}");
     }
     for (what, kept) in KEPT {
         if let Err(error) = sweep(store, what, now - kept, ended) {

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::device::Device;
 use super::password::{self, Weakness};
-use super::principal::{Caller, Principal, TenantSettings};
+use super::principal::{ActorKind, Caller, Principal, TenantSettings};
 use super::role::{Right, Role};
 use super::sessions::Session;
 use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::id::TenantId;
-use crate::store::{self, AdministratorRow, Store};
+use crate::store::{self, AdministratorRow, RoleChanged, Store};
 
 /// The constraint that keeps addresses apart.
 const UNIQUE_EMAIL: &str = "administrators_unique_email";
@@ -106,6 +106,15 @@ pub enum AdministratorError {
     /// The present password, which was asked for, is another.
     #[error("the present password is wrong")]
     Wrong,
+    /// Nobody would be left to run the installation.
+    #[error("this is the last enabled owner over all tenants; make somebody else one first")]
+    LastOwner,
+    /// Nobody changes what the own account may do.
+    #[error("nobody changes the own role or disables the own account; another owner can")]
+    Own,
+    /// The account is disabled.
+    #[error("the account is disabled; enable it first")]
+    Disabled,
     /// Too many attempts failed; this one was not looked at.
     #[error("too many attempts failed; try again in {} seconds", .0.retry_after_seconds)]
     Throttled(Throttled),
@@ -265,14 +274,63 @@ pub fn confirm_password(
     }
 }
 
-/// Disables a person, whose sessions end, or enables the person again. Doing so twice changes nothing.
+/// Disables a person of the caller's tenant, whose sessions end, or enables the person again. Doing so twice changes nothing.
+///
+/// # Errors
+/// [`AdministratorError`] when it is the caller, or the last enabled owner over all tenants.
+pub fn set_enabled(store: &Store, caller: &Caller, id: Uuid, enabled: bool) -> Result<(), AdministratorError> {
+    refuse_own(caller, id)?;
+    let event = updated(id).after(json!({"disabled": !enabled}));
+    let disabled_at = (!enabled).then(Utc::now);
+    allowed(store.run(caller, |tenant| tenant.set_administrator_disabled(id, disabled_at, &event))?)
+}
+
+/// Gives a person of the caller's tenant another role. Giving it twice changes nothing.
+///
+/// # Errors
+/// [`AdministratorError`] when it is the caller, or the last enabled owner over all tenants.
+pub fn set_role(store: &Store, caller: &Caller, row: &AdministratorRow, role: Role) -> Result<(), AdministratorError> {
+    refuse_own(caller, row.id)?;
+    let event = AuditEvent { before: Some(json!({"role": row.role})), ..updated(row.id) };
+    let event = event.after(json!({"role": role.name()}));
+    let takes_ownership = role != Role::Owner;
+    allowed(store.run(caller, |tenant| tenant.set_administrator_role(row.id, role.name(), takes_ownership, &event))?)
+}
+
+/// Ends all sessions of a person of the caller's tenant; how many there were.
 ///
 /// # Errors
 /// [`store::Error`] from the database.
-pub fn set_enabled(store: &Store, caller: &Caller, id: Uuid, enabled: bool) -> Result<(), store::Error> {
-    let event = updated(id).after(json!({"disabled": !enabled}));
-    let disabled_at = (!enabled).then(Utc::now);
-    store.run(caller, |tenant| tenant.set_administrator_disabled(id, disabled_at, &event)).map(drop)
+pub fn end_sessions(store: &Store, caller: &Caller, id: Uuid) -> Result<usize, store::Error> {
+    let event = AuditEvent::new(Action::SignOut, Target::new("Administrator", id)).because("all sessions");
+    store.run(caller, |tenant| tenant.end_administrator_sessions(id, &event))
+}
+
+/// A page of the administrators of the caller's tenant, or of the operators where the caller has none: by address, those behind
+/// `after`.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn page(
+    store: &Store,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<AdministratorRow>, store::Error> {
+    store.read(caller, |tenant| tenant.administrators_of_tenant(after, limit))
+}
+
+fn refuse_own(caller: &Caller, id: Uuid) -> Result<(), AdministratorError> {
+    let actor = caller.principal.actor();
+    let own = actor.kind == ActorKind::Administrator && actor.id == id.to_string();
+    if own { Err(AdministratorError::Own) } else { Ok(()) }
+}
+
+fn allowed(changed: RoleChanged) -> Result<(), AdministratorError> {
+    match changed {
+        RoleChanged::Done | RoleChanged::Unchanged => Ok(()),
+        RoleChanged::LastOwner => Err(AdministratorError::LastOwner),
+    }
 }
 
 fn updated(id: Uuid) -> AuditEvent {
@@ -284,7 +342,8 @@ fn checked_hash(password: &str, email: &str) -> Result<String, AdministratorErro
     password::hash(password).map_err(AdministratorError::Hash)
 }
 
-fn check_email(email: &str) -> Result<(), AdministratorError> {
+/// Checks that a text can be an address.
+pub(super) fn check_email(email: &str) -> Result<(), AdministratorError> {
     if is_email(email) { Ok(()) } else { Err(AdministratorError::Email) }
 }
 

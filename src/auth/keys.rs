@@ -17,6 +17,7 @@ use super::principal::{Caller, Principal};
 use super::recent::LIFETIME;
 use super::seal::SealKey;
 use crate::audit::{Action, AuditEvent, Target};
+use crate::id::TenantId;
 use crate::oauth::access_token::{self, Claims, Parties};
 use crate::store::{self, SigningKeyRow, Store};
 
@@ -380,7 +381,11 @@ impl KeyRing {
 }
 
 fn system() -> Caller {
-    Caller { principal: Arc::new(Principal::system()), request_id: Uuid::now_v7().to_string().into(), address: None }
+    Caller {
+        principal: Arc::new(Principal::system(TenantId::NONE)),
+        request_id: Uuid::now_v7().to_string().into(),
+        address: None,
+    }
 }
 
 /// x and y of an uncompressed point, as a JWK has them (RFC 7518 section 6.2.1).

@@ -3,6 +3,7 @@
 pub mod administrators;
 mod authenticate;
 pub mod device;
+pub mod invitations;
 pub mod keys;
 pub mod master_key;
 pub mod password;

@@ -109,6 +109,8 @@ pub struct TenantSettings {
     pub stores_passwords: bool,
     /// Counts the changes of what the tenant is served; 0 is the standard.
     pub schema_revision: i64,
+    /// Whether the tenant is served nothing at present.
+    pub is_suspended: bool,
 }
 
 /// An authenticated caller. Only this module's callers inside `auth` make one, so whoever has a `Principal` has proven
@@ -157,10 +159,10 @@ impl Principal {
         Self::new(tenant, settings, actor, Scopes::default())
     }
 
-    /// The server, doing by itself what belongs to no tenant.
-    pub(crate) fn system() -> Self {
+    /// The server, doing something by itself: in a tenant, or what belongs to none.
+    pub(crate) fn system(tenant: TenantId) -> Self {
         let actor = Actor { kind: ActorKind::System, id: "server".into(), name: "server".into() };
-        Self::new(TenantId::NONE, TenantSettings::default(), actor, Scopes::default())
+        Self::new(tenant, TenantSettings::default(), actor, Scopes::default())
     }
 
     /// Nobody known, as whom refused callers are recorded. May do nothing.
@@ -186,6 +188,12 @@ impl Principal {
     #[must_use]
     pub fn schema_revision(&self) -> i64 {
         self.settings.schema_revision
+    }
+
+    /// Whether the tenant is suspended, so that the caller is served nothing.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.settings.is_suspended
     }
 
     /// Who acts.

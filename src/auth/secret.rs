@@ -34,6 +34,8 @@ pub enum Kind {
     Session,
     /// What claims a fresh installation.
     SetupCode,
+    /// What makes somebody an administrator, or lets one choose a new password.
+    Invitation,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             Self::RefreshToken => "pvr_r_",
             Self::Session => "pvr_u_",
             Self::SetupCode => "pvr_l_",
+            Self::Invitation => "pvr_i_",
         }
     }
 }

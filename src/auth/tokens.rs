@@ -48,6 +48,9 @@ pub enum TokenError {
         /// The token that replaces it.
         successor: String,
     },
+    /// The tenant is served nothing.
+    #[error("the tenant is suspended; resume it first")]
+    Suspended,
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(#[from] getrandom::Error),
@@ -61,6 +64,7 @@ pub enum TokenError {
 /// # Errors
 /// [`TokenError`] without randomness or database.
 pub fn create(store: &Store, caller: &Caller, key: &TokenKey, new: &NewToken) -> Result<IssuedToken, TokenError> {
+    refuse_suspended(store, caller)?;
     let (row, secret) = issue(caller, key, new, Utc::now())?;
     let event = AuditEvent::new(Action::TokenCreate, Target::new("HeaderToken", &row.id)).after(summary(&row));
     store.run(caller, |tenant| tenant.insert_header_token(&row, &event))?;
@@ -87,6 +91,7 @@ pub fn rotate(
     id: &str,
     overlap: TimeDelta,
 ) -> Result<IssuedToken, TokenError> {
+    refuse_suspended(store, caller)?;
     let now = Utc::now();
     let old = store.run(caller, |tenant| tenant.header_token(id))?;
     let old = old.ok_or_else(|| TokenError::Unknown(id.to_owned()))?;
@@ -125,6 +130,11 @@ pub fn revoke(store: &Store, caller: &Caller, id: &str) -> Result<(), TokenError
         Some(_) => Ok(()),
         None => Err(TokenError::Unknown(id.to_owned())),
     }
+}
+
+fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), TokenError> {
+    let tenant = store.gate(|gate| gate.tenant_with_id(caller.principal.tenant()))?;
+    if tenant.is_some_and(|tenant| tenant.is_suspended()) { Err(TokenError::Suspended) } else { Ok(()) }
 }
 
 fn issue(

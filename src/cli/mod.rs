@@ -31,6 +31,7 @@ use crate::id::TenantId;
 use crate::oauth::clients::ClientError;
 use crate::private_postgres::Role;
 use crate::provider::definitions::{self, ChangeError, Changed};
+use crate::provider::tenants::TenantError;
 use crate::scim::definitions::Definitions;
 use crate::scim::{json, limits};
 use crate::server::{Backend, StartError};
@@ -117,9 +118,9 @@ pub enum Error {
     /// A userName that is not known.
     #[error("no user '{0}' in this tenant")]
     UnknownUser(String),
-    /// A name that is taken.
-    #[error("there is a tenant '{0}' already")]
-    TenantExists(String),
+    /// A tenant.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
     /// A name that cannot be one.
     #[error("a name has 1 to {longest} characters and no control characters")]
     Name {

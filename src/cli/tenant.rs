@@ -3,12 +3,11 @@
 use clap::{ArgGroup, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Error, check_name, find_tenant, operator, output, settle};
-use crate::audit::{Action, AuditEvent, Target};
+use super::{Error, find_tenant, operator, output, settle};
 use crate::id::TenantId;
-use crate::provider::definitions;
+use crate::provider::tenants;
 use crate::server::Backend;
-use crate::store::{self, NewTenant, TenantRow};
+use crate::store::{NewTenant, TenantRow};
 
 /// A switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,6 +49,22 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Suspend a tenant: SCIM answers 403 within a second, and no token is issued.
+    Suspend {
+        /// Its name.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Resume a suspended tenant.
+    Resume {
+        /// Its name.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the tenants.
     List {
         /// Print JSON.
@@ -63,7 +78,8 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
         Command::Create { name, store_passwords, unique_group_names, json } => {
             let stores_passwords = *store_passwords == Switch::On;
             let unique_group_names = *unique_group_names == Switch::On;
-            let row = create(backend, &NewTenant { name, stores_passwords, unique_group_names })?;
+            let new = NewTenant { name, stores_passwords, unique_group_names };
+            let row = tenants::create(&backend.store, &operator(TenantId::generate()), &new)?;
             show(&row, *json, "created")
         }
         Command::Update { name, store_passwords, unique_group_names, json } => {
@@ -71,21 +87,10 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
             let row = update(backend, name, on(store_passwords), on(unique_group_names))?;
             show(&row, *json, "updated")
         }
+        Command::Suspend { name, json } => show(&set_suspended(backend, name, true)?, *json, "suspended"),
+        Command::Resume { name, json } => show(&set_suspended(backend, name, false)?, *json, "resumed"),
         Command::List { json } => list(backend, *json),
     }
-}
-
-fn create(backend: &Backend, new: &NewTenant<'_>) -> Result<TenantRow, Error> {
-    let NewTenant { name, stores_passwords, unique_group_names } = *new;
-    check_name(name)?;
-    let id = TenantId::generate();
-    let event = AuditEvent::new(Action::TenantCreate, Target::new("Tenant", id))
-        .after(json!({"name": name, "storesPasswords": stores_passwords, "uniqueGroupNames": unique_group_names}));
-    let result = backend.store.run(&operator(id), |tenant| tenant.insert_tenant(new, &event));
-    result.map_err(|error| match error {
-        store::Error::Conflict { .. } => Error::TenantExists(name.to_owned()),
-        other => Error::Store(other),
-    })
 }
 
 fn update(
@@ -95,16 +100,14 @@ fn update(
     unique_group_names: Option<bool>,
 ) -> Result<TenantRow, Error> {
     let caller = operator(TenantId(find_tenant(backend, name)?.id));
-    // First what may be refused.
-    if let Some(on) = unique_group_names {
-        let changed = definitions::set_unique_group_names(&backend.store, &caller, on)?;
-        settle(backend, &caller, changed)?;
-    }
-    if let Some(on) = stores_passwords {
-        let event = AuditEvent::new(Action::TenantUpdate, Target::new("Tenant", caller.principal.tenant()))
-            .after(json!({"storesPasswords": on}));
-        backend.store.run(&caller, |tenant| tenant.set_stores_passwords(on, &event))?;
-    }
+    let changed = tenants::update(&backend.store, &caller, stores_passwords, unique_group_names)?;
+    settle(backend, &caller, changed)?;
+    find_tenant(backend, name)
+}
+
+fn set_suspended(backend: &Backend, name: &str, suspended: bool) -> Result<TenantRow, Error> {
+    let caller = operator(TenantId(find_tenant(backend, name)?.id));
+    tenants::set_suspended(&backend.store, &caller, suspended)?;
     find_tenant(backend, name)
 }
 
@@ -123,15 +126,20 @@ fn list(backend: &Backend, json: bool) -> Result<(), Error> {
         output::json(&rows.iter().map(to_json).collect())?;
         return Ok(());
     }
-    let rows: Vec<[String; 5]> = rows
+    let rows: Vec<[String; 6]> = rows
         .into_iter()
         .map(|row| {
             let passwords = if row.stores_passwords { "stored" } else { "discarded" };
             let names = if row.unique_group_names { "unique" } else { "repeatable" };
-            [row.name, row.id.to_string(), passwords.into(), names.into(), output::time(row.created_at)]
+            let state = match (row.delete_after, row.suspended_at) {
+                (Some(at), _) => format!("deleted after {}", output::time(at)),
+                (None, Some(_)) => "suspended".into(),
+                (None, None) => "active".into(),
+            };
+            [row.name, row.id.to_string(), passwords.into(), names.into(), output::time(row.created_at), state]
         })
         .collect();
-    output::table(["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED"], &rows)?;
+    output::table(["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED", "STATE"], &rows)?;
     Ok(())
 }
 
@@ -142,5 +150,7 @@ fn to_json(row: &TenantRow) -> Value {
         "storesPasswords": row.stores_passwords,
         "uniqueGroupNames": row.unique_group_names,
         "createdAt": row.created_at,
+        "suspendedAt": row.suspended_at,
+        "deleteAfter": row.delete_after,
     })
 }

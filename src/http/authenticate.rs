@@ -23,6 +23,10 @@ use crate::scim::error::{ErrorKind, ScimError, excerpt};
 /// Endpoints that answer without a credential (R7643-5-2).
 const OPEN: [&str; 4] = ["ServiceProviderConfig", "ServiceProviderConfigs", "ResourceTypes", "Schemas"];
 
+/// What is answered for a tenant that is served nothing.
+const SUSPENDED: &str =
+    "this tenant is suspended: nothing is read or changed until whoever runs this server resumes it";
+
 /// The middleware.
 pub(super) async fn authenticate<B: MessageBody + 'static>(
     mut request: ServiceRequest,
@@ -91,6 +95,9 @@ async fn admit(request: &ServiceRequest, visit: &Visit) -> Result<(Option<Caller
     let Some(caller) = identify(app, request, visit).await? else {
         return Ok((None, app.services.standard().clone()));
     };
+    if caller.principal.is_suspended() {
+        return Err(ScimError::new(ErrorKind::Forbidden, SUSPENDED));
+    }
     if let Some(service) = app.services.find(&caller.principal) {
         return Ok((Some(caller), service));
     }

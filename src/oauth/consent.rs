@@ -79,7 +79,7 @@ pub fn propose(store: &Store, person: &Person, request: &AuthorizationRequest) -
         (bound, _) => store.gate(|gate| gate.tenant_with_id(bound))?.into_iter().collect(),
     };
     let allowed: Vec<TenantRow> =
-        tenants.into_iter().filter(|tenant| person.may_consent_for(TenantId(tenant.id))).collect();
+        tenants.into_iter().filter(|row| person.may_consent_for(TenantId(row.id)) && !row.is_suspended()).collect();
     if allowed.is_empty() {
         return Err(ConsentError::Client(access_denied("the account may not give access to this tenant")));
     }

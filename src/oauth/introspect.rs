@@ -48,7 +48,7 @@ fn access_token(
         claims.exp > now.timestamp() && is_visible(client, &claims.client_id, TenantId(claims.tenant))
     };
     match verified.ok().map(|(claims, _)| claims).filter(visible) {
-        Some(claims) if auth::stands(server.store, &claims)?.is_ok() => {
+        Some(claims) if auth::stands(server.store, &claims)?.is_ok_and(|(principal, _)| !principal.is_suspended()) => {
             Ok(Introspection::AccessToken { active: true, token_type: BEARER, claims: Box::new(claims) })
         }
         _ => Ok(Introspection::INACTIVE),

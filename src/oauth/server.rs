@@ -39,7 +39,7 @@ impl AuthorizationServer<'_> {
     /// Makes an access token for a client: for a grant, or for the client itself.
     ///
     /// # Errors
-    /// `server_error` and `temporarily_unavailable` from the keys.
+    /// `unauthorized_client` while the tenant is suspended; `server_error` and `temporarily_unavailable` from the keys.
     pub fn access_token(
         &self,
         client: &ClientRow,
@@ -48,6 +48,13 @@ impl AuthorizationServer<'_> {
         scopes: Scopes,
         now: DateTime<Utc>,
     ) -> Result<AccessToken, OAuthError> {
+        let served = self.store.gate(|gate| gate.tenant_with_id(tenant))?;
+        if served.is_none_or(|tenant| tenant.is_suspended()) {
+            return Err(OAuthError::new(
+                ErrorCode::UnauthorizedClient,
+                "the tenant is suspended; nothing is issued for it",
+            ));
+        }
         let issued_at = now.timestamp();
         let claims = Claims {
             iss: self.parties.issuer.to_owned(),

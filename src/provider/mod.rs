@@ -13,6 +13,7 @@ mod replace;
 mod retrieve;
 mod row;
 mod services;
+pub mod tenants;
 mod update;
 
 pub use bulk::bulk;

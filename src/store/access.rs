@@ -59,6 +59,8 @@ struct Row {
     tokens_not_before: Option<DateTime<Utc>>,
     stores_passwords: Option<bool>,
     schema_revision: Option<i64>,
+    suspended_at: Option<DateTime<Utc>>,
+    delete_after: Option<DateTime<Utc>>,
     grant: Option<Uuid>,
     grant_revoked_at: Option<DateTime<Utc>>,
     revoked_jti: Option<String>,
@@ -87,6 +89,8 @@ impl Gate<'_> {
                 oauth_clients::tokens_not_before,
                 tenants::stores_passwords.nullable(),
                 tenants::schema_revision.nullable(),
+                tenants::suspended_at.nullable(),
+                tenants::delete_after.nullable(),
                 oauth_grants::id.nullable(),
                 oauth_grants::revoked_at.nullable(),
                 revoked_access_tokens::jti.nullable(),
@@ -98,10 +102,10 @@ impl Gate<'_> {
             client_tenant: TenantId(row.client_tenant),
             client_disabled_at: row.client_disabled_at,
             tokens_not_before: row.tokens_not_before,
-            settings: row
-                .stores_passwords
-                .zip(row.schema_revision)
-                .map(|(stores_passwords, schema_revision)| TenantSettings { stores_passwords, schema_revision }),
+            settings: row.stores_passwords.zip(row.schema_revision).map(|(stores_passwords, schema_revision)| {
+                let is_suspended = row.suspended_at.is_some() || row.delete_after.is_some();
+                TenantSettings { stores_passwords, schema_revision, is_suspended }
+            }),
             grant: row.grant.map(|_| match row.grant_revoked_at {
                 None => GrantState::Valid,
                 Some(_) => GrantState::Revoked,

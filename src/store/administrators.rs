@@ -36,6 +36,17 @@ pub struct AdministratorRow {
     pub last_sign_in_at: Option<DateTime<Utc>>,
 }
 
+/// What became of a change that takes rights away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleChanged {
+    /// It is made.
+    Done,
+    /// Everything was so already, or there is no such person in the tenant.
+    Unchanged,
+    /// Nobody would be left who owns the installation.
+    LastOwner,
+}
+
 impl Gate<'_> {
     /// The administrator of this id.
     ///
@@ -128,8 +139,26 @@ impl TenantConn<'_> {
         })
     }
 
-    /// Disables an administrator of the caller's tenant, whose sessions end, or enables the person again. `false` when that changes
-    /// nothing.
+    /// The administrators of the caller's tenant, or the operators where the caller has none: by address, those behind `after`.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn administrators_of_tenant(
+        &mut self,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<AdministratorRow>, Error> {
+        let query = administrators::table
+            .filter(administrators::tenant_id.eq(self.tenant().0))
+            .filter(administrators::folded_email.gt(after.unwrap_or_default()))
+            .order(administrators::folded_email)
+            .limit(limit)
+            .select(AdministratorRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+
+    /// Disables an administrator of the caller's tenant, whose sessions end, or enables the person again.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -138,19 +167,85 @@ impl TenantConn<'_> {
         id: Uuid,
         disabled_at: Option<DateTime<Utc>>,
         event: &AuditEvent,
-    ) -> Result<bool, Error> {
+    ) -> Result<RoleChanged, Error> {
         let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
         self.transaction(|pg| {
+            if disabled_at.is_some() && is_last_owner(pg, id)? {
+                return Ok(RoleChanged::LastOwner);
+            }
             let other = administrators::table
                 .find(id)
                 .filter(administrators::tenant_id.eq(tenant))
                 .filter(administrators::disabled_at.is_null().eq(disabled_at.is_some()));
             if diesel::update(other).set(administrators::disabled_at.eq(disabled_at)).execute(pg)? == 0 {
-                return Ok(false);
+                return Ok(RoleChanged::Unchanged);
             }
             end_sessions(pg, id, None)?;
-            audit.insert(pg).map(|()| true)
+            audit.insert(pg).map(|()| RoleChanged::Done)
         })
     }
+
+    /// Gives an administrator of the caller's tenant another role.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_administrator_role(
+        &mut self,
+        id: Uuid,
+        role: &str,
+        takes_ownership: bool,
+        event: &AuditEvent,
+    ) -> Result<RoleChanged, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            if takes_ownership && is_last_owner(pg, id)? {
+                return Ok(RoleChanged::LastOwner);
+            }
+            let other = administrators::table
+                .find(id)
+                .filter(administrators::tenant_id.eq(tenant))
+                .filter(administrators::role.ne(role));
+            if diesel::update(other).set(administrators::role.eq(role)).execute(pg)? == 0 {
+                return Ok(RoleChanged::Unchanged);
+            }
+            audit.insert(pg).map(|()| RoleChanged::Done)
+        })
+    }
+
+    /// Ends all sessions of an administrator of the caller's tenant; how many there were. Without any, nothing is recorded.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn end_administrator_sessions(&mut self, id: Uuid, event: &AuditEvent) -> Result<usize, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let own = administrators::table.find(id).filter(administrators::tenant_id.eq(tenant));
+            let own = own.select(administrators::id).first::<Uuid>(pg).optional()?;
+            let ended = match own {
+                Some(id) => diesel::delete(sessions::table.filter(sessions::administrator_id.eq(id))).execute(pg)?,
+                None => 0,
+            };
+            if ended > 0 {
+                audit.insert(pg)?;
+            }
+            Ok(ended)
+        })
+    }
+}
+
+/// Whether this person is the only enabled owner over all tenants. Holds the rows of all of them, so that two who take each other's
+/// rights at the same moment do so one after the other.
+fn is_last_owner(pg: &mut PgConnection, id: Uuid) -> QueryResult<bool> {
+    let owners: Vec<Uuid> = administrators::table
+        .filter(administrators::tenant_id.eq(Uuid::nil()))
+        .filter(administrators::role.eq("owner"))
+        .filter(administrators::disabled_at.is_null())
+        .order(administrators::id)
+        .select(administrators::id)
+        .for_no_key_update()
+        .load(pg)?;
+    Ok(owners == [id])
 }

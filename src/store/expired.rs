@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Gate;
 use super::error::Error;
 use super::schema::{
-    authorization_codes, oauth_grants, refresh_tokens, revoked_access_tokens, sessions, setup_codes, throttles,
-    used_assertions,
+    authorization_codes, invitations, oauth_grants, refresh_tokens, revoked_access_tokens, sessions, setup_codes,
+    throttles, used_assertions,
 };
 
 /// Rows that one statement deletes at most.
@@ -32,6 +32,8 @@ pub enum Expired {
     OldSessions,
     /// Codes that claim a fresh installation, by their making.
     SetupCodes,
+    /// Invitations, by their end.
+    Invitations,
     /// Failed attempts, by the last of them.
     Throttles,
     /// Grants that were revoked, by when; and those without a refresh token, by their last use.
@@ -71,6 +73,7 @@ impl Gate<'_> {
             Expired::SetupCodes => {
                 delete!(pg, setup_codes by code_hash: Vec<u8> where setup_codes::created_at.lt(before))
             }
+            Expired::Invitations => delete!(pg, invitations by id: String where invitations::expires_at.lt(before)),
             Expired::Throttles => delete!(pg, throttles by subject: String where throttles::last_failed_at.lt(before)),
             Expired::Grants => {
                 let tokens = refresh_tokens::table

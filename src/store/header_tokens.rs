@@ -106,6 +106,8 @@ struct GateRow {
     user: Option<Value>,
     stores_passwords: bool,
     schema_revision: i64,
+    suspended_at: Option<DateTime<Utc>>,
+    delete_after: Option<DateTime<Utc>>,
 }
 
 impl Gate<'_> {
@@ -133,12 +135,18 @@ impl Gate<'_> {
                 resources::comparable.nullable(),
                 tenants::stores_passwords,
                 tenants::schema_revision,
+                tenants::suspended_at,
+                tenants::delete_after,
             ))
             .first(self.pg)
             .optional()?;
         Ok(row.map(|row| StoredToken {
             tenant: TenantId(row.tenant),
-            settings: TenantSettings { stores_passwords: row.stores_passwords, schema_revision: row.schema_revision },
+            settings: TenantSettings {
+                stores_passwords: row.stores_passwords,
+                schema_revision: row.schema_revision,
+                is_suspended: row.suspended_at.is_some() || row.delete_after.is_some(),
+            },
             name: row.name,
             secret_hash: row.secret_hash,
             scopes: row.scopes,

@@ -1,6 +1,8 @@
 //! What has been set for the whole installation.
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_migrations::MigrationHarness;
 
 use super::audit_events::Draft;
 use super::error::Error;
@@ -30,7 +32,51 @@ impl Default for InstallationRow {
     }
 }
 
+/// What the database says of itself and of the way to it.
+#[derive(Debug, Clone)]
+pub struct DatabaseFacts {
+    /// The version of Postgres.
+    pub server_version: String,
+    /// The version of TLS on the connection; none, in clear text.
+    pub tls: Option<String>,
+    /// The last migration.
+    pub schema_version: String,
+}
+
+define_sql_function! {
+    /// A setting of the server.
+    fn current_setting(name: Text) -> Text;
+}
+define_sql_function! {
+    /// The process behind this connection.
+    fn pg_backend_pid() -> Integer;
+}
+diesel::table! {
+    /// Postgres's own view of connections and their encryption.
+    pg_stat_ssl (pid) {
+        pid -> Integer,
+        ssl -> Bool,
+        version -> Nullable<Text>,
+    }
+}
+
 impl Gate<'_> {
+    /// What the database says of itself.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn database_facts(&mut self) -> Result<DatabaseFacts, Error> {
+        let own = pg_stat_ssl::table.filter(pg_stat_ssl::pid.eq(pg_backend_pid()));
+        let columns = (current_setting("server_version"), pg_stat_ssl::ssl, pg_stat_ssl::version);
+        let (server_version, _, tls): (String, bool, Option<String>) = own.select(columns).first(self.pg)?;
+        let applied = self
+            .pg
+            .applied_migrations()
+            .map_err(|error| Error::Database(diesel::result::Error::QueryBuilderError(error)))?;
+        let schema_version = applied.iter().map(ToString::to_string).max().unwrap_or_default();
+        Ok(DatabaseFacts { server_version, tls, schema_version })
+    }
+
     /// The settings.
     ///
     /// # Errors

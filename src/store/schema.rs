@@ -9,6 +9,9 @@ diesel::table! {
         unique_group_names -> Bool,
         schema_revision -> BigInt,
         definitions -> Nullable<Json>,
+        suspended_at -> Nullable<Timestamptz>,
+        delete_after -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -186,6 +189,22 @@ diesel::table! {
     recovery_codes (administrator_id, code_hash) {
         administrator_id -> Uuid,
         code_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Text,
+        tenant_id -> Uuid,
+        code_hash -> Bytea,
+        key_version -> SmallInt,
+        email -> Text,
+        folded_email -> Text,
+        role -> Text,
+        administrator_id -> Nullable<Uuid>,
+        invited_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
     }
 }
 

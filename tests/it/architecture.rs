@@ -146,7 +146,7 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["housekeeping"],
-        uses: &["auth::principal", "oauth::access_token", "store", "auth"],
+        uses: &["auth::principal", "oauth::access_token", "store", "auth", "provider"],
         crates: &["chrono", "log"],
     },
     Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },

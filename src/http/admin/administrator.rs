@@ -7,10 +7,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::navigation;
+use crate::auth::Caller;
 use crate::auth::administrators::Person;
 use crate::auth::role::Right;
 use crate::auth::sessions::{self, Session};
-use crate::auth::{Caller, TenantSettings};
 use crate::http::pages::{Page, PageError, Problem, Visitor, see_page};
 use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
@@ -85,11 +85,17 @@ impl Administrator {
 
     /// The person as the caller of what is done in the tenant at hand.
     pub(super) fn caller(&self) -> Caller {
-        let settings = TenantSettings {
-            stores_passwords: self.tenant.stores_passwords,
-            schema_revision: self.tenant.schema_revision,
-        };
-        self.visit.caller(self.person().principal_in(self.tenant_id(), settings))
+        self.caller_in(&self.tenant)
+    }
+
+    /// The person as the caller of what is done in a tenant: an operator changes others than the one at hand.
+    pub(super) fn caller_in(&self, tenant: &TenantRow) -> Caller {
+        self.visit.caller(self.person().principal_in(TenantId(tenant.id), tenant.settings()))
+    }
+
+    /// The person as the caller who makes a tenant.
+    pub(super) fn caller_for_new(&self, tenant: TenantId) -> Caller {
+        self.visit.caller(self.person().principal(tenant))
     }
 
     /// The person as the caller of what belongs to no tenant.
@@ -130,6 +136,7 @@ impl Administrator {
         Page::new(template)
             .with("nav", navigation::shown(self.person(), here))
             .with("tenant", &*self.tenant.name)
+            .with("is_suspended", self.tenant.is_suspended())
             .with("tenants", tenants)
             .with("notice", self.notice.clone())
             .with("may_write", self.may(Right::Write))
