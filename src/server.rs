@@ -265,6 +265,7 @@ impl Application {
             connections,
             templates,
             public_url: public_url.clone(),
+            data_dir: settings.database_url.is_none().then(|| settings.data_dir()).transpose()?,
             assets,
         }));
         let app = move || App::new().wrap(NormalizePath::trim()).configure(|config| http::configure(config, &state));

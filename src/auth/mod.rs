@@ -14,6 +14,7 @@ pub mod seal;
 pub mod second_factor;
 pub mod secret;
 pub mod sessions;
+pub mod settings;
 pub mod setup;
 pub mod stamp;
 pub mod throttle;

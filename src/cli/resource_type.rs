@@ -9,7 +9,7 @@ use super::{Error, find_tenant, operator, output, own_definitions, read_definiti
 use crate::auth::Caller;
 use crate::id::TenantId;
 use crate::provider::definitions::{self, resource_type_to_json};
-use crate::scim::definitions::{Definitions, okta_resource_types};
+use crate::scim::definitions::Definitions;
 use crate::server::Backend;
 
 #[derive(Debug, Subcommand)]
@@ -83,10 +83,8 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
             Ok(output::line(&format!("imported resource type {name}"))?)
         }
         Command::Okta { json, .. } => {
-            let mut names = Vec::new();
-            for definition in okta_resource_types().map_err(definitions::ChangeError::from)? {
-                names.push(import(backend, &caller, definition)?);
-            }
+            let (names, changed) = definitions::import_okta_resource_types(&backend.store, &caller)?;
+            settle(backend, &caller, changed)?;
             if *json {
                 let definitions = own_definitions(backend, &caller)?;
                 let shown = names.iter().filter_map(|name| resource_type_to_json(&definitions, name));

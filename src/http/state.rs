@@ -53,6 +53,8 @@ pub struct AppState {
     /// The connections that long work may hold.
     pub(super) long_work: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
+    /// Where the private Postgres keeps its data, if it is the database.
+    pub(super) data_dir: Option<PathBuf>,
     assets: PathBuf,
 }
 
@@ -121,6 +123,8 @@ pub struct Parts {
     pub templates: tera::Tera,
     /// URL under which clients reach the server, without a slash at the end.
     pub public_url: String,
+    /// Where the private Postgres keeps its data, if it is the database.
+    pub data_dir: Option<PathBuf>,
     /// The directory with `static`.
     pub assets: PathBuf,
 }
@@ -153,6 +157,7 @@ impl AppState {
             large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
             long_work: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             templates: parts.templates,
+            data_dir: parts.data_dir,
             assets: parts.assets,
         }
     }

@@ -128,6 +128,47 @@ pub fn import_resource_type(
     Ok((name, changed))
 }
 
+/// Imports the resource types of Okta Identity Governance; their names.
+///
+/// # Errors
+/// [`ChangeError`] for the first that cannot be imported; those before it are.
+pub fn import_okta_resource_types(store: &Store, caller: &Caller) -> Result<(Vec<String>, Changed), ChangeError> {
+    let mut names = Vec::new();
+    let mut unique_names = false;
+    for definition in definitions::okta_resource_types()? {
+        let (name, changed) = import_resource_type(store, caller, definition)?;
+        unique_names |= changed.unique_names;
+        names.push(name);
+    }
+    Ok((names, Changed { unique_names }))
+}
+
+/// The names of the resource types of Okta Identity Governance.
+///
+/// # Errors
+/// [`ChangeError::BuiltIn`]; a test reads them.
+pub fn okta_names() -> Result<Vec<String>, ChangeError> {
+    let named = |definition: &Value| definition["name"].as_str().map(str::to_owned);
+    Ok(definitions::okta_resource_types()?.iter().filter_map(named).collect())
+}
+
+/// Removes the resource types of Okta Identity Governance, as one change.
+///
+/// # Errors
+/// [`ChangeError`]; nothing has changed then.
+pub fn remove_okta_resource_types(store: &Store, caller: &Caller) -> Result<Changed, ChangeError> {
+    let names = okta_names()?;
+    change(store, caller, |definitions, _| {
+        let present: Vec<String> =
+            names.iter().filter(|name| definitions.resource_type(name).is_some()).cloned().collect();
+        let before: Vec<Value> = present.iter().filter_map(|name| resource_type_to_json(definitions, name)).collect();
+        for name in &present {
+            definitions.remove_resource_type(name)?;
+        }
+        Ok(AuditEvent { before: Some(Value::Array(before)), ..event(Action::ResourceTypeRemove, &present.join(", ")) })
+    })
+}
+
 /// Removes a resource type.
 ///
 /// # Errors

@@ -88,7 +88,7 @@ impl Gate<'_> {
 }
 
 impl TenantConn<'_> {
-    /// Replaces the settings.
+    /// Replaces the settings. For a change that goes by what somebody saw, see [`TenantConn::change_installation`].
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -102,6 +102,30 @@ impl TenantConn<'_> {
                 .set(row)
                 .execute(pg)?;
             audit.insert(pg)
+        })
+    }
+
+    /// Replaces the settings where they are still those that somebody `saw`. `false`, and nothing changed, where not.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn change_installation(
+        &mut self,
+        saw: &InstallationRow,
+        new: &InstallationRow,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            // Without a row there is none to wait for.
+            let defaults = InstallationRow::default();
+            diesel::insert_into(installation::table).values(&defaults).on_conflict_do_nothing().execute(pg)?;
+            let present = installation::table.select(InstallationRow::as_select()).for_no_key_update().first(pg)?;
+            if present != *saw {
+                return Ok(false);
+            }
+            diesel::update(installation::table).set(new).execute(pg)?;
+            audit.insert(pg).map(|()| true)
         })
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{Error, HttpMessage, web};
 
 use super::account;
 use super::administrator::Administrator;
+use super::routes::nearest_page;
 use crate::auth::role::Right;
 use crate::http::AppState;
 use crate::http::pages::{BASE, Form, PageError, Problem, Visitor};
@@ -40,13 +41,13 @@ async fn admitted(right: Option<Right>, request: &mut ServiceRequest) -> Result<
     else {
         return Err(PageError::new(Problem::Fault));
     };
-    // Whoever signs in anew comes back to the page; a form that was sent is not sent again.
+    // Whoever signs in anew comes back to the page; a form that was sent is not sent again, and the page that it was on is opened.
     let page = request.uri().path_and_query().map_or(BASE, |page| page.as_str());
-    let return_to = if request.method() == Method::GET { page } else { BASE };
-    let session = visitor.signed_in(&app, return_to)?;
+    let return_to = if request.method() == Method::GET { page.to_owned() } else { nearest_page(request.path()) };
+    let session = visitor.signed_in(&app, &return_to)?;
     let person = &session.person;
     if session.must_set_up && !account::sets_up(request.path()) {
-        return Err(PageError::new(Problem::Elsewhere(account::set_up_url(&app, "return_to", return_to))));
+        return Err(PageError::new(Problem::Elsewhere(account::set_up_url(&app, "return_to", &return_to))));
     }
     if request.path() == BASE && !person.has(right) && person.has(Right::Connect) {
         return Err(PageError::new(Problem::Elsewhere(format!("{}{BASE}/connect", app.site.base))));

@@ -4,11 +4,11 @@ use actix_web::Resource;
 use actix_web::middleware::from_fn;
 
 use super::admit::admit;
-use super::{account, address, audit, connect, overview, tenant};
-use crate::http::pages::{PageRoute, code, only, setup, sign_in};
+use super::{account, address, administrators, audit, connect, overview, schemas, settings, tenant, tenants};
+use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 10] = [
+const PARTS: [&[PageRoute]; 15] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -19,6 +19,11 @@ const PARTS: [&[PageRoute]; 10] = [
     code::ROUTES,
     address::ROUTES,
     account::SECOND_FACTOR_ROUTES,
+    invitation::ROUTES,
+    tenants::ROUTES,
+    administrators::ROUTES,
+    settings::ROUTES,
+    schemas::ROUTES,
 ];
 
 /// All pages.

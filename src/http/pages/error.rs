@@ -41,6 +41,8 @@ pub(in crate::http) enum Problem {
     Authorization,
     /// What was being authorized is over.
     Expired,
+    /// What is there stands against it, or somebody else changed it meanwhile.
+    Conflict,
     /// The first administrator is there already.
     SetUp,
     /// No capacity, or no database.
@@ -60,8 +62,8 @@ impl Problem {
             Self::Stale => Row(
                 403,
                 "This form was open too long",
-                "You have signed in or out since it was opened, or your browser keeps no cookies. Nothing was changed. Go back, \
-                 load the page anew, and send it again.",
+                "You have signed in or out or changed the tenant since it was opened, or your browser keeps no cookies. Nothing was \
+                 changed.",
                 "Go to the start",
                 "/admin",
             ),
@@ -104,6 +106,13 @@ impl Problem {
                 400,
                 "This request is over",
                 "It was open for more than an hour, or changed on its way. Go back to the application and begin again.",
+                "Go to the start",
+                "/admin",
+            ),
+            Self::Conflict => Row(
+                409,
+                "This cannot be done now",
+                "Somebody else has changed it meanwhile. Nothing was changed by you.",
                 "Go to the start",
                 "/admin",
             ),

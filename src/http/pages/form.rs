@@ -24,6 +24,10 @@ const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 const FETCH_SITE: &str = "sec-fetch-site";
 /// The field that holds the token.
 const TOKEN: &str = "form_token";
+/// What the names of fields have in them whose values are never shown again.
+const SECRET: [&str; 6] = ["password", "present", "secret", "code", "token", "key"];
+/// Bytes of a form that are kept when it was open too long.
+const KEPT_BYTES: usize = 64 * 1_024;
 
 /// A form of ours, and who sent it.
 pub(in crate::http) struct Form {
@@ -90,8 +94,35 @@ impl FromRequest for Form {
             let body = body.map_err(|error| unread(&error))?;
             let fields = form_urlencoded::parse(&body).into_owned().collect();
             let form = Self { visitor: visitor.await?, fields };
-            if form.visitor.knows(app, form.get(TOKEN)) { Ok(form) } else { Err(PageError::new(Problem::Stale)) }
+            if form.visitor.knows(app, form.get(TOKEN)) {
+                return Ok(form);
+            }
+            if form.visitor.opened(app, form.get(TOKEN)) {
+                request.extensions_mut().insert(Kept::of(form));
+            }
+            Err(PageError::new(Problem::Stale))
         })
+    }
+}
+
+/// What a form held that was open too long, for its person to send again.
+pub(super) struct Kept {
+    /// The fields with their values.
+    pub fields: Vec<(String, String)>,
+    /// Whether all are there: nothing that was entered was secret or too large.
+    pub is_whole: bool,
+}
+
+impl Kept {
+    fn of(form: Form) -> Self {
+        let is_secret = |name: &str| SECRET.iter().any(|part| name.contains(part));
+        let entered = form.fields.into_iter().filter(|(name, _)| name != TOKEN);
+        let (secret, fields): (Vec<_>, Vec<_>) = entered.partition(|(name, _)| is_secret(name));
+        let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > KEPT_BYTES {
+            return Self { fields: Vec::new(), is_whole: false };
+        }
+        Self { fields, is_whole: secret.iter().all(|(_, value)| value.is_empty()) }
     }
 }
 

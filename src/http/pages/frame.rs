@@ -4,20 +4,27 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
 
 use super::error::{PageError, Problem};
+use super::form::Kept;
 use super::page::{Page, content_security_policy};
-use crate::http::AppState;
+use super::visitor::theme;
 use crate::http::visit::{Visit, log_fault};
+use crate::http::{AppState, admin};
 
 /// Whether a window that opened the page keeps its hold on it.
 pub(super) const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Has a browser ask again, where it shows the page still.
+const REFRESH: HeaderName = HeaderName::from_static("refresh");
 
 /// Headers of every page, where it does not bring its own.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -48,13 +55,15 @@ pub(in crate::http) async fn frame<B: MessageBody + 'static>(
         return Ok(response.map_into_left_body());
     };
     let error = response.response().error().and_then(Error::as_error::<PageError>);
-    let rendered =
-        error.filter(|error| !matches!(error.problem(), Problem::SignIn(_) | Problem::Elsewhere(_))).map(|error| {
+    let rendered = match error {
+        Some(error) if !matches!(error.problem(), Problem::SignIn(_) | Problem::Elsewhere(_)) => {
             if error.is_fault() {
                 log_fault(error, id.as_deref().unwrap_or("-"));
             }
-            error_page(&app, error, id.as_deref().unwrap_or("-"))
-        });
+            Some(error_page(&app, response.request(), error, id.as_deref().unwrap_or("-")).await)
+        }
+        _ => None,
+    };
     let mut response = match rendered {
         Some(page) => response.into_response(page).map_into_right_body(),
         None => response.map_into_left_body(),
@@ -64,22 +73,47 @@ pub(in crate::http) async fn frame<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn error_page(app: &AppState, error: &PageError, request_id: &str) -> HttpResponse {
-    let (label, path) = error.next();
-    let page = Page::new("error.html")
+/// The page of an error: in the frame of the UI where somebody is signed in, and without a query where the database is in trouble.
+async fn error_page(app: &web::Data<AppState>, request: &HttpRequest, error: &PageError, id: &str) -> HttpResponse {
+    let (page, visitor) = match admin::framed(app, request, "error.html", !error.is_fault()).await {
+        Some((page, visitor)) => (page, Some(visitor)),
+        None => (Page::new("error.html").with("theme", theme(request.headers())), None),
+    };
+    let is_stale = *error.problem() == Problem::Stale;
+    let (label, path) = match error.next() {
+        (_, _) if is_stale => ("Open the form again", admin::nearest_page(request.path())),
+        (label, path) => (label, path.to_owned()),
+    };
+    let retries = error.retry_after_seconds().filter(|_| request.method() == Method::GET);
+    let extensions = request.extensions();
+    let kept = extensions.get::<Kept>().filter(|_| visitor.is_some());
+    let fields: Vec<Value> = kept
+        .into_iter()
+        .flat_map(|kept| &kept.fields)
+        .map(|(name, value)| json!({"name": name, "label": name.replace('_', " "), "value": value}))
+        .collect();
+    let page = page
         .status(actix_web::ResponseError::status_code(error))
         .with("title", error.title())
         .with("sentence", error.sentence())
         .with("next_label", label)
         .with("next_path", path)
-        .with("request_id", request_id)
-        .respond(app, None);
+        .with("retries", retries.is_some())
+        .with("is_kept", kept.is_some())
+        .with("is_whole", kept.is_some_and(|kept| kept.is_whole))
+        .with("fields", fields)
+        .with("action", request.uri().path_and_query().map(|path| path.as_str()))
+        .with("request_id", id)
+        .respond(app, visitor.as_ref());
     let mut response = page.unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
     if let Problem::Method(methods) = error.problem() {
         response.headers_mut().insert(ALLOW, HeaderValue::from_str(methods).unwrap_or(HeaderValue::from_static("")));
     }
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(seconds) = retries {
+        response.headers_mut().insert(REFRESH, seconds.into());
     }
     response
 }

@@ -4,6 +4,7 @@ pub(super) mod code;
 mod error;
 mod form;
 mod frame;
+pub(super) mod invitation;
 mod page;
 pub(super) mod qr;
 mod route;

@@ -19,6 +19,8 @@ use crate::http::{AppState, blocking};
 
 /// What the token of a form is stamped for.
 const FORM: &[u8] = b"csrf";
+/// What the part of it is stamped for that names a person.
+const OWNER: &[u8] = b"form owner";
 /// The cookie with the colours that the browser shows pages in.
 pub(super) const THEME_COOKIE: &str = "theme";
 /// The colours that somebody may choose; without a choice, those of the device.
@@ -45,8 +47,7 @@ impl Visitor {
             return Err(PageError::new(Problem::Fault));
         };
         let device = presented(request.headers(), app.site.device_cookie).next().map(str::to_owned);
-        let theme =
-            presented(request.headers(), THEME_COOKIE).find_map(|value| THEMES.into_iter().find(|own| *own == value));
+        let theme = theme(request.headers());
         let mut cookies = presented(request.headers(), app.site.cookie);
         let Some(cookie) = cookies.find_map(|value| Secret::parse(Kind::Session, value)) else {
             let cookie = Arc::new(Secret::generate(Kind::Session).map_err(PageError::fault)?);
@@ -60,14 +61,32 @@ impl Visitor {
     }
 
     /// A token for a form on a page of this visitor, another each time, so that it cannot be guessed from the size of compressed
-    /// pages.
+    /// pages. Behind a dot it says whose form it is, whatever the session.
     pub(super) fn form_token(&self, app: &AppState) -> String {
-        app.forms.stamp(&self.purpose(), Uuid::now_v7().as_bytes())
+        let id = Uuid::now_v7();
+        let token = app.forms.stamp(&self.purpose(), id.as_bytes());
+        match &self.session {
+            None => token,
+            Some(session) => {
+                let owner = app.forms.stamp(&[OWNER, session.person.id.as_bytes()], id.as_bytes());
+                format!("{token}.{owner}")
+            }
+        }
     }
 
     /// Whether this is the token of a form on a page of this visitor.
     pub(super) fn knows(&self, app: &AppState, form_token: &str) -> bool {
-        app.forms.read(&self.purpose(), form_token).is_some()
+        let token = form_token.split('.').next().unwrap_or_default();
+        app.forms.read(&self.purpose(), token).is_some()
+    }
+
+    /// Whether this is the token of a form that the person who is signed in opened, be it in another session or while working in
+    /// another tenant.
+    pub(super) fn opened(&self, app: &AppState, form_token: &str) -> bool {
+        let Some((session, (_, owner))) = self.session.as_ref().zip(form_token.split_once('.')) else {
+            return false;
+        };
+        app.forms.read(&[OWNER, session.person.id.as_bytes()], owner).is_some()
     }
 
     /// What the tokens of its forms are stamped for: this session, in the tenant that it works in. A form that was opened before
@@ -145,6 +164,11 @@ pub(super) fn drop_cookie(app: &AppState) -> String {
 /// Not readable by scripts, and not sent with what other sites cause, but for links: a person comes here from an identity provider.
 fn attributes(app: &AppState) -> &'static str {
     if app.site.is_encrypted { "Path=/; HttpOnly; SameSite=Lax; Secure" } else { "Path=/; HttpOnly; SameSite=Lax" }
+}
+
+/// The colours that somebody chose in this browser.
+pub(super) fn theme(headers: &HeaderMap) -> Option<&'static str> {
+    presented(headers, THEME_COOKIE).find_map(|value| THEMES.into_iter().find(|own| *own == value))
 }
 
 /// What cookies of this name hold.

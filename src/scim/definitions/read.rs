@@ -5,15 +5,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Extension, TypeDefinition};
-use crate::scim::schema::Schema;
+use crate::scim::error::excerpt;
 use crate::scim::schema::check::{self, DefinitionError};
+use crate::scim::schema::{Attribute, Schema};
 
 /// Reads a schema (RFC 7643 section 7) and checks it by itself.
 ///
 /// # Errors
 /// [`DefinitionError`] when it is none, or cannot be served.
 pub fn read_schema(definition: Value) -> Result<Schema, DefinitionError> {
-    let schema: Schema = from_object(definition, "schema")?;
+    let schema: Schema = from_object(definition.clone(), "schema").map_err(|error| at_attribute(&definition, error))?;
     check::schema(&schema)?;
     Ok(schema)
 }
@@ -50,6 +51,31 @@ pub fn okta_resource_types() -> Result<Vec<Value>, serde_json::Error> {
     serde_json::from_str(include_str!("../schema/definitions/okta_resource_types.json"))
 }
 
+/// The error with the attribute that it is in, if it is in one: a message that names a wrong word is of little use among 200
+/// attributes.
+fn at_attribute(definition: &Value, error: DefinitionError) -> DefinitionError {
+    let attributes = |of: &Value, member: &str| of.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    let read = |attribute: &Value| serde_json::from_value::<Attribute>(without_null(attribute.clone())).err();
+    let name = |attribute: &Value, position: usize| match attribute.get("name").and_then(Value::as_str) {
+        Some(name) => format!("'{}'", excerpt(name)),
+        None => format!("number {}, which has no name", position + 1),
+    };
+    for (position, attribute) in attributes(definition, "attributes").iter().enumerate() {
+        let Some(problem) = read(attribute) else {
+            continue;
+        };
+        let outer = name(attribute, position);
+        for (position, part) in attributes(attribute, "subAttributes").iter().enumerate() {
+            if let Some(problem) = read(part) {
+                let inner = name(part, position);
+                return DefinitionError::new(format_args!("attribute {outer}, sub-attribute {inner}: {problem}"));
+            }
+        }
+        return DefinitionError::new(format_args!("attribute {outer}: {problem}"));
+    }
+    error
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ResourceTypeFile {
@@ -84,15 +110,15 @@ fn from_object<T: for<'de> Deserialize<'de>>(definition: Value, what: &str) -> R
 /// Without the members that are `null`, which means unassigned (RFC 7643 section 2.5).
 fn assigned(members: Map<String, Value>) -> Map<String, Value> {
     let value = |value| match value {
-        Value::Object(members) => Value::Object(assigned(members)),
-        Value::Array(elements) => elements
-            .into_iter()
-            .map(|element| match element {
-                Value::Object(members) => Value::Object(assigned(members)),
-                other => other,
-            })
-            .collect(),
-        other => other,
+        Value::Array(elements) => elements.into_iter().map(without_null).collect(),
+        other => without_null(other),
     };
     members.into_iter().filter(|(_, held)| !held.is_null()).map(|(name, held)| (name, value(held))).collect()
+}
+
+fn without_null(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(assigned(members)),
+        other => other,
+    }
 }
