@@ -148,6 +148,10 @@ actions! {
     InvitationRevoke = "invitation.revoke", Done, "Invitation revoked", "revoked";
     /// An invitation was accepted.
     InvitationAccept = "invitation.accept", Done, "Invitation accepted", "accepted";
+    /// The name, the scopes, the end or the networks of a header token were changed.
+    TokenUpdate = "token.update", Done, "Header token changed", "changed";
+    /// A secret of an OAuth client was ended.
+    ClientSecretRetire = "client.retire_secret", Done, "Client secret retired", "retired a secret of";
     /// A credential was refused.
     AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.

@@ -4,12 +4,14 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 use url::Url;
+
+pub use crate::network::Networks;
 
 /// Connections per processor core that are useful, and as many besides as wait for the disk.
 const CONNECTIONS_PER_CORE: usize = 2;
@@ -273,52 +275,6 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Addresses and networks of addresses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Networks(Vec<(IpAddr, u32)>);
-
-impl Networks {
-    /// Whether there is none at all.
-    #[must_use]
-    pub fn are_none(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the address is in one of them. An IPv4 address that came as IPv6 is the same one.
-    #[must_use]
-    pub fn contain(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|(network, prefix)| match (network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *prefix
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *prefix
-            }
-            _ => false,
-        })
-    }
-}
-
-impl FromStr for Networks {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WANTED: &str = "--trusted-proxies (PROVISOR_TRUSTED_PROXIES) wants addresses or networks like 10.0.0.0/8, \
-                              separated by commas";
-        let network = |text: &str| {
-            let (address, prefix) =
-                text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-            let address: IpAddr = address.parse().ok()?;
-            let bits = if address.is_ipv4() { 32 } else { 128 };
-            let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= bits))?;
-            Some((address, prefix))
-        };
-        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
-        texts.map(network).collect::<Option<_>>().map(Self).ok_or(WANTED)
-    }
-}
-
 /// A Postgres URL. It may hold a password, so it is not shown. Any text is taken at first, because clap shows what it refuses;
 /// [`Settings::check_database_url`] decides.
 #[derive(Clone, PartialEq, Eq)]
@@ -403,23 +359,6 @@ mod tests {
         assert_eq!(PublicUrl::from_str("https://h.example/x/").unwrap().0, "https://h.example/x");
         for wrong in ["h.example", "ftp://h", "https://h?x=1", "https://h#x", "https://u:p@h/"] {
             assert!(PublicUrl::from_str(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn networks_contain_their_addresses() {
-        let contain =
-            |networks: &str, address: &str| Networks::from_str(networks).unwrap().contain(address.parse().unwrap());
-        assert!(contain("10.0.0.0/8, 192.0.2.1", "10.255.0.1"));
-        assert!(contain("10.0.0.0/8, 192.0.2.1", "192.0.2.1"));
-        assert!(contain("10.0.0.0/8", "::ffff:10.1.2.3"));
-        assert!(contain("2001:db8::/32", "2001:db8:ffff::1"));
-        assert!(contain("0.0.0.0/0", "203.0.113.1"));
-        assert!(!contain("10.0.0.0/8,192.0.2.1", "192.0.2.2"));
-        assert!(!contain("2001:db8::/32", "2001:db9::1"));
-        assert!(!contain("", "127.0.0.1"));
-        for wrong in ["proxy", "10.0.0.0/33", "10.0.0/8", "::/129"] {
-            assert!(Networks::from_str(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::store::{self, Expired, Store};
 const EVERY: Duration = Duration::from_mins(5);
 
 /// What is deleted, and how long after its time. A code or refresh token that is used again must stay recognisable for a while.
-const KEPT: [(Expired, TimeDelta); 10] = [
+const KEPT: &[(Expired, TimeDelta)] = &[
     (Expired::AuthorizationCodes, TimeDelta::hours(1)),
     (Expired::RefreshTokens, TimeDelta::zero()),
     (Expired::RevokedAccessTokens, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
@@ -27,6 +27,8 @@ const KEPT: [(Expired, TimeDelta); 10] = [
     (Expired::OldSessions, sessions::LIFETIME),
     (Expired::SetupCodes, setup::LIFETIME),
     (Expired::Invitations, TimeDelta::zero()),
+    (Expired::SubmittedForms, sessions::LIFETIME),
+    (Expired::TokenCallers, TimeDelta::days(90)),
     (Expired::Throttles, throttle::MEMORY),
     (Expired::Grants, TimeDelta::days(90)),
 ];
@@ -76,7 +78,7 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
     if let Err(error) = tenants::erase_due(store, now, goes_on) {
         log::warn!("deleted tenants were not cleared away: {error}");
     }
-    for (what, kept) in KEPT {
+    for &(what, kept) in KEPT {
         if let Err(error) = sweep(store, what, now - kept, ended) {
             log::warn!("expired rows were not deleted ({what:?}): {error}");
             return;

@@ -23,6 +23,7 @@ pub mod config;
 pub mod housekeeping;
 pub mod http;
 pub mod id;
+pub mod network;
 pub mod oauth;
 pub mod private_postgres;
 pub mod provider;

@@ -1,17 +1,18 @@
 //! From the text of a credential to a [`Principal`], or to the reason why not. The reason goes to the audit log; the caller hears
 //! no more than [`Told`].
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::keys::{KeyError, KeyRing};
 use super::principal::{Actor, ActorKind, Principal, Scope};
-use super::recent::Recent;
+use super::recent::{Recent, Remembered, is_taken_from};
 use super::secret::{Kind, Secret, SecretHash, TokenKey};
+use super::uses::Uses;
 use crate::id::TenantId;
+use crate::network::Networks;
 use crate::oauth::access_token::{self, Claims, LEEWAY_SECONDS, Parties};
 use crate::oauth::scope;
 use crate::store::{self, Access, AccessQuestion, GrantState, Store, StoredToken, TokenUse};
@@ -75,7 +76,7 @@ pub struct Authenticator {
     issuer: String,
     audience: String,
     recent: Recent,
-    used: Mutex<HashMap<String, TokenUse>>,
+    uses: Uses,
 }
 
 impl Authenticator {
@@ -89,7 +90,7 @@ impl Authenticator {
             issuer: parties.issuer.to_owned(),
             audience: parties.audience.to_owned(),
             recent: Recent::default(),
-            used: Mutex::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -124,9 +125,9 @@ impl Authenticator {
         }
     }
 
-    /// The principal of a credential that was verified within the last second. Needs no database.
-    pub fn recent(&self, credential: &Credential) -> Option<Arc<Principal>> {
-        self.recent.find(&credential.hash, Instant::now())
+    /// The principal of a credential that was verified within the last second and is taken from this address. Needs no database.
+    pub fn recent(&self, credential: &Credential, address: Option<&str>) -> Option<Arc<Principal>> {
+        self.recent.find(&credential.hash, address, Instant::now())
     }
 
     /// Verifies a credential against the database.
@@ -142,15 +143,15 @@ impl Authenticator {
         let now = Utc::now();
         // What is remembered is as old as what it rests on.
         let mut seen = Instant::now();
+        let mut networks = Networks::default();
         let verdict = match &credential.kind {
             CredentialKind::HeaderToken { id } => {
                 let stored = store.gate(|gate| gate.header_token(id))?;
-                let verdict = judge_header_token(id, &credential.hash, stored, now);
-                if verdict.is_ok() {
-                    let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-                    used.insert(id.clone(), TokenUse { at: now, address: address.map(str::to_owned) });
-                }
-                verdict
+                let verdict = judge_header_token(id, &credential.hash, stored, address, now);
+                verdict.map(|(principal, end, bound)| {
+                    networks = bound;
+                    (principal, end)
+                })
             }
             CredentialKind::AccessToken { text } => {
                 let (verdict, key_seen) = self.verify_access_token(store, text, now)?;
@@ -161,7 +162,12 @@ impl Authenticator {
         Ok(verdict.map(|(principal, end)| {
             let principal = Arc::new(principal);
             let valid = end.and_then(|end| (end - now).to_std().ok());
-            self.recent.insert(credential.hash, Arc::clone(&principal), seen, valid);
+            let calls = match &credential.kind {
+                CredentialKind::HeaderToken { id } => self.uses.record(id, now, address),
+                CredentialKind::AccessToken { .. } => Arc::default(),
+            };
+            let remembered = Remembered { principal: Arc::clone(&principal), networks, calls };
+            self.recent.insert(credential.hash, remembered, seen, valid);
             principal
         }))
     }
@@ -184,9 +190,18 @@ impl Authenticator {
         Ok((stands(store, &claims)?, Some(seen)))
     }
 
-    /// The uses of header tokens since the last call, for the background job that records them.
-    pub fn take_uses(&self) -> HashMap<String, TokenUse> {
-        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Writes the uses of header tokens since the last call. What cannot be written is lost.
+    ///
+    /// # Errors
+    /// [`store::Error`] from the database.
+    pub fn record_uses(&self, store: &Store) -> Result<(), store::Error> {
+        let uses = self.uses.take();
+        if uses.is_empty() { Ok(()) } else { store.gate(|gate| gate.record_token_uses(&uses)) }
+    }
+
+    /// The uses of a header token that are not written yet.
+    pub fn pending_uses(&self, id: &str) -> Option<TokenUse> {
+        self.uses.pending(id)
     }
 }
 
@@ -209,7 +224,13 @@ fn mistake(token: &str) -> &'static str {
 /// Whose a credential is, and when it ends by itself.
 pub(crate) type Verdict = Result<(Principal, Option<DateTime<Utc>>), Refusal>;
 
-fn judge_header_token(id: &str, hash: &SecretHash, stored: Option<StoredToken>, now: DateTime<Utc>) -> Verdict {
+fn judge_header_token(
+    id: &str,
+    hash: &SecretHash,
+    stored: Option<StoredToken>,
+    address: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(Principal, Option<DateTime<Utc>>, Networks), Refusal> {
     let expected = stored.as_ref().and_then(|token| SecretHash::from_bytes(&token.secret_hash));
     let matches = hash.matches(&expected.unwrap_or(SecretHash::NONE));
     let Some(token) = stored.filter(|_| matches) else {
@@ -222,6 +243,12 @@ fn judge_header_token(id: &str, hash: &SecretHash, stored: Option<StoredToken>, 
     if token.expires_at.is_some_and(|expires| expires <= now) {
         return refuse("expired token");
     }
+    let Ok(networks) = token.allowed_networks.join(",").parse() else {
+        return refuse("the token's networks cannot be read");
+    };
+    if !is_taken_from(&networks, address) {
+        return refuse("the token is not taken from this address");
+    }
     // A leaver's own token must not outlive the account.
     if token.user.is_some_and(|user| !user.may_sign_in) {
         return refuse("the token's user is deleted or inactive");
@@ -229,7 +256,7 @@ fn judge_header_token(id: &str, hash: &SecretHash, stored: Option<StoredToken>, 
     let actor = Actor { kind: ActorKind::HeaderToken, id: id.to_owned(), name: token.name };
     let scopes = token.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
     let principal = Principal::new(token.tenant, token.settings, actor, scopes);
-    Ok((principal.for_user(token.user.map(|user| user.id)), token.expires_at))
+    Ok((principal.for_user(token.user.map(|user| user.id)), token.expires_at, networks))
 }
 
 /// What an access token is worth of which signature, parties and times are right: whether its client, grant and tenant stand by it.

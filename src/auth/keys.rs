@@ -24,7 +24,7 @@ use crate::store::{self, SigningKeyRow, Store};
 /// Characters of a key id.
 const THUMBPRINT_LENGTH: usize = 43;
 /// Age at which the current key is replaced.
-const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
+pub const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
 /// How long a key is published before it signs by itself: whoever keeps the key set has it by then.
 const PUBLISH_BEFORE: TimeDelta = TimeDelta::hours(24);
 /// How long others may keep the key set.
@@ -296,6 +296,24 @@ impl KeyRing {
         }
         self.load(store)?;
         Ok((next.kid.clone(), new.kid))
+    }
+
+    /// Makes and publishes a next key where there is none.
+    ///
+    /// # Errors
+    /// [`KeyError::Concurrent`] when there is one.
+    pub fn publish_next(&self, store: &Store, caller: &Caller) -> Result<String, KeyError> {
+        self.keys(store)?;
+        let new = self.generate(Utc::now())?;
+        let event =
+            AuditEvent::new(Action::KeyCreate, Target::new("SigningKey", &new.kid)).after(json!({"next": new.kid}));
+        match store.run(caller, |tenant| tenant.insert_signing_keys(std::slice::from_ref(&new), &event)) {
+            Ok(()) => {}
+            Err(store::Error::Conflict { .. }) => return Err(KeyError::Concurrent),
+            Err(error) => return Err(error.into()),
+        }
+        self.load(store)?;
+        Ok(new.kid)
     }
 
     /// Rotates when the current key is old enough and the next one has been published for long enough, and removes the keys of which

@@ -6,6 +6,7 @@ pub mod device;
 pub mod invitations;
 pub mod keys;
 pub mod master_key;
+pub mod name;
 pub mod password;
 mod principal;
 mod recent;
@@ -18,8 +19,9 @@ pub mod settings;
 pub mod setup;
 pub mod stamp;
 pub mod throttle;
-mod tokens;
+pub mod tokens;
 pub mod totp;
+mod uses;
 
 pub(crate) use authenticate::stands;
 pub use authenticate::{Authenticator, Credential, Refusal, Told};

@@ -11,7 +11,7 @@ use crate::auth::{Caller, Scope};
 use crate::config::Settings;
 use crate::id::TenantId;
 use crate::oauth::authenticate_client::KeySource;
-use crate::oauth::clients::{self, ClientError, IssuedClient, NewClient};
+use crate::oauth::clients::{self, ClientError, Former, IssuedClient, NewClient};
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::metadata::{AUTHORIZE, TOKEN};
 use crate::oauth::redirect_uri;
@@ -175,7 +175,10 @@ pub(super) fn run(command: &Command, backend: &Backend, settings: &Settings) -> 
         Command::RotateSecret { id, overlap, json } => {
             let (row, _) = clients::show(store, id)?;
             let caller = operator(TenantId(row.tenant_id));
-            rotated(&clients::rotate_secret(store, &caller, &backend.token_key, &row, *overlap)?, *json)
+            rotated(
+                &clients::rotate_secret(store, &caller, &backend.token_key, &row, Former::EndsAfter(*overlap), None)?,
+                *json,
+            )
         }
         Command::RevokeGrants { id, json } => {
             let revoked = clients::revoke_grants(store, &owner(backend, id)?, id)?;
@@ -299,7 +302,7 @@ fn list(rows: Vec<ClientRow>, json: bool) -> Result<(), Error> {
 
 fn show((row, secrets): &(ClientRow, Vec<ClientSecretRow>), json: bool) -> Result<(), Error> {
     let now = Utc::now();
-    let live = || secrets.iter().filter(|secret| secret.expires_at.is_none_or(|expires_at| expires_at > now));
+    let live = || secrets.iter().filter(|secret| secret.is_live(now));
     let mut shown = to_json(row);
     shown["secrets"] = live()
         .map(|secret| {

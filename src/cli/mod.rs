@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::auth::administrators::AdministratorError;
 use crate::auth::keys::KeyError;
-use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError};
+use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError, name};
 use crate::config::Settings;
 use crate::id::TenantId;
 use crate::oauth::clients::ClientError;
@@ -197,13 +197,9 @@ fn with_backend(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), E
     result.and(closed)
 }
 
-/// Length of a name in characters at most.
-const NAME_LENGTH: usize = 100;
-
 /// Checks a name that people give.
-fn check_name(name: &str) -> Result<(), Error> {
-    let fits = (1..=NAME_LENGTH).contains(&name.trim().chars().count());
-    if fits && !name.chars().any(char::is_control) { Ok(()) } else { Err(Error::Name { longest: NAME_LENGTH }) }
+fn check_name(text: &str) -> Result<(), Error> {
+    if name::fits(text) { Ok(()) } else { Err(Error::Name { longest: name::LENGTH }) }
 }
 
 /// The tenant of this name.

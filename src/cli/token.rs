@@ -77,6 +77,7 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
                 name: name.clone(),
                 scopes: scopes.iter().copied().collect(),
                 expires_at: Some(Utc::now() + *expires),
+                allowed_networks: Vec::new(),
                 user: user.as_ref().map(|name| find_user(backend, &caller, name)).transpose()?,
             };
             issued(&auth::create(&backend.store, &caller, &backend.token_key, &new)?, *json)
@@ -138,7 +139,7 @@ fn list(rows: Vec<TokenRow>, json: bool) -> Result<(), Error> {
     let rows: Vec<[String; 6]> = rows
         .into_iter()
         .map(|row| {
-            let state = state(&row);
+            let state = row.state(Utc::now()).name();
             [
                 row.id,
                 row.name,
@@ -153,29 +154,19 @@ fn list(rows: Vec<TokenRow>, json: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn state(row: &TokenRow) -> &'static str {
-    if row.revoked_at.is_some() {
-        "revoked"
-    } else if !row.is_valid(Utc::now()) {
-        "expired"
-    } else if row.rotated_to.is_some() {
-        "rotated"
-    } else {
-        "valid"
-    }
-}
-
 fn to_json(row: &TokenRow) -> Value {
     json!({
         "id": row.id,
         "name": row.name,
         "scopes": row.scopes,
-        "state": state(row),
+        "state": row.state(Utc::now()).name(),
         "createdAt": row.created_at,
         "expiresAt": row.expires_at,
         "revokedAt": row.revoked_at,
         "lastUsedAt": row.last_used_at,
         "lastUsedAddress": row.last_used_address,
+        "allowedNetworks": row.allowed_networks,
+        "createdBy": row.created_by,
         "rotatedTo": row.rotated_to,
         "userId": row.user_id,
     })

@@ -135,7 +135,7 @@ async fn identify(
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
     let credential = app.authenticator.credential(header).map_err(refuse)?;
-    if let Some(principal) = app.authenticator.recent(&credential) {
+    if let Some(principal) = app.authenticator.recent(&credential, visit.address.as_deref()) {
         return Ok(Some(visit.caller(principal)));
     }
     let from = visit.address.clone();

@@ -122,11 +122,8 @@ impl Writer {
     }
 
     fn record_uses(&self) {
-        let uses = self.authenticator.take_uses();
-        if !uses.is_empty()
-            && let Err(error) = self.store.gate(|gate| gate.record_token_uses(&uses))
-        {
-            log::warn!("the last use of {} tokens was not recorded: {error}", uses.len());
+        if let Err(error) = self.authenticator.record_uses(&self.store) {
+            log::warn!("the last uses of header tokens were not recorded: {error}");
         }
     }
 }

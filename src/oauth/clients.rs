@@ -1,4 +1,5 @@
-//! OAuth clients as an operator manages them: create, list, show, give a new secret, revoke what they got, disable and enable.
+//! OAuth clients as an operator manages them: create, list, show, change, give a new secret, end one, revoke what they got, disable
+//! and enable.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -11,15 +12,20 @@ use super::scope;
 use super::server::target;
 use crate::audit::{Action, AuditEvent};
 use crate::auth::secret::{Kind, Secret, TokenKey};
-use crate::auth::{Caller, Scope, Scopes};
+use crate::auth::{Caller, Scope, Scopes, name};
 use crate::id::TenantId;
-use crate::store::{self, ClientRow, ClientSecretRow, SecretRotated, Store};
+use crate::store::{self, ClientChanges, ClientRow, ClientSecretRow, GrantRow, SecretRotated, Store};
 
 /// What ids begin with, so that they look like nobody's (RFC 9700 section 4.15).
 const ID_PREFIX: &str = "client_";
 /// How long access tokens may live: not so short that mass jobs refresh all the time, and no longer than RFC 6750 section 5.3
 /// recommends.
 const ACCESS_TOKEN_LIFE: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes(10)..=TimeDelta::hours(1);
+
+/// Grants that are counted at most.
+pub const COUNTED: i64 = 1_000;
+/// Rows on a page of a list.
+const PAGE: usize = 50;
 
 /// What a new client is to be.
 #[derive(Debug, Clone)]
@@ -46,6 +52,18 @@ pub struct NewClient {
     pub refresh_idle: TimeDelta,
 }
 
+/// A page of clients with the number of secrets that each has, and whether there are more.
+pub type ClientPage = (Vec<(ClientRow, usize)>, bool);
+
+/// What is to become of the secret that a client has when it gets another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Former {
+    /// It ends after this time.
+    EndsAfter(TimeDelta),
+    /// It goes on until somebody ends it.
+    GoesOn,
+}
+
 /// A client just made, or given a new secret, which is shown this once.
 #[derive(Debug)]
 pub struct IssuedClient {
@@ -66,6 +84,18 @@ pub enum ClientError {
     /// It has no secrets.
     #[error("client '{0}' has no secret: it is public or signs assertions")]
     NoSecret(String),
+    /// There is no such secret any more.
+    #[error("the client has no such secret, or it has ended")]
+    UnknownSecret,
+    /// There is no such grant.
+    #[error("the client has no such grant")]
+    UnknownGrant,
+    /// What cannot be a name.
+    #[error("a name has 1 to {longest} characters and no control characters", longest = name::LENGTH)]
+    Name,
+    /// The form that asked for it was sent before.
+    #[error("this form was sent before, and what it asks for was made then")]
+    Twice,
     /// A redirect URI that may not be registered.
     #[error("redirect URI '{uri}' {problem}")]
     RedirectUri {
@@ -88,7 +118,13 @@ pub enum ClientError {
     Random(#[from] getrandom::Error),
     /// The database.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(store::Error),
+}
+
+impl From<store::Error> for ClientError {
+    fn from(error: store::Error) -> Self {
+        if error.is_second_submission() { Self::Twice } else { Self::Store(error) }
+    }
 }
 
 /// Whether a text can be the id of a client.
@@ -103,6 +139,33 @@ pub fn is_id(text: &str) -> bool {
 /// # Errors
 /// [`ClientError`] when its properties do not go together, and without randomness or database.
 pub fn create(store: &Store, caller: &Caller, key: &TokenKey, new: &NewClient) -> Result<IssuedClient, ClientError> {
+    insert(store, caller, key, new, None)
+}
+
+/// The same, asked for by a form: once for each form.
+///
+/// # Errors
+/// As [`create`], and [`ClientError::Twice`].
+pub fn create_by_form(
+    store: &Store,
+    caller: &Caller,
+    key: &TokenKey,
+    new: &NewClient,
+    form: Uuid,
+) -> Result<IssuedClient, ClientError> {
+    if !name::fits(&new.name) {
+        return Err(ClientError::Name);
+    }
+    insert(store, caller, key, new, Some(form))
+}
+
+fn insert(
+    store: &Store,
+    caller: &Caller,
+    key: &TokenKey,
+    new: &NewClient,
+    form: Option<Uuid>,
+) -> Result<IssuedClient, ClientError> {
     let tenant = caller.principal.tenant();
     check(new, tenant)?;
     let now = Utc::now();
@@ -136,7 +199,7 @@ pub fn create(store: &Store, caller: &Caller, key: &TokenKey, new: &NewClient) -
     let secret = has_secret.then(|| Secret::generate(Kind::ClientSecret)).transpose()?;
     let secrets: Vec<ClientSecretRow> = secret.iter().map(|secret| secret_row(secret, key, &row.id, now)).collect();
     let event = AuditEvent::new(Action::ClientCreate, target(&row.id)).after(summary(&row));
-    store.run(caller, |tenant| tenant.insert_client(&row, &secrets, &event))?;
+    store.run(caller, |tenant| tenant.insert_client(&row, &secrets, form, &event))?;
     Ok(IssuedClient { row, secret, former_ends_at: None })
 }
 
@@ -148,6 +211,141 @@ pub fn list(store: &Store, caller: &Caller) -> Result<Vec<ClientRow>, store::Err
     store.run(caller, |tenant| tenant.clients())
 }
 
+/// A page of those, after one that was created at some time and has some id.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn page(
+    store: &Store,
+    caller: &Caller,
+    before: Option<&(DateTime<Utc>, String)>,
+) -> Result<ClientPage, store::Error> {
+    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+    let mut rows = store.read(caller, |tenant| tenant.find_clients(before, limit, Utc::now()))?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    Ok((rows, more))
+}
+
+/// A client of the caller's tenant, or of the catalogue without a tenant, with its secrets.
+///
+/// # Errors
+/// [`ClientError::Unknown`].
+pub fn find(store: &Store, caller: &Caller, id: &str) -> Result<(ClientRow, Vec<ClientSecretRow>), ClientError> {
+    if id.contains('\0') {
+        return Err(ClientError::Unknown(id.to_owned()));
+    }
+    let found = show(store, id)?;
+    if TenantId(found.0.tenant_id) == caller.principal.tenant() {
+        Ok(found)
+    } else {
+        Err(ClientError::Unknown(id.to_owned()))
+    }
+}
+
+/// Changes a client. Redirect URIs that it has already are not checked again.
+///
+/// # Errors
+/// [`ClientError`] when there is no such client, or its properties would not go together.
+pub fn update(store: &Store, caller: &Caller, row: &ClientRow, changes: &ClientChanges) -> Result<(), ClientError> {
+    if !name::fits(&changes.name) {
+        return Err(ClientError::Name);
+    }
+    let keys = |row: &ClientRow| KeySource::of(row);
+    let after = ClientRow {
+        name: changes.name.clone(),
+        redirect_uris: changes.redirect_uris.clone(),
+        pkce_required: changes.pkce_required || !row.confidential,
+        jwks: changes.jwks.clone(),
+        jwks_uri: changes.jwks_uri.clone(),
+        ..row.clone()
+    };
+    if keys(row).is_some() != keys(&after).is_some() {
+        return Err(ClientError::Contradiction("a client has either secrets or keys, from its beginning"));
+    }
+    if row.redirect_uris.is_empty() != after.redirect_uris.is_empty() {
+        return Err(ClientError::Contradiction("redirect URIs and the grant authorization_code go together"));
+    }
+    check_uris(after.redirect_uris.iter().filter(|uri| !row.redirect_uris.contains(uri)))?;
+    if let Some(source) = keys(&after) {
+        check_keys(&source)?;
+    }
+    let changes = ClientChanges::none(&after);
+    if changes == ClientChanges::none(row) {
+        return Ok(());
+    }
+    let (mut before, mut now) = (summary(row), summary(&after));
+    if let (Some(before), Some(now)) = (before.as_object_mut(), now.as_object_mut()) {
+        let same: Vec<String> = before.keys().filter(|name| before[*name] == now[*name]).cloned().collect();
+        for name in same {
+            before.remove(&name);
+            now.remove(&name);
+        }
+    }
+    let event =
+        AuditEvent { before: Some(before), ..AuditEvent::new(Action::ClientUpdate, target(&row.id)).after(now) };
+    match store.run(caller, |tenant| tenant.update_client(&row.id, &changes, &event))? {
+        true => Ok(()),
+        false => Err(ClientError::Unknown(row.id.clone())),
+    }
+}
+
+/// Ends a secret of a client at once.
+///
+/// # Errors
+/// [`ClientError::UnknownSecret`] when it has none of this id that has not ended.
+pub fn retire_secret(store: &Store, caller: &Caller, client: &str, secret: &str) -> Result<(), ClientError> {
+    let event = AuditEvent::new(Action::ClientSecretRetire, target(client)).after(json!({"secret": secret}));
+    match store.run(caller, |tenant| tenant.retire_client_secret(client, secret, Utc::now(), &event))? {
+        true => Ok(()),
+        false => Err(ClientError::UnknownSecret),
+    }
+}
+
+/// A page of what people consented to, the newest first, after one that was made at some time and has some id; and whether there is
+/// more.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn grants(
+    store: &Store,
+    caller: &Caller,
+    client: &str,
+    before: Option<(DateTime<Utc>, Uuid)>,
+) -> Result<(Vec<GrantRow>, bool), store::Error> {
+    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+    let mut rows = store.read(caller, |tenant| tenant.client_grants(client, before, limit))?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    Ok((rows, more))
+}
+
+/// How many grants of a client are not revoked, counting no further than [`COUNTED`].
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn living_grants(store: &Store, caller: &Caller, client: &str) -> Result<usize, store::Error> {
+    store.read(caller, |tenant| tenant.living_grants(client, COUNTED))
+}
+
+/// A grant of a client.
+///
+/// # Errors
+/// [`ClientError::UnknownGrant`].
+pub fn grant(store: &Store, caller: &Caller, client: &str, id: Uuid) -> Result<GrantRow, ClientError> {
+    let found = store.read(caller, |tenant| tenant.client_grant(client, id))?;
+    found.ok_or(ClientError::UnknownGrant)
+}
+
+/// Revokes a grant, and with it all of its tokens. Doing so again changes nothing. The caller is one in the tenant of the grant.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn revoke_grant(store: &Store, caller: &Caller, grant: &GrantRow) -> Result<(), store::Error> {
+    let event = AuditEvent::new(Action::GrantRevoke, target(&grant.client_id)).after(json!({"revokedGrant": grant.id}));
+    store.run(caller, |tenant| tenant.revoke_grant(grant.id, Utc::now(), &event)).map(drop)
+}
+
 /// A client with its secrets, whatever its tenant.
 ///
 /// # Errors
@@ -157,8 +355,8 @@ pub fn show(store: &Store, id: &str) -> Result<(ClientRow, Vec<ClientSecretRow>)
     found.ok_or_else(|| ClientError::Unknown(id.to_owned()))
 }
 
-/// Gives a client a new secret. The one before goes on for `overlap`, so that the client can be changed over without a gap;
-/// there are never more than two.
+/// Gives a client a new secret. The one before goes on, so that the client can be changed over without a gap; there are never more
+/// than two. A form that asks for it, if one does, gets one.
 ///
 /// # Errors
 /// [`ClientError`] when there is no such client in the caller's tenant, or it has no secrets.
@@ -167,7 +365,8 @@ pub fn rotate_secret(
     caller: &Caller,
     key: &TokenKey,
     row: &ClientRow,
-    overlap: TimeDelta,
+    former: Former,
+    form: Option<Uuid>,
 ) -> Result<IssuedClient, ClientError> {
     if !row.confidential || KeySource::of(row).is_some() {
         return Err(ClientError::NoSecret(row.id.clone()));
@@ -175,10 +374,13 @@ pub fn rotate_secret(
     let now = Utc::now();
     let secret = Secret::generate(Kind::ClientSecret)?;
     let new = secret_row(&secret, key, &row.id, now);
-    let end = now + overlap;
+    let end = match former {
+        Former::EndsAfter(overlap) => Some(now + overlap),
+        Former::GoesOn => None,
+    };
     let event = AuditEvent::new(Action::ClientSecretRotate, target(&row.id))
         .after(json!({"secret": new.id, "formerEndsAt": end}));
-    match store.run(caller, |tenant| tenant.rotate_client_secret(&new, end, &event))? {
+    match store.run(caller, |tenant| tenant.rotate_client_secret(&new, end, form, &event))? {
         SecretRotated::NoClient => Err(ClientError::Unknown(row.id.clone())),
         SecretRotated::Done(former_ends_at) => {
             Ok(IssuedClient { row: row.clone(), secret: Some(secret), former_ends_at })
@@ -241,14 +443,21 @@ fn check(new: &NewClient, tenant: TenantId) -> Result<(), ClientError> {
     if let Some((_, sentence)) = rules.into_iter().find(|(broken, _)| *broken) {
         return Err(ClientError::Contradiction(sentence));
     }
-    for uri in &new.redirect_uris {
+    check_uris(&new.redirect_uris)?;
+    new.keys.as_ref().map_or(Ok(()), check_keys)
+}
+
+fn check_uris<'a>(uris: impl IntoIterator<Item = &'a String>) -> Result<(), ClientError> {
+    uris.into_iter().try_for_each(|uri| {
         let refuse = |problem| ClientError::RedirectUri { uri: uri.clone(), problem };
-        super::redirect_uri::check(uri).map_err(refuse)?;
-    }
-    match &new.keys {
-        Some(KeySource::Given(set)) => ClientKeys::read(set).map(drop).map_err(ClientError::Keys),
-        Some(KeySource::Published(uri)) => assertion::check_uri(uri).map_err(ClientError::Keys),
-        None => Ok(()),
+        super::redirect_uri::check(uri).map_err(refuse)
+    })
+}
+
+fn check_keys(source: &KeySource) -> Result<(), ClientError> {
+    match source {
+        KeySource::Given(set) => ClientKeys::read(set).map(drop).map_err(ClientError::Keys),
+        KeySource::Published(uri) => assertion::check_uri(uri).map_err(ClientError::Keys),
     }
 }
 

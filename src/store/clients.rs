@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{client_secrets, oauth_clients, oauth_grants, used_assertions};
-use super::{Gate, TenantConn};
+use super::{Gate, TenantConn, submitted_forms};
 use crate::audit::AuditEvent;
 
 /// An OAuth client as stored.
@@ -69,6 +69,44 @@ pub struct ClientSecretRow {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
+/// What a client is to be after a change.
+#[derive(Debug, Clone, PartialEq, AsChangeset)]
+#[diesel(table_name = oauth_clients, treat_none_as_null = true)]
+pub struct ClientChanges {
+    /// The name.
+    pub name: String,
+    /// Where people may be sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Whether it must use PKCE.
+    pub pkce_required: bool,
+    /// Public keys that verify its assertions.
+    pub jwks: Option<Value>,
+    /// Where it publishes those keys.
+    pub jwks_uri: Option<String>,
+}
+
+impl ClientChanges {
+    /// The client as it is.
+    #[must_use]
+    pub fn none(client: &ClientRow) -> Self {
+        Self {
+            name: client.name.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            pkce_required: client.pkce_required,
+            jwks: client.jwks.clone(),
+            jwks_uri: client.jwks_uri.clone(),
+        }
+    }
+}
+
+impl ClientSecretRow {
+    /// Whether it is taken at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|expires_at| expires_at > now)
+    }
+}
+
 /// A client just given a new secret, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRotated {
@@ -126,23 +164,110 @@ impl Gate<'_> {
 }
 
 impl TenantConn<'_> {
-    /// Inserts a client with its first secrets, if any.
+    /// Inserts a client with its first secrets, if any. `form` is the one that asked for it, where a form did.
     ///
     /// # Errors
-    /// [`Error`] from the database.
+    /// [`Error`] from the database, and [`Error::is_second_submission`].
     pub fn insert_client(
         &mut self,
         client: &ClientRow,
         secrets: &[ClientSecretRow],
+        form: Option<Uuid>,
         event: &AuditEvent,
     ) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
         self.transaction(|pg| {
+            submitted_forms::submit(pg, form)?;
             diesel::insert_into(oauth_clients::table).values(client).execute(pg)?;
             diesel::insert_into(client_secrets::table).values(secrets).execute(pg)?;
             audit.insert(pg)
         })
     }
+
+    /// A page of the clients of the tenant, the newest first, each with the number of secrets that it has at `now`; those of the
+    /// catalogue, where there is no tenant. `before` is the time and id of the last one of the page before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn find_clients(
+        &mut self,
+        before: Option<&(DateTime<Utc>, String)>,
+        limit: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(ClientRow, usize)>, Error> {
+        use oauth_clients::{created_at, id, tenant_id};
+        let mut query = oauth_clients::table
+            .filter(tenant_id.eq(self.tenant().0))
+            .order((created_at.desc(), id.desc()))
+            .limit(limit)
+            .select(ClientRow::as_select())
+            .into_boxed();
+        if let Some((at, last)) = before {
+            query = query.filter(created_at.lt(at).or(created_at.eq(at).and(id.lt(last))));
+        }
+        let result = query.load(self.pg);
+        let rows: Vec<ClientRow> = self.done(result)?;
+        let live = client_secrets::table
+            .filter(client_secrets::client_id.eq_any(rows.iter().map(|row| &row.id)))
+            .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now)))
+            .select(client_secrets::client_id);
+        let result = live.load(self.pg);
+        let live: Vec<String> = self.done(result)?;
+        let count = |row: &ClientRow| live.iter().filter(|owner| **owner == row.id).count();
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let secrets = count(&row);
+                (row, secrets)
+            })
+            .collect())
+    }
+
+    /// Changes a client. `false` when there is none of this id in the tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn update_client(&mut self, id: &str, changes: &ClientChanges, event: &AuditEvent) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let client =
+                oauth_clients::table.filter(oauth_clients::tenant_id.eq(tenant)).filter(oauth_clients::id.eq(id));
+            if diesel::update(client).set(changes).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
+    /// Ends a secret of a client at `now`. `false` when the client, which is the tenant's, has no such secret any more.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn retire_client_secret(
+        &mut self,
+        client: &str,
+        secret: &str,
+        now: DateTime<Utc>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let own = oauth_clients::table
+            .filter(oauth_clients::tenant_id.eq(self.tenant().0))
+            .filter(oauth_clients::id.eq(client.to_owned()))
+            .select(oauth_clients::id);
+        self.transaction(|pg| {
+            let live = client_secrets::table
+                .filter(client_secrets::client_id.eq_any(own))
+                .filter(client_secrets::id.eq(secret))
+                .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now)));
+            if diesel::update(live).set(client_secrets::expires_at.eq(now)).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
     /// The clients of the tenant, the newest first; those of the catalogue, where there is no tenant.
     ///
     /// # Errors
@@ -180,15 +305,16 @@ impl TenantConn<'_> {
         })
     }
 
-    /// Gives a client a new secret. The newest of those that it has ends at `end` at the latest, any others at once, so that there
-    /// are never more than two.
+    /// Gives a client a new secret. The newest of those that it has ends at `end` at the latest, where there is one, any others at
+    /// once, so that there are never more than two. `form` is the one that asked for it, where a form did.
     ///
     /// # Errors
-    /// [`Error`] from the database.
+    /// [`Error`] from the database, and [`Error::is_second_submission`].
     pub fn rotate_client_secret(
         &mut self,
         new: &ClientSecretRow,
-        end: DateTime<Utc>,
+        end: Option<DateTime<Utc>>,
+        form: Option<Uuid>,
         event: &AuditEvent,
     ) -> Result<SecretRotated, Error> {
         let audit = Draft::new(self.caller, event);
@@ -202,6 +328,7 @@ impl TenantConn<'_> {
             if client.first::<String>(pg).optional()?.is_none() {
                 return Ok(SecretRotated::NoClient);
             }
+            submitted_forms::submit(pg, form)?;
             let live = client_secrets::table
                 .filter(client_secrets::client_id.eq(&new.client_id))
                 .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(new.created_at)))
@@ -210,10 +337,10 @@ impl TenantConn<'_> {
             let live: Vec<(String, Option<DateTime<Utc>>)> = live.load(pg)?;
             let mut ends = None;
             for (position, (id, expires_at)) in live.iter().enumerate() {
-                let latest = if position == 0 { end } else { new.created_at };
-                let at = expires_at.map_or(latest, |expires_at| expires_at.min(latest));
+                let latest = if position == 0 { end } else { Some(new.created_at) };
+                let at = [*expires_at, latest].into_iter().flatten().min();
                 if position == 0 {
-                    ends = Some(at);
+                    ends = at;
                 }
                 diesel::update(client_secrets::table.find(id)).set(client_secrets::expires_at.eq(at)).execute(pg)?;
             }

@@ -33,6 +33,14 @@ pub enum Error {
     Database(Diesel),
 }
 
+impl Error {
+    /// Whether a form was sent that has made what it makes before.
+    #[must_use]
+    pub fn is_second_submission(&self) -> bool {
+        matches!(self, Self::Conflict { constraint } if constraint == "submitted_forms_pkey")
+    }
+}
+
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         let Diesel::DatabaseError(kind, information) = &error else {

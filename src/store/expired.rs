@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Gate;
 use super::error::Error;
 use super::schema::{
-    authorization_codes, invitations, oauth_grants, refresh_tokens, revoked_access_tokens, sessions, setup_codes,
-    throttles, used_assertions,
+    authorization_codes, header_token_callers, invitations, oauth_grants, refresh_tokens, revoked_access_tokens,
+    sessions, setup_codes, submitted_forms, throttles, used_assertions,
 };
 
 /// Rows that one statement deletes at most.
@@ -34,6 +34,10 @@ pub enum Expired {
     SetupCodes,
     /// Invitations, by their end.
     Invitations,
+    /// Forms that made something, by when.
+    SubmittedForms,
+    /// Addresses that header tokens came from, by the last time.
+    TokenCallers,
     /// Failed attempts, by the last of them.
     Throttles,
     /// Grants that were revoked, by when; and those without a refresh token, by their last use.
@@ -74,6 +78,12 @@ impl Gate<'_> {
                 delete!(pg, setup_codes by code_hash: Vec<u8> where setup_codes::created_at.lt(before))
             }
             Expired::Invitations => delete!(pg, invitations by id: String where invitations::expires_at.lt(before)),
+            Expired::SubmittedForms => {
+                delete!(pg, submitted_forms by id: Uuid where submitted_forms::submitted_at.lt(before))
+            }
+            Expired::TokenCallers => {
+                delete!(pg, header_token_callers by token_id: String where header_token_callers::last_at.lt(before))
+            }
             Expired::Throttles => delete!(pg, throttles by subject: String where throttles::last_failed_at.lt(before)),
             Expired::Grants => {
                 let tokens = refresh_tokens::table

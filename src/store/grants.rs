@@ -11,6 +11,7 @@ use super::error::Error;
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{administrators, authorization_codes, oauth_clients, oauth_grants, refresh_tokens, tenants};
 use crate::audit::AuditEvent;
+use crate::id::TenantId;
 
 /// A grant as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -141,6 +142,54 @@ impl TenantConn<'_> {
             audit.insert(pg)?;
             Ok(Redeemed::Granted)
         })
+    }
+
+    /// A page of the grants of a client, the newest first: of the tenant, or of all tenants for a client of the catalogue, where there
+    /// is no tenant. `before` is the time and id of the last one of the page before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn client_grants(
+        &mut self,
+        client: &str,
+        before: Option<(DateTime<Utc>, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<GrantRow>, Error> {
+        use oauth_grants::{created_at, id};
+        let mut query = self.grants_of(client).order((created_at.desc(), id.desc())).limit(limit);
+        if let Some((at, last)) = before {
+            query = query.filter(created_at.lt(at).or(created_at.eq(at).and(id.lt(last))));
+        }
+        let result = query.select(GrantRow::as_select()).load(self.pg);
+        self.done(result)
+    }
+
+    /// A grant of a client, whichever tenant it is for where there is no tenant.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn client_grant(&mut self, client: &str, id: Uuid) -> Result<Option<GrantRow>, Error> {
+        let query = self.grants_of(client).filter(oauth_grants::id.eq(id)).select(GrantRow::as_select());
+        let result = query.first(self.pg).optional();
+        self.done(result)
+    }
+
+    /// How many grants of a client are not revoked, counting no further than `most`.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn living_grants(&mut self, client: &str, most: i64) -> Result<usize, Error> {
+        let query = self.grants_of(client).filter(oauth_grants::revoked_at.is_null()).limit(most);
+        let result = query.select(oauth_grants::id).load::<Uuid>(self.pg);
+        self.done(result).map(|ids| ids.len())
+    }
+
+    fn grants_of(&self, client: &str) -> oauth_grants::BoxedQuery<'static, diesel::pg::Pg> {
+        let query = oauth_grants::table.filter(oauth_grants::client_id.eq(client.to_owned())).into_boxed();
+        match self.tenant() {
+            TenantId::NONE => query,
+            TenantId(tenant) => query.filter(oauth_grants::tenant_id.eq(tenant)),
+        }
     }
 
     /// Revokes a grant. `false` when there is none of this id, or it was revoked before.

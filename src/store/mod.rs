@@ -40,6 +40,7 @@ mod sessions;
 mod signing_keys;
 mod sort_key;
 mod stretch;
+mod submitted_forms;
 mod tenants;
 mod throttles;
 mod totp_secrets;
@@ -57,14 +58,16 @@ pub use administrators::{AdministratorRow, RoleChanged};
 pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, Refused};
 pub use audit_seals::{BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, SealRow, Sealed};
 pub use authorization_codes::AuthorizationCodeRow;
-pub use clients::{ClientRow, ClientSecretRow, SecretRotated};
+pub use clients::{ClientChanges, ClientRow, ClientSecretRow, SecretRotated};
 pub use definitions::StoredDefinitions;
 pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
 pub use expired::Expired;
 pub use grants::{GrantRow, Redeemed, Redemption};
 pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
-pub use header_tokens::{StoredToken, TokenRow, TokenUse, TokenUser};
+pub use header_tokens::{
+    StoredToken, TokenCallerRow, TokenChanges, TokenFilter, TokenQuery, TokenRow, TokenState, TokenUse, TokenUser,
+};
 pub use installation::{DatabaseFacts, InstallationRow};
 pub use invitations::InvitationRow;
 pub use listing::{Anchor, Page, PageRequest, Selection, Start};

@@ -30,6 +30,27 @@ diesel::table! {
         last_used_address -> Nullable<Text>,
         rotated_to -> Nullable<Text>,
         user_id -> Nullable<Uuid>,
+        created_by -> Text,
+        allowed_networks -> Array<Text>,
+        calls -> BigInt,
+        rotated_at -> Nullable<Timestamptz>,
+        calls_at_rotation -> BigInt,
+    }
+}
+
+diesel::table! {
+    header_token_callers (token_id, address) {
+        token_id -> Text,
+        address -> Text,
+        first_at -> Timestamptz,
+        last_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    submitted_forms (id) {
+        id -> Uuid,
+        submitted_at -> Timestamptz,
     }
 }
 

@@ -22,7 +22,8 @@ const UNITS: &[Unit] = &[
         crates: &["base64", "chrono", "icu_casemap", "icu_normalizer", "serde", "serde_json", "thiserror", "uuid"],
     },
     Unit { modules: &["id"], uses: &[], crates: &["chrono", "uuid"] },
-    Unit { modules: &["config"], uses: &[], crates: &["clap", "nix", "thiserror", "url"] },
+    Unit { modules: &["network"], uses: &[], crates: &[] },
+    Unit { modules: &["config"], uses: &["network"], crates: &["clap", "nix", "thiserror", "url"] },
     Unit { modules: &["audit"], uses: &["scim", "id"], crates: &["serde_json"] },
     Unit {
         modules: &[
@@ -31,12 +32,13 @@ const UNITS: &[Unit] = &[
             "auth::stamp",
             "auth::secret",
             "auth::master_key",
+            "auth::name",
             "auth::password",
             "auth::recent",
             "auth::role",
             "auth::totp",
         ],
-        uses: &["id"],
+        uses: &["id", "network"],
         crates: &[
             "argon2",
             "base64",
@@ -80,7 +82,7 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["auth"],
-        uses: &["id", "audit", "auth::principal", "oauth::access_token", "store"],
+        uses: &["id", "network", "audit", "auth::principal", "oauth::access_token", "store"],
         crates: &[
             "argon2",
             "aws_lc_rs",
@@ -117,6 +119,7 @@ const UNITS: &[Unit] = &[
         uses: &[
             "scim",
             "id",
+            "network",
             "config",
             "audit",
             "auth::principal",

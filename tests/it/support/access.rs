@@ -79,7 +79,7 @@ impl Forge {
             last_used_at: None,
         };
         let event = AuditEvent::new(Action::ClientCreate, Target::new("OAuthClient", &id));
-        self.store.run(&operator(tenant), |tenant| tenant.insert_client(&row, &[], &event)).unwrap();
+        self.store.run(&operator(tenant), |tenant| tenant.insert_client(&row, &[], None, &event)).unwrap();
         id
     }
 

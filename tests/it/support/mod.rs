@@ -101,7 +101,8 @@ pub fn user_token(tenant: &Tenant, user: &Value) -> String {
 
 fn token_of(tenant: TenantId, scopes: &[Scope], expires_at: Option<DateTime<Utc>>, user: Option<ResourceId>) -> String {
     shared().with_backend(|backend| {
-        let new = NewToken { name: "okta".into(), scopes: scopes.iter().copied().collect(), expires_at, user };
+        let scopes = scopes.iter().copied().collect();
+        let new = NewToken { name: "okta".into(), scopes, expires_at, allowed_networks: vec![], user };
         let issued = auth::create(&backend.store, &operator(tenant), &backend.token_key, &new).unwrap();
         issued.secret.reveal().to_owned()
     })

@@ -60,7 +60,7 @@ pub fn registered(client: ClientRow) -> ClientRow {
     let event = AuditEvent::new(Action::ClientCreate, Target::new("OAuthClient", &client.id));
     let caller = operator(TenantId(client.tenant_id));
     shared()
-        .with_backend(|backend| backend.store.run(&caller, |tenant| tenant.insert_client(&client, &[], &event)))
+        .with_backend(|backend| backend.store.run(&caller, |tenant| tenant.insert_client(&client, &[], None, &event)))
         .unwrap();
     client
 }

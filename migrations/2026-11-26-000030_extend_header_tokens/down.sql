@@ -1,0 +1,9 @@
+DROP TABLE header_token_callers;
+DROP INDEX header_tokens_rotated_to;
+DROP INDEX header_tokens_tenant;
+ALTER TABLE header_tokens
+    DROP COLUMN created_by,
+    DROP COLUMN allowed_networks,
+    DROP COLUMN calls,
+    DROP COLUMN rotated_at,
+    DROP COLUMN calls_at_rotation;

@@ -1,0 +1,16 @@
+//! Forms that make something that is shown once.
+
+use chrono::Utc;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::schema::submitted_forms;
+
+/// Takes note of a form in the transaction that does what it asks for; the constraint refuses it the second time.
+pub(super) fn submit(pg: &mut PgConnection, form: Option<Uuid>) -> QueryResult<()> {
+    let Some(id) = form else {
+        return Ok(());
+    };
+    let row = (submitted_forms::id.eq(id), submitted_forms::submitted_at.eq(Utc::now()));
+    diesel::insert_into(submitted_forms::table).values(row).execute(pg).map(drop)
+}
