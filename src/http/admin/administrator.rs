@@ -2,6 +2,9 @@
 
 use std::future::{Ready, ready};
 
+use url::form_urlencoded;
+use uuid::Uuid;
+
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -11,7 +14,7 @@ use crate::auth::Caller;
 use crate::auth::administrators::Person;
 use crate::auth::role::Right;
 use crate::auth::sessions::{self, Session};
-use crate::http::pages::{Page, PageError, Problem, Visitor, see_page};
+use crate::http::pages::{Form, Page, PageError, Problem, Visitor, see_page};
 use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
@@ -23,6 +26,9 @@ use crate::store::TenantRow;
 const DEFAULT_TENANT: &str = "default";
 /// Tenants that the switch at the top offers at most.
 const OFFERED_TENANTS: i64 = 100;
+
+/// What the ids of forms are stamped for.
+const ONCE: &[u8] = b"once";
 
 /// The extractor of handlers behind [`super::admit`].
 #[derive(Debug, Clone)]
@@ -103,6 +109,11 @@ impl Administrator {
         self.visit.caller(self.person().principal(TenantId::NONE))
     }
 
+    /// The person as the caller of what is done in another tenant, by an operator who came to it by what all tenants share.
+    pub(super) fn caller_in(&self, tenant: TenantId) -> Caller {
+        self.visit.caller(self.person().principal(tenant))
+    }
+
     /// The person as the caller of what is done to the own account.
     pub(super) fn own_caller(&self) -> Caller {
         self.visit.caller(self.person().principal(self.person().tenant))
@@ -123,6 +134,28 @@ impl Administrator {
     /// Whether the person has a right, for a page that shows more to some.
     pub(super) fn may(&self, right: Right) -> bool {
         self.person().has(right)
+    }
+
+    /// The value of a parameter in the query; empty where there is none.
+    pub(super) fn query(&self, name: &str) -> String {
+        let query = self.page.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(key, _)| key == name).map_or_else(String::new, |(_, value)| value.into_owned())
+    }
+
+    /// What a form carries, in its field `once`, that makes something once however often it is sent.
+    pub(super) fn once(&self, app: &AppState) -> String {
+        app.forms.stamp(&[ONCE, self.session.hash.as_bytes()], Uuid::now_v7().as_bytes())
+    }
+
+    /// The id of a form that carries [`Administrator::once`].
+    ///
+    /// # Errors
+    /// The page of a form that is not ours.
+    pub(super) fn submission(&self, app: &AppState, form: &Form) -> Result<Uuid, PageError> {
+        let id = app.forms.read(&[ONCE, self.session.hash.as_bytes()], form.get("once"));
+        let id = id.and_then(|id| Uuid::from_slice(&id).ok());
+        id.ok_or_else(|| PageError::new(Problem::Stale))
     }
 
     /// A page in the frame of the UI: with the navigation, the tenant, and what is to be said of the last change.

@@ -4,11 +4,14 @@ use actix_web::Resource;
 use actix_web::middleware::from_fn;
 
 use super::admit::admit;
-use super::{account, address, administrators, audit, connect, overview, schemas, settings, tenant, tenants};
+use super::{
+    account, address, administrators, audit, clients, connect, keys, overview, schemas, settings, tenant, tenants,
+    tokens,
+};
 use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 15] = [
+const PARTS: [&[PageRoute]; 18] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -24,6 +27,9 @@ const PARTS: [&[PageRoute]; 15] = [
     administrators::ROUTES,
     settings::ROUTES,
     schemas::ROUTES,
+    tokens::ROUTES,
+    clients::ROUTES,
+    keys::ROUTES,
 ];
 
 /// All pages.

@@ -11,7 +11,7 @@ use crate::auth::Scope;
 use crate::auth::administrators::Person;
 use crate::http::admin::set_up_url;
 use crate::http::encrypted::encrypted_page;
-use crate::http::pages::{self, Form, Page, PageError, Visitor, frame, see_other, sign_in_page};
+use crate::http::pages::{self, Form, Page, PageError, Visitor, frame, see_other, show, sign_in_page};
 use crate::http::visit::{Visit, log_fault};
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
@@ -22,22 +22,14 @@ use crate::oauth::error::{ErrorCode, OAuthError};
 /// The page and the decision.
 pub(super) fn resource() -> impl actix_web::dev::HttpServiceFactory {
     pages::only("/consent", "GET, POST")
-        .route(web::get().to(show))
+        .route(web::get().to(begin))
         .route(web::post().to(decide))
         .wrap(from_fn(encrypted_page))
         .wrap(from_fn(frame))
 }
 
-/// What a scope means to whoever decides.
-const fn meaning(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Read => "Read all users and groups",
-        Scope::Write => "Create, change, deactivate and delete users and groups",
-    }
-}
-
 /// `GET /oauth/consent`: goes on with a request after signing in.
-async fn show(
+async fn begin(
     app: web::Data<AppState>,
     visit: Visit,
     request: HttpRequest,
@@ -148,7 +140,7 @@ fn refuse(
 
 fn page(request: &AuthorizationRequest, person: &Person, proposal: &Proposal, stamped: &str) -> Page {
     let scopes = request.scopes();
-    let meanings: Vec<&str> = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope)).map(meaning).collect();
+    let meanings: Vec<&str> = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope)).map(show::scope).collect();
     let tenants: Vec<Value> =
         proposal.tenants.iter().map(|tenant| json!({"id": tenant.id, "name": tenant.name})).collect();
     about("consent.html", request, person, stamped)

@@ -3,6 +3,8 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::auth::Scope;
+
 /// What browsers call themselves, the more special first: all of them claim to be others as well.
 const BROWSERS: [(&str, &str); 7] = [
     ("Edg/", "Edge"),
@@ -85,6 +87,14 @@ pub(in crate::http) fn wait(seconds: u32) -> String {
         0..=1 => "in a second".into(),
         2..=90 => format!("in {seconds} seconds"),
         _ => format!("in {} minutes", seconds.div_ceil(60)),
+    }
+}
+
+/// What a scope means to people.
+pub(in crate::http) const fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "Read all users and groups",
+        Scope::Write => "Create, change, deactivate and delete users and groups",
     }
 }
 

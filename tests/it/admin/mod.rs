@@ -1,9 +1,12 @@
 //! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
 
+mod clients;
 mod guards;
+mod keys;
 mod log;
 mod second_factor;
 mod tenants;
+mod tokens;
 
 use provisor::auth::role::Role;
 use provisor::id::TenantId;

@@ -1,0 +1,117 @@
+//! Changing a header token: its name, fewer scopes, another end, other networks.
+
+use actix_web::{HttpResponse, web};
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+
+use super::super::administrator::Administrator;
+use super::look::{details, refuse};
+use super::{ENDS, INVALID, PATH, about_field, end, networks, options, scope_boxes, stored, ticked};
+use crate::auth::tokens::{self, Changes};
+use crate::auth::{Scopes, TokenError, name};
+use crate::http::pages::{Form, Page, PageError};
+use crate::http::{AppState, blocking};
+use crate::store::{TokenRow, TokenState};
+
+/// What the form sends where the end stays as it is.
+const KEEP: &str = "keep";
+
+/// `GET /admin/tokens/{id}/edit`.
+pub(super) async fn form(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let row = details(&app, &administrator, id.into_inner()).await?.row;
+    if !row.is_valid(Utc::now()) {
+        return ended(&app, &administrator, row.id).await;
+    }
+    let page = page(&administrator, &row, stored(&row))
+        .with("name", &*row.name)
+        .with("expiry", KEEP)
+        .with("expires_on", "")
+        .with("networks", row.allowed_networks.join("\n"))
+        .with("problems", Value::Null);
+    administrator.respond(&app, page)
+}
+
+/// `POST /admin/tokens/{id}/edit`.
+pub(super) async fn change(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let row = details(&app, &administrator, id.into_inner()).await?.row;
+    let expires_at = match form.get("expiry") {
+        KEEP => Ok(row.expires_at),
+        _ => end(&form, Utc::now()),
+    };
+    let expires_at = match expires_at {
+        Ok(expires_at) => expires_at,
+        Err(sentence) => {
+            let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
+            let problems = Map::from_iter([(field.to_owned(), sentence.into())]);
+            return again(&app, &administrator, &row, &form, problems);
+        }
+    };
+    let changes = Changes {
+        name: form.get("name").trim().to_owned(),
+        scopes: ticked(&form),
+        expires_at,
+        allowed_networks: networks(&form),
+    };
+    let (caller, id) = (administrator.caller(), row.id.clone());
+    let changed =
+        blocking::run(&app, move |app| Ok::<_, PageError>(tokens::update(&app.store, &caller, &id, &changes))).await?;
+    match changed {
+        Ok(()) => administrator.done(&app, &format!("{PATH}/{}", row.id), "The token is changed.").await,
+        Err(TokenError::Ended(id)) => ended(&app, &administrator, id).await,
+        Err(error) => again(&app, &administrator, &row, &form, about_field(error)?),
+    }
+}
+
+async fn ended(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    id: String,
+) -> Result<HttpResponse, PageError> {
+    refuse(app, administrator, id, "The token has ended, so there is nothing to change. Create a new one.").await
+}
+
+fn again(
+    app: &AppState,
+    administrator: &Administrator,
+    row: &TokenRow,
+    form: &Form,
+    problems: Map<String, Value>,
+) -> Result<HttpResponse, PageError> {
+    let page = page(administrator, row, ticked(form))
+        .status(INVALID)
+        .with("name", form.get("name"))
+        .with("expiry", form.get("expiry"))
+        .with("expires_on", form.get("expires_on"))
+        .with("networks", form.get("networks"))
+        .with("problems", problems);
+    administrator.respond(app, page)
+}
+
+fn page(administrator: &Administrator, row: &TokenRow, scopes: Scopes) -> Page {
+    let now = Utc::now();
+    let keep = match row.expires_at {
+        Some(end) => format!("As it is: {}", end.format("%Y-%m-%d %H:%M UTC")),
+        None => "As it is: never".to_owned(),
+    };
+    let mut ends = vec![json!({"value": KEEP, "label": keep})];
+    // The end of one that was rotated is the end of the overlap, which has a form of its own.
+    if row.state(now) != TokenState::Rotated {
+        ends.extend(options(&ENDS));
+    }
+    administrator
+        .page("tokens/edit.html")
+        .with("id", &*row.id)
+        .with("title", &*row.name)
+        .with("ends", ends)
+        .with("longest", name::LENGTH)
+        .with("scopes", scope_boxes(scopes, stored(row)))
+}

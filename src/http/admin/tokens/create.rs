@@ -1,0 +1,108 @@
+//! Creating a header token.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use chrono::Utc;
+use serde_json::{Map, Value};
+
+use super::super::administrator::Administrator;
+use super::{ENDS, INVALID, PATH, USUAL_END, about_field, end, networks, options, scope_boxes, ticked};
+use crate::auth::tokens::{self, NewToken};
+use crate::auth::{IssuedToken, Scope, Scopes, TokenError, name};
+use crate::http::pages::{Form, Page, PageError};
+use crate::http::{AppState, blocking};
+
+/// `GET /admin/tokens/new`.
+pub(super) async fn form(app: web::Data<AppState>, administrator: Administrator) -> Result<HttpResponse, PageError> {
+    let page = page(&app, &administrator, Scope::ALL.into_iter().collect())
+        .with("name", administrator.query("name"))
+        .with("expiry", USUAL_END)
+        .with("expires_on", "")
+        .with("networks", "")
+        .with("problems", Value::Null);
+    administrator.respond(&app, page)
+}
+
+/// `POST /admin/tokens/new`.
+pub(super) async fn create(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let submission = administrator.submission(&app, &form)?;
+    let expires_at = match end(&form, Utc::now()) {
+        Ok(expires_at) => expires_at,
+        Err(sentence) => {
+            let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
+            return again(&app, &administrator, &form, Map::from_iter([(field.to_owned(), sentence.into())]));
+        }
+    };
+    let new = NewToken {
+        name: form.get("name").trim().to_owned(),
+        scopes: ticked(&form),
+        expires_at,
+        allowed_networks: networks(&form),
+        user: None,
+    };
+    let caller = administrator.caller();
+    let made = blocking::run(&app, move |app| {
+        Ok::<_, PageError>(tokens::create_by_form(&app.store, &caller, &app.token_key, &new, submission))
+    })
+    .await?;
+    match made {
+        Ok(issued) => made_page(&app, &administrator, &issued, None),
+        Err(TokenError::Twice) => {
+            let notice = "This form was sent before: the token was made then, and shown once. If you did not keep it, rotate it.";
+            administrator.done(&app, PATH, notice).await
+        }
+        Err(error) => again(&app, &administrator, &form, about_field(error)?),
+    }
+}
+
+/// The page that shows a new token this once, with the end of the one that it replaces.
+pub(super) fn made_page(
+    app: &AppState,
+    administrator: &Administrator,
+    issued: &IssuedToken,
+    former_ends: Option<Value>,
+) -> Result<HttpResponse, PageError> {
+    let base_url = &app.services.standard().base_url;
+    let secret = issued.secret.reveal();
+    let curl = format!("curl -H \"Authorization: Bearer {secret}\" \"{base_url}/Users?count=1\"");
+    let page = administrator
+        .page("tokens/made.html")
+        .status(StatusCode::CREATED)
+        .with("id", &*issued.row.id)
+        .with("name", &*issued.row.name)
+        .with("secret", secret)
+        .with("scim_url", &**base_url)
+        .with("curl", curl)
+        .with("former_ends", former_ends);
+    administrator.respond(app, page)
+}
+
+/// The form once more, with what was filled in and what is wrong.
+fn again(
+    app: &AppState,
+    administrator: &Administrator,
+    form: &Form,
+    problems: Map<String, Value>,
+) -> Result<HttpResponse, PageError> {
+    let page = page(app, administrator, ticked(form))
+        .status(INVALID)
+        .with("name", form.get("name"))
+        .with("expiry", form.get("expiry"))
+        .with("expires_on", form.get("expires_on"))
+        .with("networks", form.get("networks"))
+        .with("problems", problems);
+    administrator.respond(app, page)
+}
+
+fn page(app: &AppState, administrator: &Administrator, scopes: Scopes) -> Page {
+    administrator
+        .page("tokens/new.html")
+        .with("once", administrator.once(app))
+        .with("ends", options(&ENDS))
+        .with("longest", name::LENGTH)
+        .with("scopes", scope_boxes(scopes, Scope::ALL.into_iter().collect()))
+}

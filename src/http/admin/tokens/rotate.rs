@@ -1,0 +1,150 @@
+//! Rotating a header token, and the time in which the old and the new one both work.
+
+use actix_web::{HttpResponse, web};
+use chrono::{TimeDelta, Utc};
+
+use super::super::administrator::Administrator;
+use super::create::made_page;
+use super::look::{details, refuse};
+use super::{OVERLAPS, PATH, USUAL_OVERLAP, options, overlap, shown};
+use crate::auth::tokens;
+use crate::auth::{IssuedToken, TokenError};
+use crate::http::pages::{Form, PageError, show};
+use crate::http::{AppState, blocking};
+use crate::store::{TokenRow, TokenState};
+
+/// `GET /admin/tokens/{id}/rotate`.
+pub(super) async fn form(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let row = details(&app, &administrator, id.into_inner()).await?.row;
+    match row.state(Utc::now()) {
+        TokenState::Valid => {}
+        TokenState::Rotated => return rotated(&app, &administrator, row.id).await,
+        TokenState::Expired | TokenState::Revoked => return ended(&app, &administrator, row.id).await,
+    }
+    let page = administrator
+        .page("tokens/rotate.html")
+        .with("token", shown(&row, &[], Utc::now()))
+        .with("overlaps", options(&OVERLAPS))
+        .with("overlap", USUAL_OVERLAP);
+    administrator.respond(&app, page)
+}
+
+/// `POST /admin/tokens/{id}/rotate`. A token is rotated once, so a form that is sent twice makes one successor.
+pub(super) async fn rotate(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let id = id.into_inner();
+    let overlap = overlap(&form).unwrap_or(TimeDelta::hours(24));
+    let (caller, old) = (administrator.caller(), id.clone());
+    let result = blocking::run(&app, move |app| {
+        // First the token, so that nothing is written for one of another tenant; then its uses, so that those before are not counted
+        // as uses after.
+        let known = tokens::details(&app.store, &caller, &old)?;
+        app.authenticator.record_uses(&app.store)?;
+        let issued = tokens::rotate(&app.store, &caller, &app.token_key, &known.row.id, overlap);
+        let former = tokens::details(&app.store, &caller, &old)?.row;
+        Ok::<_, PageError>((issued, former))
+    })
+    .await?;
+    match result {
+        (Ok(issued), former) => made(&app, &administrator, &issued, &former),
+        (Err(TokenError::Rotated { .. }), _) => rotated(&app, &administrator, id).await,
+        (Err(TokenError::Ended(_)), _) => ended(&app, &administrator, id).await,
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+fn made(
+    app: &AppState,
+    administrator: &Administrator,
+    issued: &IssuedToken,
+    former: &TokenRow,
+) -> Result<HttpResponse, PageError> {
+    let ends = show::time_or_none(former.expires_at, Utc::now());
+    made_page(app, administrator, issued, Some(ends))
+}
+
+async fn rotated(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    id: String,
+) -> Result<HttpResponse, PageError> {
+    let sentence = "The token has a successor already, which was shown once. If nobody kept it, rotate the successor.";
+    refuse(app, administrator, id, sentence).await
+}
+
+async fn ended(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    id: String,
+) -> Result<HttpResponse, PageError> {
+    refuse(app, administrator, id, "The token has ended, so nothing can overlap with it. Create a new one.").await
+}
+
+/// `POST /admin/tokens/{id}/extend`.
+pub(super) async fn extend(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let overlap = overlap(&form).filter(|overlap| !overlap.is_zero()).unwrap_or(TimeDelta::hours(24));
+    set(&app, &administrator, id.into_inner(), overlap, "The old token goes on for longer.").await
+}
+
+/// `GET /admin/tokens/{id}/end-overlap`.
+pub(super) async fn ask_to_end(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let row = details(&app, &administrator, id.into_inner()).await?.row;
+    if row.state(Utc::now()) != TokenState::Rotated {
+        return refuse(&app, &administrator, row.id, "The token is not being replaced, so there is no overlap.").await;
+    }
+    let calls = row.calls - row.calls_at_rotation;
+    let page = administrator
+        .page("tokens/end_overlap.html")
+        .with("token", shown(&row, &[], Utc::now()))
+        .with("is_used", calls > 0)
+        .with("calls", show::number(calls));
+    administrator.respond(&app, page)
+}
+
+/// `POST /admin/tokens/{id}/end-overlap`.
+pub(super) async fn end(
+    app: web::Data<AppState>,
+    administrator: Administrator,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    set(&app, &administrator, id.into_inner(), TimeDelta::zero(), "The overlap has ended. Only the new token works.")
+        .await
+}
+
+async fn set(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    id: String,
+    overlap: TimeDelta,
+    notice: &str,
+) -> Result<HttpResponse, PageError> {
+    let (caller, own) = (administrator.caller(), id.clone());
+    let result =
+        blocking::run(app, move |app| Ok::<_, PageError>(tokens::set_overlap(&app.store, &caller, &own, overlap)))
+            .await?;
+    match result {
+        Ok(()) => administrator.done(app, &format!("{PATH}/{id}"), notice).await,
+        Err(TokenError::NotRotated(_) | TokenError::Ended(_)) => {
+            refuse(app, administrator, id, "The token is not being replaced, or it has ended. Nothing was changed.")
+                .await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
