@@ -1,6 +1,7 @@
 //! The use cases, one file per verb of RFC 7644 section 3, where protocol and storage meet. Synchronous: the HTTP layer runs each
 //! on a blocking thread, with one connection.
 
+mod browse;
 mod bulk;
 mod create;
 mod cursor;
@@ -16,6 +17,7 @@ mod services;
 pub mod tenants;
 mod update;
 
+pub use browse::{Browse, Browsed, Member, MemberList, browse, members, members_among};
 pub use bulk::bulk;
 pub use create::create;
 pub use delete::delete;

@@ -49,6 +49,7 @@ pub fn query(
             Paging::Cursor(_) => Start::Behind(cursor.as_ref().map(|cursor| &cursor.behind)),
         },
         count: cursor.as_ref().map_or(request.page_size(), |cursor| cursor.count),
+        counts: true,
     };
     let count = page.count;
     let views: Vec<Presentation<'_>> =
@@ -122,7 +123,7 @@ fn identity(context: &Context<'_>, endpoints: &[Endpoint], request: &SearchReque
 }
 
 /// The filter or the order made the statement slow, and would again.
-fn too_slow(error: Error) -> ScimError {
+pub(super) fn too_slow(error: Error) -> ScimError {
     const DETAIL: &str = "the query takes too long; narrow it with 'eq' on an attribute";
     ScimError::new(ErrorKind::TooMany, DETAIL).caused_by(error)
 }

@@ -85,7 +85,8 @@ pub(super) fn name_conflict(resource_type: &ResourceType, resource: &Resource, e
                 attribute.name,
                 crate::scim::error::excerpt(value)
             ),
-        ),
+        )
+        .about(&attribute.name),
         _ => error,
     }
 }

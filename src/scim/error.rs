@@ -108,19 +108,35 @@ impl ErrorKind {
 pub struct ScimError {
     kind: ErrorKind,
     detail: String,
+    attribute: Option<String>,
+    position: Option<usize>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ScimError {
     /// An error of this kind with a sentence for the client.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), source: None }
+        Self { kind, detail: detail.into(), attribute: None, position: None, source: None }
     }
 
     /// Attaches the cause, which goes to the log and never to the client.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Says which attribute it is about, for whoever shows it beside a field.
+    #[must_use]
+    pub fn about(mut self, attribute: &str) -> Self {
+        self.attribute = Some(attribute.to_owned());
+        self
+    }
+
+    /// Says at which character of a filter it is, counted from 0.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = Some(position);
         self
     }
 
@@ -136,7 +152,7 @@ impl ScimError {
 
     /// 400 `invalidValue` about the attribute named.
     pub fn invalid_value(attribute: &str, reason: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::InvalidValue, format!("attribute '{}': {reason}", excerpt(attribute)))
+        Self::new(ErrorKind::InvalidValue, format!("attribute '{}': {reason}", excerpt(attribute))).about(attribute)
     }
 
     /// 400 `invalidSyntax`.
@@ -146,7 +162,7 @@ impl ScimError {
 
     /// 400 `mutability` about the attribute named.
     pub fn mutability(attribute: &str, reason: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Mutability, format!("attribute '{}' {reason}", excerpt(attribute)))
+        Self::new(ErrorKind::Mutability, format!("attribute '{}' {reason}", excerpt(attribute))).about(attribute)
     }
 
     /// 400 `noTarget`.
@@ -182,6 +198,18 @@ impl ScimError {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The attribute that it is about, as far as one is known.
+    #[must_use]
+    pub fn attribute(&self) -> Option<&str> {
+        self.attribute.as_deref()
+    }
+
+    /// The character of the filter at which it is, counted from 0.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        self.position
     }
 
     /// The same error as another kind; a filter inside a PATCH path reports as the path does, for example.

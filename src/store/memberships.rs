@@ -1,6 +1,6 @@
 //! Reading memberships: the members of groups, and the groups that a resource belongs to, directly or through other groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::prelude::*;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::TenantConn;
 use super::error::Error;
 use super::groups::GROUP;
+use super::schema::memberships;
 use crate::scim::membership::Members;
 
 /// Appends the join of the edges from the groups in `containing`. OFFSET 0 keeps the planner to one index probe for each: a join of
@@ -74,6 +75,44 @@ impl TenantConn<'_> {
         Ok(found)
     }
 
+    /// A page of the members of a group, in the order of their creation, each with its own name.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn member_page(&mut self, page: &MemberPage) -> Result<Vec<MemberRow>, Error> {
+        let result = SelectMemberPage { tenant: self.tenant().0, page }.load(self.pg);
+        self.done(result)
+    }
+
+    /// How many members a group has; `most` where it has more.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn count_members(&mut self, group: Uuid, most: i64) -> Result<i64, Error> {
+        let members = memberships::table
+            .filter(memberships::tenant_id.eq(self.tenant().0))
+            .filter(memberships::group_id.eq(group))
+            .select(memberships::member_id)
+            .limit(most);
+        // A subquery stops at the limit; the list of its ids is never longer than that.
+        let result = members.load::<Uuid>(self.pg).map(|members| members.len());
+        Ok(i64::try_from(self.done(result)?).unwrap_or(most))
+    }
+
+    /// Which of these resources are members of a group.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn members_among(&mut self, group: Uuid, candidates: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+        let query = memberships::table
+            .filter(memberships::tenant_id.eq(self.tenant().0))
+            .filter(memberships::group_id.eq(group))
+            .filter(memberships::member_id.eq_any(candidates))
+            .select(memberships::member_id);
+        let result = query.load(self.pg).map(HashSet::from_iter);
+        self.done(result)
+    }
+
     /// The groups of resources, each as the text of its `User.groups`, whose URIs start with `location_prefix`. A resource without any
     /// is not among them. `None` when there are more than `limit` in all, and they were not read.
     ///
@@ -95,6 +134,60 @@ impl TenantConn<'_> {
         Ok(Some(rows.into_iter().filter_map(|(member, groups, _)| Some((member?, groups?))).collect()))
     }
 }
+
+/// Which members of which group.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberPage {
+    /// The group.
+    pub group: Uuid,
+    /// The member behind which the page starts; no id is before the nil one.
+    pub behind: Uuid,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// A member of a group: its id, its type, its `userName`, and its `displayName`.
+pub type MemberRow = (Uuid, String, Option<String>, Option<String>);
+
+struct SelectMemberPage<'a> {
+    tenant: Uuid,
+    page: &'a MemberPage,
+}
+
+impl QueryFragment<Pg> for SelectMemberPage<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT edge.member_id, edge.member_type, named.user_name, named.display_name FROM \
+             (SELECT member_id, member_type FROM memberships WHERE tenant_id = ",
+        );
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND group_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.page.group)?;
+        out.push_sql(" AND member_id > ");
+        out.push_bind_param::<SqlUuid, _>(&self.page.behind)?;
+        out.push_sql(" ORDER BY member_id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.page.limit)?;
+        out.push_sql(
+            ") AS edge CROSS JOIN LATERAL (SELECT document::json ->> 'userName' AS user_name, \
+             document::json ->> 'displayName' AS display_name FROM resources WHERE tenant_id = ",
+        );
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(
+            " AND resource_type = edge.member_type AND id = edge.member_id OFFSET 0) AS named ORDER BY edge.member_id",
+        );
+        Ok(())
+    }
+}
+
+impl Query for SelectMemberPage<'_> {
+    type SqlType = (SqlUuid, Text, Nullable<Text>, Nullable<Text>);
+}
+
+impl QueryId for SelectMemberPage<'_> {
+    type QueryId = SelectMemberPage<'static>;
+}
+
+impl RunQueryDsl<PgConnection> for SelectMemberPage<'_> {}
 
 /// The members of groups, group after group.
 struct SelectMembers<'a> {

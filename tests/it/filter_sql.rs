@@ -437,6 +437,7 @@ pub fn compare(context: &Context<'_>, endpoint: &Endpoint, generator: &mut Gener
             query: &text,
             start: Start::Index(1),
             count: 1_000,
+            counts: true,
         };
         let page = context.store.run(context.caller, |tenant| tenant.page(&request));
         let page = page.unwrap_or_else(|error| panic!("seed {seed}: {error}: {text}"));

@@ -115,6 +115,7 @@ impl Lists {
                 query,
                 start,
                 count,
+                counts: true,
             };
             let page = self.backend.store.run(&self.caller, |tenant| tenant.page(&request));
             let page = page.unwrap_or_else(|error| panic!("{error}: {question:?}"));

@@ -10,6 +10,7 @@ mod audit;
 mod clients;
 mod connect;
 mod diff;
+mod directory;
 mod keys;
 mod mark;
 mod navigation;

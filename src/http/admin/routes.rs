@@ -5,13 +5,13 @@ use actix_web::middleware::from_fn;
 
 use super::admit::admit;
 use super::{
-    account, address, administrators, audit, clients, connect, keys, overview, schemas, settings, tenant, tenants,
-    tokens,
+    account, address, administrators, audit, clients, connect, directory, keys, overview, schemas, settings, tenant,
+    tenants, tokens,
 };
 use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 18] = [
+const PARTS: [&[PageRoute]; 19] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -30,6 +30,7 @@ const PARTS: [&[PageRoute]; 18] = [
     tokens::ROUTES,
     clients::ROUTES,
     keys::ROUTES,
+    directory::ROUTES,
 ];
 
 /// All pages.

@@ -73,8 +73,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, ScimError> {
 
 /// An `invalidFilter` that says where.
 pub(super) fn problem(text: &str, at: usize, what: impl std::fmt::Display) -> ScimError {
-    let column = text.get(..at).map_or(0, |before| before.chars().count()) + 1;
-    ScimError::invalid_filter(format!("filter, character {column}: {what}"))
+    let before = text.get(..at).map_or(0, |before| before.chars().count());
+    ScimError::invalid_filter(format!("filter, character {}: {what}", before + 1)).at(before)
 }
 
 /// Bytes from the opening quote to the closing one.

@@ -21,7 +21,7 @@ pub use condition::{Comparison, Condition, Literal, Test};
 pub(in crate::scim) use evaluate::compare_numbers;
 pub use evaluate::{matches, matches_element, satisfies};
 pub use parser::{parse, parse_path};
-pub use resolve::{resolve, resolve_among, resolve_element};
+pub use resolve::{check, resolve, resolve_among, resolve_element};
 
 use std::fmt;
 

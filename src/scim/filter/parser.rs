@@ -13,12 +13,17 @@ use crate::scim::path::is_name;
 /// # Errors
 /// `invalidFilter` that says at which character what was expected.
 pub fn parse(text: &str) -> Result<Filter, ScimError> {
+    Parser::new(text)?.whole()
+}
+
+/// Reads a filter, and at which byte each of its expressions begins: comparisons, `pr` and value paths, in the order of the text.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_with_places(text: &str) -> Result<(Filter, Vec<usize>), ScimError> {
     let mut parser = Parser::new(text)?;
-    let filter = parser.filter()?;
-    match parser.peek() {
-        None => Ok(filter),
-        Some(_) => Err(parser.unexpected("'and', 'or' or the end")),
-    }
+    let filter = parser.whole()?;
+    Ok((filter, parser.places))
 }
 
 /// Reads a PATCH path.
@@ -52,6 +57,8 @@ struct Parser<'t> {
     position: usize,
     depth: usize,
     nodes: usize,
+    /// Where expressions begin.
+    places: Vec<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -63,7 +70,7 @@ impl<'t> Parser<'t> {
         if let Some(at) = text.find('\0') {
             return Err(problem(text, at, "the character U+0000 is not allowed"));
         }
-        Ok(Self { text, tokens, position: 0, depth: 0, nodes: 0 })
+        Ok(Self { text, tokens, position: 0, depth: 0, nodes: 0, places: Vec::new() })
     }
 
     fn peek(&self) -> Option<&Token<'t>> {
@@ -103,6 +110,14 @@ impl<'t> Parser<'t> {
             return Err(ScimError::invalid_filter(format!("more than {} expressions", limits::FILTER_NODES)));
         }
         Ok(())
+    }
+
+    fn whole(&mut self) -> Result<Filter, ScimError> {
+        let filter = self.filter()?;
+        match self.peek() {
+            None => Ok(filter),
+            Some(_) => Err(self.unexpected("'and', 'or' or the end")),
+        }
     }
 
     /// `filter = and *("or" and)`
@@ -146,6 +161,7 @@ impl<'t> Parser<'t> {
         let Some(&Token::Word(path)) = self.peek() else {
             return Err(self.unexpected("an attribute, 'not' or '('"));
         };
+        self.places.extend(self.tokens.get(self.position).map(|(at, _)| *at));
         self.position += 1;
         self.count_node()?;
         if self.take(&Token::OpenBracket) { self.value_path(path) } else { self.expression(path) }
@@ -175,6 +191,7 @@ impl<'t> Parser<'t> {
                 return Err(self.unexpected("a sub-attribute"));
             }
             Some(sub_attribute) => {
+                self.places.extend(self.tokens.get(self.position).map(|(at, _)| *at));
                 self.position += 1;
                 self.count_node()?;
                 Filter::And(vec![inner, self.expression(sub_attribute)?])

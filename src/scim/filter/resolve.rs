@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::condition::{Comparison, Condition, Literal, Test};
+use super::parser::parse_with_places;
 use super::{Filter, Operator};
 use crate::scim::error::{ScimError, excerpt};
 use crate::scim::path::{self, AttributeRef, Target, Unresolved};
@@ -32,6 +33,44 @@ pub fn resolve_among<'s>(
     queried: &'s [Arc<ResourceType>],
 ) -> Result<Condition<'s>, ScimError> {
     condition(filter, Scope::Resource(resource_type, queried))
+}
+
+/// Reads and resolves a filter that somebody has typed: as [`parse`](super::parse) and [`resolve`], but each error knows the character
+/// where it is.
+///
+/// # Errors
+/// `invalidFilter`.
+pub fn check(text: &str, resource_type: &ResourceType) -> Result<Filter, ScimError> {
+    let (filter, places) = parse_with_places(text)?;
+    resolve(&filter, resource_type).map_err(|error| {
+        let place = failing(&filter, Scope::Resource(resource_type, &[]), &mut 0);
+        match place.and_then(|place| text.get(..*places.get(place)?)) {
+            Some(before) => error.at(before.chars().count()),
+            None => error,
+        }
+    })?;
+    Ok(filter)
+}
+
+/// The number of the first expression that does not resolve. `next` is the number of the next expression.
+fn failing(filter: &Filter, scope: Scope<'_>, next: &mut usize) -> Option<usize> {
+    let this = *next;
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().find_map(|part| failing(part, scope, next)),
+        Filter::Not(inner) => failing(inner, scope, next),
+        Filter::Present(_) | Filter::Compare(..) => {
+            *next += 1;
+            condition(filter, scope).is_err().then_some(this)
+        }
+        Filter::ValuePath(path, inner) => {
+            *next += 1;
+            let within = match scope.find(path) {
+                Ok(Some(Target::Attribute(attribute))) => failing(inner, Scope::Element(attribute), next),
+                _ => None,
+            };
+            condition(filter, scope).is_err().then_some(within.unwrap_or(this))
+        }
+    }
 }
 
 /// Resolves a filter on the elements of an attribute, as it stands between the brackets of a value path.

@@ -140,6 +140,7 @@ fn complex(attribute: &Attribute, input: Map<String, Value>) -> Result<Option<Va
         };
         let value = value(sub_attribute, input).map_err(|error| {
             ScimError::new(ErrorKind::InvalidValue, format!("in '{}': {}", attribute.name, error.detail()))
+                .about(&attribute.name)
         })?;
         match value {
             None => without_value |= sub_attribute.name == VALUE,
