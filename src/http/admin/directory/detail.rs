@@ -48,7 +48,7 @@ pub(super) async fn profile(
         .with("provider", by_credential.map_or(Value::Null, |last| last.actor_name.clone().into()))
         .with("created", show::time(found.meta.created, now))
         .with("modified", show::time(found.meta.last_modified, now))
-        .with("version", found.meta.entity_tag())
+        .with("state", found.meta.entity_tag())
         .with("location", &*found.meta.location)
         .with("last", last.map_or(Value::Null, |last| json!({"actor": last.actor_name, "action": said(&last)})));
     administrator.respond(&app, found.head(page, &collection, ""))

@@ -53,9 +53,9 @@ pub(super) async fn create(
         if only_more {
             return Ok(Answer::Again(endpoint.clone(), None, Problems::new()));
         }
-        let created = read(&endpoint.resource_type, &sent, &Map::new(), keeps_passwords).and_then(|attributes| {
+        let created = read(&endpoint.resource_type, &sent, &Map::new(), keeps_passwords).map(|attributes| {
             let view = context.presentation(endpoint, &alone());
-            Ok(provider::create(context, endpoint, &view, Value::Object(attributes)))
+            provider::create(context, endpoint, &view, Value::Object(attributes))
         });
         match created {
             Err(problems) => Ok(Answer::Again(endpoint.clone(), None, problems)),
@@ -195,7 +195,7 @@ async fn respond(
             let page = administrator
                 .page("directory/conflict.html")
                 .status(StatusCode::CONFLICT)
-                .with("version", found.meta.entity_tag())
+                .with("state", found.meta.entity_tag())
                 .with("values", values.again(&found.endpoint.resource_type))
                 .with("rows", both(&found.endpoint.resource_type, &found.attributes, &after));
             administrator.respond(app, found.head(page, collection, ""))
@@ -254,7 +254,7 @@ fn form_page(
                 .collect::<Map<String, Value>>(),
         )
         .with("on_top", problems.get("").cloned().map_or(Value::Null, Value::from))
-        .with("version", found.map_or(Value::Null, |found| found.meta.entity_tag().into()))
+        .with("state", found.map_or(Value::Null, |found| found.meta.entity_tag().into()))
         .with("foreign", found.is_some_and(|found| found.attributes.contains_key("externalId")));
     match found {
         Some(found) => found.head(page, collection, ""),

@@ -44,7 +44,7 @@ impl Asked {
                 "after" => &mut asked.after,
                 _ => continue,
             };
-            *field = value.trim().to_owned();
+            value.trim().clone_into(field);
         }
         asked
     }

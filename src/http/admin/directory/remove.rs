@@ -88,7 +88,7 @@ fn question(
         .with("button", step.button)
         .with("danger", step.active != Some(true))
         .with("foreign", foreign)
-        .with("version", found.meta.entity_tag())
+        .with("state", found.meta.entity_tag())
         .with("problem", problem.map_or(Value::Null, Value::from));
     if problem.is_some() {
         page = page.status(StatusCode::CONFLICT);

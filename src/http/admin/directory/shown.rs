@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::form::label;
+use crate::http::pages::BASE;
+use crate::id::ResourceId;
+use crate::scim::membership::MEMBER_TYPES;
 use crate::scim::resource_type::ResourceType;
-use crate::scim::schema::{Attribute, Attributes, DISPLAY, PRIMARY, TYPE, Type, VALUE};
+use crate::scim::schema::{Attribute, Attributes, DISPLAY, PRIMARY, REF, TYPE, Type, VALUE};
 
 /// Characters of a value that a profile shows.
 const LONGEST: usize = 500;
@@ -69,12 +72,12 @@ fn rows(known: &Attributes, object: &Map<String, Value>) -> Vec<Value> {
 /// An element in lines: its `value` with what is said of it, or else each of its parts.
 fn lines(attribute: &Attribute, element: &Value) -> Vec<Value> {
     let Some(object) = element.as_object() else {
-        return vec![json!({"text": excerpt(attribute, element), "small": Value::Null})];
+        return vec![json!({"text": excerpt(attribute, element), "small": Value::Null, "path": Value::Null})];
     };
     let parts = || attribute.sub_attributes.iter().filter_map(|part| Some((part, object.get(&part.name)?)));
     let Some(value) = object.get(VALUE) else {
         return parts()
-            .map(|(part, value)| json!({"text": excerpt(part, value), "small": label(&part.name)}))
+            .map(|(part, value)| json!({"text": excerpt(part, value), "small": label(&part.name), "path": Value::Null}))
             .collect();
     };
     let said = parts().filter(|(part, _)| part.name != VALUE).filter_map(|(part, value)| match part.name.as_str() {
@@ -84,7 +87,15 @@ fn lines(attribute: &Attribute, element: &Value) -> Vec<Value> {
     });
     let said: Vec<String> = said.collect();
     let small = if said.is_empty() { Value::Null } else { said.join(" · ").into() };
-    vec![json!({"text": excerpt(attribute, value), "small": small})]
+    vec![json!({"text": excerpt(attribute, value), "small": small, "path": page_of(attribute, value)})]
+}
+
+/// The page of the user that an element names by its id, as a manager is named.
+fn page_of(attribute: &Attribute, value: &Value) -> Option<String> {
+    let reference = attribute.sub_attribute(REF)?;
+    let is_user = reference.reference_types.iter().any(|name| name == MEMBER_TYPES[0]);
+    let id = value.as_str().and_then(ResourceId::parse).filter(|_| is_user)?;
+    Some(format!("{BASE}/users/{id}"))
 }
 
 fn excerpt(attribute: &Attribute, value: &Value) -> String {

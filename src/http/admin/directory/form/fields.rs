@@ -99,10 +99,8 @@ pub(in super::super) fn fields(resource_type: &ResourceType, values: &Values, sh
 fn attribute(placed: Placed<'_>, values: &Values, shown: &Shown<'_>) -> Value {
     let (attribute, field) = (placed.attribute, placed.field());
     let extended = shown.extended == field;
-    let rows = match attribute.multi_valued {
-        true => (values.rows(&field).max(1) + usize::from(extended && values.rows(&field) > 0)).min(ROWS),
-        false => 1,
-    };
+    let filled = values.rows(&field);
+    let rows = if attribute.multi_valued { (filled.max(1) + usize::from(extended && filled > 0)).min(ROWS) } else { 1 };
     let groups: Vec<Value> = (0..rows)
         .map(|position| {
             let name = if attribute.multi_valued { format!("{field}.{position}") } else { field.clone() };
@@ -123,7 +121,7 @@ fn attribute(placed: Placed<'_>, values: &Values, shown: &Shown<'_>) -> Value {
     json!({
         "field": field,
         "label": label(&attribute.name),
-        "path": placed.path(),
+        "path": attribute.name,
         "help": attribute.description,
         "problem": shown.problems.get(&field),
         "required": is_required(placed, shown),

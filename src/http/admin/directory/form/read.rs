@@ -152,16 +152,16 @@ pub(in super::super) fn operations(
             (Some(Value::Object(old)), Some(Value::Object(new))) => {
                 for part in placed.attribute.sub_attributes.iter().filter(|part| validate::is_writable(part)) {
                     let part_path = format!("{path}.{}", part.name);
-                    operations.extend(operation(part_path, old.get(&part.name), new.get(&part.name)));
+                    operations.extend(operation(&part_path, old.get(&part.name), new.get(&part.name)));
                 }
             }
-            _ => operations.extend(operation(path, old, new)),
+            _ => operations.extend(operation(&path, old, new)),
         }
     }
     operations
 }
 
-fn operation(path: String, old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
+fn operation(path: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
     match (old, new) {
         (old, new) if old == new => None,
         (_, Some(new)) => Some(json!({"op": "replace", "path": path, "value": new})),
