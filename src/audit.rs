@@ -152,6 +152,20 @@ actions! {
     TokenUpdate = "token.update", Done, "Header token changed", "changed";
     /// A secret of an OAuth client was ended.
     ClientSecretRetire = "client.retire_secret", Done, "Client secret retired", "retired a secret of";
+    /// The wizard that connects an identity provider was begun.
+    ConnectStart = "connect.start", Done, "Wizard begun", "began the wizard";
+    /// A credential was made in the wizard.
+    ConnectCredential = "connect.credential", Done, "Credential made in the wizard", "made a credential in the wizard,";
+    /// The server called itself, to see whether an identity provider could.
+    ConnectSelfTest = "connect.self_test", Done, "Self-test run", "ran the self-test for";
+    /// A setup link was made.
+    SetupLinkCreate = "setup_link.create", Done, "Set-up link made", "made";
+    /// A setup link was opened, and a session began.
+    SetupLinkRedeem = "setup_link.redeem", Done, "Set-up link used", "used";
+    /// A setup link was revoked, and the session that began by it ended.
+    SetupLinkRevoke = "setup_link.revoke", Done, "Set-up link revoked", "revoked";
+    /// A setup link, or what should be one, was refused.
+    SetupLinkRefused = "setup_link.refused", Refused, "Set-up link refused", "could not use";
     /// A credential was refused.
     AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.

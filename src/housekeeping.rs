@@ -25,6 +25,7 @@ const KEPT: &[(Expired, TimeDelta)] = &[
     (Expired::UsedAssertions, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
     (Expired::IdleSessions, sessions::IDLE),
     (Expired::OldSessions, sessions::LIFETIME),
+    (Expired::LinkedSessions, TimeDelta::zero()),
     (Expired::SetupCodes, setup::LIFETIME),
     (Expired::Invitations, TimeDelta::zero()),
     (Expired::SubmittedForms, sessions::LIFETIME),

@@ -2,6 +2,7 @@
 
 pub mod administrators;
 mod authenticate;
+pub mod connect_runs;
 pub mod device;
 pub mod invitations;
 pub mod keys;
@@ -17,6 +18,7 @@ pub mod secret;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod setup_links;
 pub mod stamp;
 pub mod throttle;
 pub mod tokens;

@@ -36,6 +36,8 @@ pub enum Kind {
     SetupCode,
     /// What makes somebody an administrator, or lets one choose a new password.
     Invitation,
+    /// The code of a link by which an IT contact comes to the wizard.
+    SetupLink,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Session => "pvr_u_",
             Self::SetupCode => "pvr_l_",
             Self::Invitation => "pvr_i_",
+            Self::SetupLink => "pvr_w_",
         }
     }
 }

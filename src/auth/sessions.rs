@@ -21,7 +21,7 @@ pub const LIFETIME: TimeDelta = TimeDelta::hours(12);
 /// How old the record of the last request may become.
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Characters of a `User-Agent` that are kept.
-const USER_AGENT_LENGTH: usize = 300;
+pub(super) const USER_AGENT_LENGTH: usize = 300;
 
 /// A session that is valid.
 #[derive(Debug, Clone)]
@@ -176,6 +176,7 @@ pub fn begin_with(
         tenant_id: None,
         notice: None,
         second_factor: factor.name().map(str::to_owned),
+        ends_at: None,
     };
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
@@ -201,7 +202,10 @@ pub fn find(store: &Store, key: &TokenKey, secret: &Secret) -> Result<Option<Ses
         return Ok(None);
     };
     let FoundSession { session, person: row, requires_totp, has_totp } = found;
-    let ended = session.seen_at + IDLE <= now || session.created_at + LIFETIME <= now;
+    let ended = match session.ends_at {
+        Some(end) => end <= now,
+        None => session.seen_at + IDLE <= now || session.created_at + LIFETIME <= now,
+    };
     if ended || row.disabled_at.is_some() {
         return Ok(None);
     }

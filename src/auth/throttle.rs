@@ -84,6 +84,12 @@ impl Subject {
         Self { key: format!("clients {}", network(address)), free: FREE_FOR_ADDRESS }
     }
 
+    /// Attempts to open a setup link from an address.
+    #[must_use]
+    pub fn links(address: Option<&str>) -> Self {
+        Self { key: format!("links {}", network(address)), free: FREE_FOR_ADDRESS }
+    }
+
     /// How long is left to wait at `now`.
     fn wait(&self, row: &ThrottleRow, now: DateTime<Utc>) -> TimeDelta {
         let Some(doublings) = row.failures.checked_sub(self.free).filter(|over| *over >= 0) else {

@@ -30,6 +30,8 @@ pub enum Expired {
     IdleSessions,
     /// Sessions, by their beginning.
     OldSessions,
+    /// Sessions that began by a setup link, by their end.
+    LinkedSessions,
     /// Codes that claim a fresh installation, by their making.
     SetupCodes,
     /// Invitations, by their end.
@@ -72,8 +74,18 @@ impl Gate<'_> {
             Expired::UsedAssertions => {
                 delete!(pg, used_assertions by jti: String where used_assertions::expires_at.lt(before))
             }
-            Expired::IdleSessions => delete!(pg, sessions by id_hash: Vec<u8> where sessions::seen_at.lt(before)),
-            Expired::OldSessions => delete!(pg, sessions by id_hash: Vec<u8> where sessions::created_at.lt(before)),
+            Expired::IdleSessions => {
+                let idle = sessions::ends_at.is_null().and(sessions::seen_at.lt(before));
+                delete!(pg, sessions by id_hash: Vec<u8> where idle)
+            }
+            Expired::OldSessions => {
+                let old = sessions::ends_at.is_null().and(sessions::created_at.lt(before));
+                delete!(pg, sessions by id_hash: Vec<u8> where old)
+            }
+            Expired::LinkedSessions => {
+                let over = sessions::ends_at.is_not_null().and(sessions::ends_at.assume_not_null().lt(before));
+                delete!(pg, sessions by id_hash: Vec<u8> where over)
+            }
             Expired::SetupCodes => {
                 delete!(pg, setup_codes by code_hash: Vec<u8> where setup_codes::created_at.lt(before))
             }

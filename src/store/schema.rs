@@ -192,6 +192,7 @@ diesel::table! {
         tenant_id -> Nullable<Uuid>,
         notice -> Nullable<Text>,
         second_factor -> Nullable<Text>,
+        ends_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -399,6 +400,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    connect_runs (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        provider -> Text,
+        method -> Text,
+        started_at -> Timestamptz,
+        started_by -> Text,
+        version -> Integer,
+        credential_id -> Nullable<Text>,
+        made_at -> Nullable<Timestamptz>,
+        self_test -> Nullable<Json>,
+    }
+}
+
+diesel::table! {
+    setup_links (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        code_hash -> Bytea,
+        email -> Text,
+        label -> Text,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        expires_at -> Timestamptz,
+        redeemed_at -> Nullable<Timestamptz>,
+        redeemed_from -> Nullable<Text>,
+        session_hash -> Nullable<Bytea>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(header_tokens -> tenants (tenant_id));
 diesel::joinable!(sessions -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
@@ -414,3 +447,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_chains,
     audit_checkpoints
 );
+diesel::allow_tables_to_appear_in_same_query!(connect_runs, header_tokens, oauth_clients);
+diesel::allow_tables_to_appear_in_same_query!(requests, tenants);

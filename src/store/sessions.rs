@@ -36,6 +36,8 @@ pub struct SessionRow {
     pub notice: Option<String>,
     /// What was proven besides the password, by [`SecondFactor::name`].
     pub second_factor: Option<String>,
+    /// When it ends, where it began by a set-up link.
+    pub ends_at: Option<DateTime<Utc>>,
 }
 
 /// What was proven of a person besides the password.

@@ -1,0 +1,2 @@
+ALTER TABLE sessions DROP COLUMN ends_at;
+DROP TABLE setup_links;

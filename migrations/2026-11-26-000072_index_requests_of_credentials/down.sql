@@ -1,0 +1,2 @@
+DROP INDEX requests_unauthenticated;
+DROP INDEX requests_of_credential;

@@ -1,0 +1,66 @@
+//! Walks through the wizard that connects an identity provider. What is made on the way is a header token or an OAuth client like any
+//! other; this remembers which, so that the walk can be gone on with.
+
+use chrono::Utc;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::principal::Caller;
+use crate::audit::{Action, AuditEvent, Target};
+use crate::store::{self, ConnectRunRow, Store};
+
+/// Starts a walk. Starting one of the same id again changes nothing.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn start(store: &Store, caller: &Caller, id: Uuid, provider: &str, method: &str) -> Result<(), store::Error> {
+    let row = ConnectRunRow {
+        tenant_id: caller.principal.tenant().0,
+        id,
+        provider: provider.to_owned(),
+        method: method.to_owned(),
+        started_at: Utc::now(),
+        started_by: caller.principal.actor().name.clone(),
+        version: 0,
+        credential_id: None,
+        made_at: None,
+        self_test: None,
+    };
+    let event = event(Action::ConnectStart, id).after(json!({"provider": provider, "method": method}));
+    store.run(caller, |tenant| tenant.insert_connect_run(&row, &event)).map(drop)
+}
+
+/// Makes a credential or a secret of a walk by `make`, which gives its id, unless one was made since whoever asks has seen this
+/// `version`: then there is none, so that a form sent twice makes one.
+///
+/// # Errors
+/// Those of `make`, and of the database.
+pub fn issue<T, E: From<store::Error>>(
+    store: &Store,
+    caller: &Caller,
+    run: Uuid,
+    version: i32,
+    make: impl FnOnce() -> Result<(String, T), E>,
+) -> Result<Option<T>, E> {
+    if !store.run(caller, |tenant| tenant.claim_connect_run(run, version))? {
+        return Ok(None);
+    }
+    let made_at = Utc::now();
+    let (credential, made) = make()?;
+    let event = event(Action::ConnectCredential, run).after(json!({"credential": credential}));
+    store.run(caller, |tenant| tenant.set_connect_credential(run, &credential, made_at, &event))?;
+    Ok(Some(made))
+}
+
+/// Records what the server found when it called itself.
+///
+/// # Errors
+/// [`store::Error`] from the database.
+pub fn record_self_test(store: &Store, caller: &Caller, run: Uuid, found: &Value) -> Result<(), store::Error> {
+    let event = event(Action::ConnectSelfTest, run).after(found.clone());
+    store.run(caller, |tenant| tenant.set_connect_self_test(run, found, &event))
+}
+
+fn event(action: Action, run: Uuid) -> AuditEvent {
+    AuditEvent::new(action, Target::new("ConnectRun", run))
+}
