@@ -34,6 +34,8 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// The tenant that the person chose to work in, if any: only an operator has a choice.
     pub chosen: Option<TenantId>,
+    /// When it ends, idle or not, where it began by a setup link.
+    pub ends_at: Option<DateTime<Utc>>,
     /// What the next page says of the last change. [`take_notice`] has it said once.
     pub notice: Option<String>,
     /// Whether the person must set up a second factor before anything else.
@@ -221,6 +223,7 @@ pub fn find(store: &Store, key: &TokenKey, secret: &Secret) -> Result<Option<Ses
         hash,
         created_at: session.created_at,
         chosen: session.tenant_id.map(TenantId),
+        ends_at: session.ends_at,
         notice: session.notice,
     }))
 }

@@ -276,13 +276,16 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// A request of the log, of the tenant or of an unknown caller.
+    /// Requests of the log in full, of the tenant or of unknown callers.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn connect_request(&mut self, tenant: Uuid, id: Uuid) -> Result<Option<RequestRow>, Error> {
-        let query = requests::table.find((tenant, id)).select(RequestRow::as_select());
-        let result = query.first(self.pg).optional();
+    pub fn connect_failures(&mut self, ids: &[Uuid]) -> Result<Vec<RequestRow>, Error> {
+        let query = requests::table
+            .filter(requests::tenant_id.eq_any([self.tenant().0, TenantId::NONE.0]))
+            .filter(requests::id.eq_any(ids))
+            .select(RequestRow::as_select());
+        let result = query.load(self.pg);
         self.done(result)
     }
 }

@@ -8,10 +8,10 @@ use super::{
     account, address, administrators, audit, clients, connect, directory, keys, overview, schemas, settings, tenant,
     tenants, tokens,
 };
-use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, sign_in};
+use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, setup_link, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 19] = [
+const PARTS: [&[PageRoute]; 21] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -31,6 +31,8 @@ const PARTS: [&[PageRoute]; 19] = [
     clients::ROUTES,
     keys::ROUTES,
     directory::ROUTES,
+    setup_link::ROUTES,
+    connect::LINKS,
 ];
 
 /// All pages.

@@ -9,6 +9,7 @@ mod page;
 pub(super) mod qr;
 mod route;
 pub(super) mod setup;
+pub(super) mod setup_link;
 pub(super) mod show;
 pub(super) mod sign_in;
 mod then;

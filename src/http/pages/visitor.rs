@@ -141,6 +141,11 @@ pub(super) fn set_cookie(app: &AppState, secret: &Secret) -> String {
     format!("{}={}; {}", app.site.cookie, secret.reveal(), attributes(app))
 }
 
+/// The same for a session that outlives the browser, and ends after so many seconds.
+pub(super) fn set_lasting_cookie(app: &AppState, secret: &Secret, seconds: i64) -> String {
+    format!("{}={}; Max-Age={seconds}; {}", app.site.cookie, secret.reveal(), attributes(app))
+}
+
 /// The header by which a browser stays known for the account with this address.
 pub(super) fn set_device_cookie(app: &AppState, device: Device, email: &str) -> String {
     let (stamped, seconds) = (device.stamp(&app.forms, email), device::LIFETIME.num_seconds());

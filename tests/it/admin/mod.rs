@@ -1,6 +1,7 @@
 //! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
 
 mod clients;
+mod connect;
 mod guards;
 mod keys;
 mod log;
