@@ -1,2 +1,1 @@
-DROP INDEX requests_unauthenticated;
 DROP INDEX requests_of_credential;

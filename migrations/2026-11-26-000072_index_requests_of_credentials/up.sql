@@ -1,3 +1,2 @@
--- What one credential was used for, kind by kind, and who was refused: what the live test of a new connection looks for.
+-- What one credential was used for, kind by kind: what the live test of a new connection looks for.
 CREATE INDEX requests_of_credential ON requests (tenant_id, actor_id, operation, resource_type, id);
-CREATE INDEX requests_unauthenticated ON requests (tenant_id, id) WHERE outcome = 'unauthenticated';

@@ -10,15 +10,15 @@ use uuid::Uuid;
 use super::TenantConn;
 use super::audit_events::Draft;
 use super::error::Error;
-use super::requests::RequestRow;
+use super::requests::{FAILURE, RequestRow};
 use super::schema::{connect_runs, header_tokens, oauth_clients, requests, tenants};
 use crate::audit::AuditEvent;
 use crate::id::TenantId;
 
-/// How many requests of each kind are looked at, of the first and of the last ones.
+/// How many requests of each kind are looked at.
 const REQUESTS: i64 = 40;
-/// How many requests of unknown callers are looked at.
-const UNKNOWN_REQUESTS: i64 = 20;
+/// How many failures are looked at, of the credential and of unknown callers.
+const FAILURES: i64 = 20;
 
 /// A walk as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -90,9 +90,7 @@ pub struct SeenRequest {
     pub resource_type: Option<String>,
     /// From where.
     pub address: Option<String>,
-    /// Whether the answer shows a user who is not active; not known where bodies are not kept.
-    pub is_inactive: Option<bool>,
-    /// Whether the answer says that nothing was found; the same.
+    /// Whether the answer says that nothing was found; not known where bodies are not kept.
     pub is_empty: Option<bool>,
 }
 
@@ -112,7 +110,6 @@ macro_rules! seen {
             requests::resource_type,
             requests::address,
             // As our own answers write it.
-            requests::response_body.like("%\"active\":false%"),
             requests::response_body.like("%\"totalResults\":0,%"),
         ))
     };
@@ -228,8 +225,8 @@ impl TenantConn<'_> {
         })
     }
 
-    /// What a credential was used for since `since`, some of the first and last requests of each kind; and who was refused, in this
-    /// tenant or by no tenant at all. The latter are shown where `all_unknown` says so, or there is no other tenant that they might
+    /// What a credential was used for since `since`, some of the first requests of each kind, and some of the last; what failed last;
+    /// and who was refused, in this tenant or by no tenant at all. The latter are shown where `all_unknown` says so, or there is no other tenant that they might
     /// have meant. In no particular order, some of them twice.
     ///
     /// # Errors
@@ -251,27 +248,28 @@ impl TenantConn<'_> {
                 .and(requests::resource_type.eq(resource_type))
                 .and(requests::id.ge(since))
         };
-        let refused = |tenant: Uuid| {
-            requests::tenant_id.eq(tenant).and(requests::id.ge(since)).and(requests::outcome.eq("unauthenticated"))
-        };
+        let failed = |tenant: Uuid| requests::tenant_id.eq(tenant).and(requests::id.ge(since)).and(FAILURE);
+        let refused = failed(tenant).and(requests::outcome.eq("unauthenticated"));
+        let own_failures = failed(tenant).and(requests::actor_id.eq(credential_id));
         let others = exists(tenants::table.filter(tenants::id.ne(tenant)).select(tenants::id));
-        let is_ours = not(others).or(all_unknown.into_sql::<Bool>());
+        let unknown = failed(TenantId::NONE.0).and(not(others).or(all_unknown.into_sql::<Bool>()));
         let first = requests::id.asc();
         let last = requests::id.desc();
         let query = seen!(of("query", "User"), first, REQUESTS)
             .union_all(seen!(of("query", "User"), last, REQUESTS))
-            .union_all(seen!(of("query", "Group"), last, REQUESTS))
             .union_all(seen!(of("create", "User"), first, REQUESTS))
-            .union_all(seen!(of("create", "User"), last, REQUESTS))
             .union_all(seen!(of("replace", "User"), first, REQUESTS))
-            .union_all(seen!(of("replace", "User"), last, REQUESTS))
             .union_all(seen!(of("modify", "User"), first, REQUESTS))
-            .union_all(seen!(of("modify", "User"), last, REQUESTS))
+            .union_all(seen!(of("deactivate", "User"), first, REQUESTS))
             .union_all(seen!(of("create", "Group"), first, REQUESTS))
-            .union_all(seen!(of("replace", "Group"), last, REQUESTS))
-            .union_all(seen!(of("modify", "Group"), last, REQUESTS))
-            .union_all(seen!(refused(tenant), last, UNKNOWN_REQUESTS))
-            .union_all(seen!(refused(TenantId::NONE.0).and(is_ours), last, UNKNOWN_REQUESTS));
+            .union_all(seen!(of("replace", "Group"), first, REQUESTS))
+            .union_all(seen!(of("modify", "Group"), first, REQUESTS))
+            .union_all(seen!(of("modify", "User"), last, 1))
+            .union_all(seen!(of("create", "User"), last, 1))
+            .union_all(seen!(of("replace", "User"), last, 1))
+            .union_all(seen!(own_failures, last, FAILURES))
+            .union_all(seen!(refused, last, FAILURES))
+            .union_all(seen!(unknown, last, FAILURES));
         let result = query.load(self.pg);
         self.done(result)
     }

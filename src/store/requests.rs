@@ -92,7 +92,7 @@ diesel::define_sql_function! {
 
 /// A condition without values, so that the planner sees for every plan that an index with the same condition serves it.
 #[derive(Debug, Clone, Copy, QueryId)]
-struct Always(&'static str);
+pub(super) struct Always(&'static str);
 
 impl Expression for Always {
     type SqlType = Bool;
@@ -112,7 +112,7 @@ impl diesel::expression::ValidGrouping<()> for Always {
     type IsAggregate = diesel::expression::is_aggregate::Never;
 }
 
-const FAILURE: Always = Always("requests.outcome <> 'ok'");
+pub(super) const FAILURE: Always = Always("requests.outcome <> 'ok'");
 const SLOW: Always = Always("requests.microseconds > 500000");
 const WITH_BODIES: Always = Always("(requests.request_body IS NOT NULL OR requests.response_body IS NOT NULL)");
 

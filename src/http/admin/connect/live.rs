@@ -92,8 +92,8 @@ impl Sign {
             Self::Paged => of("User", &["query"]) && !filter,
             Self::Queried => of("User", &["query"]),
             Self::Created => of("User", &["create"]),
-            Self::Updated => of("User", &["replace", "modify"]) && request.is_inactive != Some(true),
-            Self::Deactivated => of("User", &["replace", "modify"]) && request.is_inactive == Some(true),
+            Self::Updated => of("User", &["replace", "modify"]),
+            Self::Deactivated => of("User", &["deactivate"]),
             Self::GroupCreated => of("Group", &["create"]),
             Self::GroupPushed => of("Group", &["create", "replace", "modify"]),
             Self::MembersSet => of("Group", &["replace", "modify"]),
@@ -197,7 +197,6 @@ mod tests {
             status: 200,
             resource_type: Some(resource_type.into()),
             address: None,
-            is_inactive: Some(false),
             is_empty: Some(false),
         }
     }
@@ -223,7 +222,7 @@ mod tests {
             (request("query", "User", Some("startIndex=1&count=2")), Some("Page of users")),
             (request("create", "User", None), Some("Created a user")),
             (request("replace", "User", None), Some("Updated a user")),
-            (SeenRequest { is_inactive: Some(true), ..request("modify", "User", None) }, Some("Deactivated a user")),
+            (request("deactivate", "User", None), Some("Deactivated a user")),
             (request("create", "Group", None), Some("Pushed a group")),
             (request("modify", "Group", None), Some("Pushed a group")),
             (SeenRequest { outcome: "refused".into(), ..request("create", "User", None) }, None),

@@ -1,5 +1,6 @@
 //! Why a call of an identity provider failed, in plain words, and what to do at the provider.
 
+use crate::id::TenantId;
 use crate::store::RequestRow;
 
 /// A mistake: how it is told by what is logged of a request, its cause, and its fix.
@@ -55,6 +56,11 @@ const MISTAKES: &[Mistake] = &[
         },
         "The base URL at the provider has too much at its end.",
         "Copy the base URL again; nothing stands behind /scim/v2.",
+    ),
+    Mistake(
+        |row| row.status == 404 && row.tenant_id == TenantId::NONE.0,
+        "The base URL at the provider leads past the SCIM endpoints of this server.",
+        "Copy the base URL again; it ends with /scim/v2.",
     ),
     Mistake(
         |row| row.status == 404,
