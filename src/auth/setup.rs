@@ -100,7 +100,7 @@ pub fn provide(
     let Some(code) = open(store, key)? else {
         return Ok(None);
     };
-    let principal = Arc::new(Principal::system());
+    let principal = Arc::new(Principal::system(TenantId::NONE));
     let caller = Caller { principal, request_id: Uuid::now_v7().to_string().into(), address: None };
     match insert(store, &caller, &code.hash(key), row) {
         // Another server was quicker.

@@ -210,6 +210,7 @@ pub fn redeem(
         user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
         tenant_id: None,
         notice: None,
+        second_factor: None,
         ends_at: Some(link.expires_at),
     };
     let principal = Principal::administrator(tenant, TenantSettings::default(), contact.id, &contact.email);

@@ -225,7 +225,7 @@ impl TenantConn<'_> {
             let own = administrators::table.find(id).filter(administrators::tenant_id.eq(tenant));
             let own = own.select(administrators::id).first::<Uuid>(pg).optional()?;
             let ended = match own {
-                Some(id) => diesel::delete(sessions::table.filter(sessions::administrator_id.eq(id))).execute(pg)?,
+                Some(id) => end_sessions(pg, id, None)?,
                 None => 0,
             };
             if ended > 0 {

@@ -99,19 +99,14 @@ impl Administrator {
         self.visit.caller(self.person().principal_in(TenantId(tenant.id), tenant.settings()))
     }
 
-    /// The person as the caller who makes a tenant.
-    pub(super) fn caller_for_new(&self, tenant: TenantId) -> Caller {
+    /// The same where the settings of the tenant do not matter, or it is still to be made.
+    pub(super) fn caller_for(&self, tenant: TenantId) -> Caller {
         self.visit.caller(self.person().principal(tenant))
     }
 
     /// The person as the caller of what belongs to no tenant.
     pub(super) fn caller_of_installation(&self) -> Caller {
         self.visit.caller(self.person().principal(TenantId::NONE))
-    }
-
-    /// The person as the caller of what is done in another tenant, by an operator who came to it by what all tenants share.
-    pub(super) fn caller_in(&self, tenant: TenantId) -> Caller {
-        self.visit.caller(self.person().principal(tenant))
     }
 
     /// The person as the caller of what is done to the own account.

@@ -1,6 +1,7 @@
 //! The table of pages. Each part of the UI brings its own rows.
 
 use actix_web::Resource;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 
 use super::admit::admit;
@@ -38,6 +39,20 @@ const PARTS: [&[PageRoute]; 21] = [
 /// All pages.
 pub fn all() -> impl Iterator<Item = &'static PageRoute> {
     PARTS.into_iter().flatten()
+}
+
+/// The page that a form was on which is sent to this path: the path itself, or the nearest above it that is looked at.
+pub(in crate::http) fn nearest_page(path: &str) -> String {
+    let is_like = |pattern: &str, path: &str| {
+        pattern.split('/').count() == path.split('/').count()
+            && pattern.split('/').zip(path.split('/')).all(|(want, have)| want.starts_with('{') || want == have)
+    };
+    let is_page = |path: &str| all().any(|page| page.method == Method::GET && is_like(page.path, path));
+    let mut below = path.strip_prefix(BASE).unwrap_or_default();
+    while !is_page(below) {
+        below = below.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+    format!("{BASE}{below}")
 }
 
 /// The pages as actix takes them: one resource for each path, those without parameters first.

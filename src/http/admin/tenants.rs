@@ -121,7 +121,7 @@ async fn new(app: web::Data<AppState>, administrator: Administrator) -> Result<H
 
 /// `POST /admin/tenants/new`. The name is unique, so a form that is sent twice makes one tenant.
 async fn create(app: web::Data<AppState>, administrator: Administrator, form: Form) -> Result<HttpResponse, PageError> {
-    let caller = administrator.caller_for_new(TenantId::generate());
+    let caller = administrator.caller_for(TenantId::generate());
     let (form, result) = blocking::run(&app, move |app| {
         let new = NewTenant {
             name: form.get("name").trim(),

@@ -86,7 +86,7 @@ pub(super) async fn revoke(
     let (id, grant_id) = path.into_inner();
     let found = find_to_change(&app, &administrator, id).await?;
     let grant = grant(&app, &found, &grant_id).await?;
-    let caller = administrator.caller_in(TenantId(grant.tenant_id));
+    let caller = administrator.caller_for(TenantId(grant.tenant_id));
     blocking::run(&app, move |app| clients::revoke_grant(&app.store, &caller, &grant).map_err(PageError::from)).await?;
     let notice = "The grant is revoked. Its tokens are refused within a second.";
     administrator.done(&app, &found.path("/grants"), notice).await

@@ -19,7 +19,7 @@ use crate::auth::role::{Right, Role};
 use crate::auth::{self, NewToken, Scope, TokenError, connect_runs};
 use crate::http::pages::{Form, Page, PageError, PageRoute, Problem, see_page, show};
 use crate::http::{AppState, blocking};
-use crate::oauth::clients::{self, ClientError, NewClient};
+use crate::oauth::clients::{self, ClientError, Former, NewClient};
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::redirect_uri;
 use crate::scim::error::ScimError;
@@ -232,6 +232,7 @@ async fn make(
                 name,
                 scopes: Scope::ALL.into_iter().collect(),
                 expires_at: days.map(|days| Utc::now() + TimeDelta::days(days)),
+                allowed_networks: Vec::new(),
                 user: None,
             };
             let made = auth::create(&app.store, &caller, &app.token_key, &new).map_err(token_fault)?;
@@ -283,7 +284,8 @@ async fn rotate(
         connect_runs::issue(&app.store, &caller, run_id, version, || {
             if is_oauth {
                 let (row, _) = clients::show(&app.store, &credential).map_err(client_fault)?;
-                let made = clients::rotate_secret(&app.store, &caller, &app.token_key, &row, overlap);
+                let made =
+                    clients::rotate_secret(&app.store, &caller, &app.token_key, &row, Former::EndsAfter(overlap), None);
                 let made = made.map_err(client_fault)?;
                 return Ok::<_, PageError>((made.row.id, made.secret));
             }
@@ -594,6 +596,8 @@ fn token_fault(error: TokenError) -> PageError {
         TokenError::Unknown(_) | TokenError::Ended(_) | TokenError::Rotated { .. } => {
             PageError::new(Problem::NotFound).saying("The token was revoked or rotated meanwhile. Nothing was changed.")
         }
+        error @ TokenError::Suspended => PageError::new(Problem::NotAllowed).saying(show::sentence(&error.to_string())),
+        error => PageError::fault(error),
     }
 }
 

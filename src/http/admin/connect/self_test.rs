@@ -42,6 +42,7 @@ pub(super) async fn run(
             name: NAME.into(),
             scopes: Scope::ALL.into_iter().collect(),
             expires_at: Some(Utc::now() + TOKEN_LIFE),
+            allowed_networks: Vec::new(),
             user: None,
         };
         let issued = auth::create(&app.store, &by, &app.token_key, &new).map_err(PageError::fault)?;
@@ -53,6 +54,7 @@ pub(super) async fn run(
         public_url: app.public_url.to_string(),
         token: format!("Bearer {}", secret.reveal()),
         steps: Vec::new(),
+        allowed_networks: Vec::new(),
         user: None,
         group: None,
     };
