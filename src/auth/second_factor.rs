@@ -322,3 +322,43 @@ fn hashes(key: &TokenKey, person: Uuid, codes: &[RecoveryCode]) -> Vec<Vec<u8>> 
 fn event(action: Action, person: Uuid) -> AuditEvent {
     AuditEvent::new(action, Target::new("Administrator", person))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::administrators::Person;
+    use crate::auth::master_key::MasterKey;
+    use crate::auth::role::Role;
+    use crate::auth::secret::SecretHash;
+    use crate::id::TenantId;
+
+    fn session(byte: u8, created_at: DateTime<Utc>) -> Session {
+        Session {
+            person: Person { id: Uuid::nil(), tenant: TenantId::NONE, email: String::new(), role: Role::Owner },
+            hash: SecretHash::from_bytes(&[byte; 32]).unwrap(),
+            created_at,
+            chosen: None,
+            notice: None,
+            must_set_up: false,
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_being_set_up_is_of_one_session_and_half_an_hour() {
+        let forms = StampKey::for_forms(&MasterKey::from_bytes([1; 32]));
+        let (now, secret) = (Utc::now(), TotpSecret::generate().unwrap());
+        let (own, other) = (session(1, now), session(2, now));
+        let stamped = stamp_secret(&forms, &own, &secret, now);
+        let read = |session, minutes| read_secret(&forms, session, &stamped, now + TimeDelta::minutes(minutes));
+        assert_eq!(read(&own, 29).unwrap().as_bytes(), secret.as_bytes());
+        assert!(read(&own, 30).is_none() && read(&other, 0).is_none());
+        assert!(read_secret(&forms, &own, "", now).is_none());
+    }
+
+    #[test]
+    fn the_password_is_asked_for_five_minutes_after_signing_in() {
+        let now = Utc::now();
+        let ago = |minutes| asks_password(&session(1, now - TimeDelta::minutes(minutes)), now);
+        assert_eq!([0, 4, 5, 600].map(ago), [false, false, true, true]);
+    }
+}

@@ -21,11 +21,11 @@ for (const javaScriptEnabled of [true, false]) {
     assert.equal(await heading(page), "Set up the first administrator");
     if (javaScriptEnabled) {
       // The script takes the code out of the address bar and the history.
-      assert.equal(await page.getByLabel("Code").inputValue(), server.code);
+      assert.equal(await page.getByLabel("Code", { exact: true }).inputValue(), server.code);
       assert.equal(new URL(page.url()).hash, "");
       await assertAccessible(page, "set up");
     } else {
-      await page.getByLabel("Code").fill(server.code);
+      await page.getByLabel("Code", { exact: true }).fill(server.code);
     }
     await page.getByLabel("E-mail").fill(EMAIL);
     const password = page.getByLabel("Password", { exact: true });
@@ -65,7 +65,7 @@ test("a code that is wrong is told, and what was entered stays", async (t) => {
   t.after(() => server.stop());
   const page = await openPage(server);
   await page.goto("/admin/setup");
-  await page.getByLabel("Code").fill("pvr_l_wrong");
+  await page.getByLabel("Code", { exact: true }).fill("pvr_l_wrong");
   await page.getByLabel("E-mail").fill(EMAIL);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Create administrator" }).click();

@@ -24,7 +24,7 @@ export async function setUp(page) {
   await page.goto("/admin/account/totp");
   await page.getByRole("button", { name: "Show the QR code" }).click();
   const secret = await page.locator("#typed").textContent();
-  await page.getByLabel("Code").fill(totp(secret));
+  await page.getByLabel("Code", { exact: true }).fill(totp(secret));
   await page.getByRole("button", { name: "Turn it on" }).click();
   const codes = (await page.locator("#codes").textContent()).trim().split(/\s+/);
   return { secret, codes };

@@ -26,7 +26,7 @@ async function enterPassword(page, email) {
 }
 
 async function enterCode(page, code) {
-  await page.getByLabel("Code").fill(code);
+  await page.getByLabel("Code", { exact: true }).fill(code);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
@@ -49,12 +49,12 @@ for (const javaScriptEnabled of [true, false]) {
     assert.ok(await page.getByRole("img", { name: /QR code/ }).isVisible());
     if (javaScriptEnabled) await assertAccessible(page, "secret");
     const secret = await page.locator("#typed").textContent();
-    await page.getByLabel("Code").fill("123");
+    await page.getByLabel("Code", { exact: true }).fill("123");
     await page.getByRole("button", { name: "Turn it on" }).click();
     assert.match(await problem(page), /The code does not fit/);
     assert.equal(await page.locator("#typed").textContent(), secret);
     const first = totp(secret);
-    await page.getByLabel("Code").fill(first);
+    await page.getByLabel("Code", { exact: true }).fill(first);
     await page.getByRole("button", { name: "Turn it on" }).click();
     assert.equal(await heading(page), "Your recovery codes");
     if (javaScriptEnabled) await assertAccessible(page, "recovery codes");

@@ -38,7 +38,7 @@ async fn form(app: web::Data<AppState>, request: HttpRequest, visitor: Visitor) 
         return Ok(then.by(&app, "/admin/login", &[]));
     }
     match whose(&app, &visitor, &stamped).await? {
-        Some(row) => page(&then, &row, &stamped).respond(&app, Some(&visitor)),
+        Some(row) => page(&app, &then, &row, &stamped).respond(&app, Some(&visitor)),
         None => begin_again(&app, &visitor, &then),
     }
 }
@@ -77,7 +77,7 @@ async fn sign_in(
     };
     let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", row.id)).because(reason);
     app.refusals.record(caller, event);
-    let page = page(&then, &row, &stamped);
+    let page = page(&app, &then, &row, &stamped);
     let page = match refusal {
         CodeRefusal::Over => return begin_again(&app, &form.visitor, &then),
         CodeRefusal::Throttled(throttled) => {
@@ -106,8 +106,12 @@ async fn whose(
     .await
 }
 
-fn page(then: &Then<'_>, row: &AdministratorRow, stamped: &str) -> Page {
-    then.carried_by(Page::new("sign_in_code.html")).with("email", &*row.email).with("sign_in", stamped)
+fn page(app: &AppState, then: &Then<'_>, row: &AdministratorRow, stamped: &str) -> Page {
+    then.carried_by(Page::new("sign_in_code.html"))
+        .with("email", &*row.email)
+        .with("sign_in", stamped)
+        // Nobody is signed in, so the way on leads past the first form again.
+        .with("again", then.location(app))
 }
 
 impl From<CodeError> for PageError {

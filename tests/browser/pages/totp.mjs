@@ -67,7 +67,7 @@ export const pages = [
     name: "totp-secret-wrong-code",
     visit: async (page) => {
       await showSecret(page);
-      await page.getByLabel("Code").fill("123");
+      await page.getByLabel("Code", { exact: true }).fill("123");
       await page.getByRole("button", { name: "Turn it on" }).click();
     },
   },
@@ -80,7 +80,7 @@ export const pages = [
     name: "sign-in-code-wrong",
     on: "seeded",
     visit: untilCode(async (page) => {
-      await page.getByLabel("Code").fill("000000");
+      await page.getByLabel("Code", { exact: true }).fill("000000");
       await page.getByRole("button", { name: "Sign in" }).click();
     }),
   },
