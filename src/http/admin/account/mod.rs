@@ -159,6 +159,8 @@ struct Refusal {
 }
 
 impl Refusal {
+    /// What is wrong with the password.
+    ///
     /// # Errors
     /// The page of an error that nobody can mend who fills in the form.
     fn of(error: AdministratorError) -> Result<Self, PageError> {
@@ -171,7 +173,7 @@ impl Refusal {
         Ok(Self { status, sentence, retry_after: None })
     }
 
-    /// What somebody else than the password is wrong with.
+    /// What is wrong with something else than the password.
     fn saying(error: &dyn std::error::Error) -> Self {
         let sentence = show::sentence(&error.to_string());
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence, retry_after: None }
