@@ -84,10 +84,11 @@ for (const javaScriptEnabled of [true, false]) {
     assert.ok(await page.getByText("Password and recovery code").isVisible());
     await page.getByRole("link", { name: "Remove" }).click();
     if (javaScriptEnabled) {
-      assert.ok(await page.getByRole("dialog", { name: "Remove the second factor?" }).isVisible());
+      await page.getByRole("dialog", { name: "Remove the second factor?" }).waitFor();
       await page.getByRole("link", { name: "Cancel" }).click();
       await page.getByRole("dialog").waitFor({ state: "hidden" });
       await page.getByRole("link", { name: "Remove" }).click();
+      await page.getByRole("dialog").waitFor();
     }
     await page.getByLabel("Your password").fill("wrong horse battery");
     await page.getByRole("button", { name: "Remove it" }).click();

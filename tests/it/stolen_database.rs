@@ -144,7 +144,7 @@ fn nothing_in_a_copy_of_the_database_is_accepted_as_a_credential() {
 fn a_second_factor_that_somebody_writes_into_the_database_signs_nobody_in() {
     let victim = victim();
     let mut pg = victim.database();
-    let mut sign_in = |code: &str| {
+    let sign_in = |code: &str| {
         let mut browser = Browser::new(&victim.server.url);
         browser.sign_in("ada@example.com", PASSWORD);
         browser.post(&browser.page.form("/admin/login/code").with("code", code)).status
