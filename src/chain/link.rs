@@ -86,7 +86,7 @@ pub(super) mod tests {
     #[test]
     fn the_hash_of_an_entry_stays_what_it_was() {
         let first = link(None, &row(1));
-        assert_eq!(to_hex(&first), "PINNED");
+        assert_eq!(to_hex(&first), "456f50d4772f31c793eab9dd307392d9b05b63ead350ac724e98049ddda6db33");
         assert_ne!(link(Some(&first), &row(1)), first);
     }
 

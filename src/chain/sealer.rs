@@ -49,8 +49,9 @@ impl Sealer {
         let thread = std::thread::Builder::new().name("sealer".into()).spawn(move || {
             let mut work = Work { store, key, scan: None, checkpointed: None, checked: None, looked: None };
             loop {
+                let begun = Instant::now();
                 work.round(&ended);
-                if ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+                if ended.recv_timeout(EVERY.saturating_sub(begun.elapsed())) != Err(RecvTimeoutError::Timeout) {
                     // What was done last is sealed and signed before the server ends.
                     work.checkpointed = None;
                     work.scan = None;

@@ -1,5 +1,6 @@
 //! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
 
+mod audit;
 mod clients;
 mod connect;
 mod guards;

@@ -2,6 +2,7 @@
 
 mod append_only;
 mod chain;
+mod pages;
 mod tampering;
 
 use diesel::PgConnection;

@@ -66,12 +66,12 @@ fn shown(row: &AuditRow, now: DateTime<Utc>) -> Value {
     let action = Action::parse(&row.action);
     let kind = ACTORS.iter().find(|(code, _, _)| *code == row.actor_kind);
     let refused = action.is_some_and(|action| action.outcome() == Outcome::Refused);
-    let (kind, origin) = kind.map_or((&*row.actor_kind, ""), |(_, label, origin)| (label, origin));
+    let (kind, origin) = kind.map_or((&*row.actor_kind, "an unknown way"), |(_, label, origin)| (label, origin));
     let name = [&row.actor_name, &row.actor_id].into_iter().find(|name| !name.is_empty());
     json!({
         "id": row.id,
         "at": show::time(row.occurred_at, now),
-        "action": action.map_or(&*row.action, |action| action.label()),
+        "action": label(row),
         "code": row.action,
         "deed": action.map_or(&*row.action, |action| action.deed()),
         "outcome": if refused { Outcome::Refused } else { Outcome::Done }.name(),
@@ -86,13 +86,24 @@ fn shown(row: &AuditRow, now: DateTime<Utc>) -> Value {
         "target": {
             "kind": row.target_type,
             "id": row.target_id,
-            "name": name_of(row),
+            "name": name_of(row).unwrap_or(&row.target_id),
             "page": page_of(&row.target_type, &row.target_id),
         },
         "detail": row.detail,
         "request": row.request_id,
         "address": row.address,
     })
+}
+
+/// What was done, in a list. What is done to resources names their type.
+fn label(row: &AuditRow) -> String {
+    match Action::parse(&row.action) {
+        Some(action @ (Action::Create | Action::Replace | Action::Modify | Action::Delete)) => {
+            action.label().replacen("Resource", &row.target_type, 1)
+        }
+        Some(action) => action.label().to_owned(),
+        None => row.action.clone(),
+    }
 }
 
 /// What people call the thing, as far as the entry says it.

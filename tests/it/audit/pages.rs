@@ -1,0 +1,102 @@
+//! What the pages say of a broken chain, and what a large export costs.
+
+use std::fs;
+
+use provisor::chain::Verification;
+use uuid::Uuid;
+
+use super::{Server, entries, sealed, value};
+use crate::support::process::run;
+use crate::support::{Browser, database, eventually};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who is signed in to the server, an operator.
+fn signed_in(server: &Server) -> Browser {
+    let password = server.data.join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    let made =
+        run(&server.data, &["admin", "create", "ada@example.com", "--password-file", password.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut browser = Browser::new(&server.process.url);
+    browser.sign_in("ada@example.com", PASSWORD);
+    browser
+}
+
+fn default_tenant(server: &Server) -> Uuid {
+    value(&mut server.database(), "SELECT id::text AS value FROM tenants WHERE name = 'default'").parse().unwrap()
+}
+
+#[test]
+fn the_pages_name_the_broken_entry_until_it_is_mended() {
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let mut pg = server.database();
+    let tenant = default_tenant(&server);
+    database::execute(&mut pg, &entries(tenant, 20));
+    sealed(&mut pg);
+    let seven = format!("(SELECT event_id FROM audit_seals WHERE tenant_id = '{tenant}' AND seq = 7)");
+    let change = |to: &str| {
+        format!(
+            "ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only;
+             UPDATE audit_events SET target_type = '{to}' WHERE tenant_id = '{tenant}' AND id = {seven};
+             ALTER TABLE audit_events ENABLE ALWAYS TRIGGER audit_events_append_only;"
+        )
+    };
+    let mut verify = |pg: &mut diesel::PgConnection| {
+        let form = browser.open("/admin/audit/verify").form("/admin/audit/verify");
+        assert_eq!(browser.post(&form).status, 303);
+        let cell = std::cell::RefCell::new(pg);
+        let asked = format!("SELECT count(asked_at)::text AS value FROM audit_chains WHERE tenant_id = '{tenant}'");
+        eventually("the verification", || (value(&mut cell.borrow_mut(), &asked) == "0").then_some(()));
+        (browser.open("/admin/audit"), browser.open("/admin/audit/verify"))
+    };
+    database::execute(&mut pg, &change("Group"));
+    let (list, page) = verify(&mut pg);
+    assert!(list.says("Chain broken at #7"), "{}", list.text);
+    assert!(page.says("The entry is not as it was sealed") && page.says("What to do"), "{}", page.text);
+    let event = value(&mut pg, &format!("SELECT {seven}::text AS value"));
+    assert!(page.says(&format!("/admin/audit/{event}")));
+    database::execute(&mut pg, &change("User"));
+    assert!(verify(&mut pg).0.says("Chain verified"));
+    database::execute(&mut pg, "UPDATE audit_chains SET complete_at = now() - interval '25 hours', scanned_at = now()");
+    assert!(browser.open("/admin/audit").says("Chain not verified for 24 hours"));
+}
+
+/// Bytes of memory that a process has held at most.
+fn peak(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn an_export_of_a_hundred_thousand_entries_takes_no_more_memory_than_a_small_one() {
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let mut pg = server.database();
+    let tenant = default_tenant(&server);
+    database::execute(&mut pg, "SET statement_timeout = 0");
+    database::execute(&mut pg, &entries(tenant, 100));
+    sealed(&mut pg);
+    let mut export = || {
+        let form = browser.open("/admin/audit").form("/admin/audit/export.jsonl");
+        browser.post(&form).text
+    };
+    export();
+    database::execute(&mut pg, &entries(tenant, 100_000));
+    sealed(&mut pg);
+    // The sealer and its check have had their share by now.
+    let backend = server.backend();
+    assert_eq!(Verification::of(tenant).run(&backend.store, &backend.checkpoint_key).unwrap().breaks, []);
+    drop(backend);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let before = peak(server.process.pid());
+    let text = export();
+    let grown = peak(server.process.pid()) - before;
+    assert!(text.lines().count() > 100_100);
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["export"]["complete"], true);
+    assert!(text.len() > 30 << 20, "{}", text.len());
+    assert!(grown < 16 << 20, "{grown} bytes for {}", text.len());
+}
