@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel::{define_sql_function, dsl};
 use uuid::Uuid;
 
@@ -118,6 +118,10 @@ define_sql_function! {
     fn pg_try_advisory_xact_lock(first: Integer, second: Integer) -> Bool;
 }
 
+/// So many of the entries that wait, in the order of their ids, each with its number if it is sealed. Each is looked up by its key,
+/// whatever the planner believes of a table that fills and empties all the time.
+struct Waiting(i64);
+
 /// The last link of each of these chains.
 struct Heads<'a>(&'a [Uuid]);
 
@@ -150,19 +154,43 @@ impl Links {
 }
 
 macro_rules! statement {
-    ($name:ident) => {
-        impl QueryId for $name<'_> {
+    ($name:ty) => {
+        impl QueryId for $name {
             type QueryId = ();
             const HAS_STATIC_QUERY_ID: bool = false;
         }
 
-        impl RunQueryDsl<PgConnection> for $name<'_> {}
+        impl RunQueryDsl<PgConnection> for $name {}
     };
 }
 
-statement!(Heads);
-statement!(Append);
-statement!(Settle);
+statement!(Waiting);
+statement!(Heads<'_>);
+statement!(Append<'_>);
+statement!(Settle<'_>);
+
+impl Query for Waiting {
+    type SqlType = (audit_events::SqlType, Nullable<BigInt>);
+}
+
+impl QueryFragment<Pg> for Waiting {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT event.tenant_id, event.id, event.occurred_at, event.action, event.actor_kind, event.actor_id, event.actor_name, \
+             event.target_type, event.target_id, event.before, event.after, event.detail, event.request_id, event.address, seal.seq \
+             FROM (SELECT waiting.tenant_id, waiting.event_id FROM audit_unsealed AS waiting \
+             WHERE EXISTS (SELECT FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) \
+             ORDER BY waiting.tenant_id, waiting.event_id LIMIT ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.0)?;
+        out.push_sql(
+            ") AS waiting CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id \
+             OFFSET 0) AS event LEFT JOIN LATERAL (SELECT seq FROM audit_seals WHERE tenant_id = waiting.tenant_id AND event_id = \
+             waiting.event_id OFFSET 0) AS seal ON true ORDER BY waiting.tenant_id, waiting.event_id",
+        );
+        Ok(())
+    }
+}
 
 impl Query for Heads<'_> {
     type SqlType = (SqlUuid, BigInt, Bytea);
@@ -238,7 +266,7 @@ impl Gate<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn seal(&mut self, limit: i64, link: impl Fn(Option<&[u8]>, &AuditRow) -> Vec<u8>) -> Result<Sealed, Error> {
-        use {audit_events as e, audit_seals as s, audit_unsealed as u};
+        use audit_unsealed as u;
         if !dsl::select(dsl::exists(u::table.select(u::event_id))).get_result::<bool>(self.pg)? {
             return Ok(Sealed::Entries(0));
         }
@@ -247,13 +275,7 @@ impl Gate<'_> {
                 return Ok(Sealed::Elsewhere);
             }
             // What is sealed already may wait again after a copy of the database was loaded.
-            let waiting: Vec<(AuditRow, Option<i64>)> = u::table
-                .inner_join(e::table.on(e::tenant_id.eq(u::tenant_id).and(e::id.eq(u::event_id))))
-                .left_join(s::table.on(s::tenant_id.eq(u::tenant_id).and(s::event_id.eq(u::event_id))))
-                .order((u::tenant_id, u::event_id))
-                .limit(limit)
-                .select((AuditRow::as_select(), s::seq.nullable()))
-                .load(pg)?;
+            let waiting: Vec<(AuditRow, Option<i64>)> = Waiting(limit).load(pg)?;
             let mut tenants: Vec<Uuid> = waiting.iter().map(|(row, _)| row.tenant_id).collect();
             tenants.dedup();
             let heads: Vec<(Uuid, i64, Vec<u8>)> = Heads(&tenants).load(pg)?;
@@ -413,8 +435,9 @@ impl Gate<'_> {
     pub fn coverage(&mut self, tenant: Uuid, after: Uuid, limit: i64) -> Result<Vec<Coverage>, Error> {
         use {audit_events as e, audit_seals as s, audit_unsealed as u};
         let rows: Vec<(Uuid, Option<i64>, Option<Uuid>)> = e::table
-            .left_join(s::table.on(s::tenant_id.eq(e::tenant_id).and(s::event_id.eq(e::id))))
-            .left_join(u::table.on(u::tenant_id.eq(e::tenant_id).and(u::event_id.eq(e::id))))
+            // Said of both, so that neither is read from its beginning.
+            .left_join(s::table.on(s::tenant_id.eq(tenant).and(s::event_id.eq(e::id)).and(s::event_id.gt(after))))
+            .left_join(u::table.on(u::tenant_id.eq(tenant).and(u::event_id.eq(e::id)).and(u::event_id.gt(after))))
             .filter(e::tenant_id.eq(tenant))
             .filter(e::id.gt(after))
             .order(e::id)
@@ -457,7 +480,7 @@ impl Gate<'_> {
     ) -> Result<Vec<(CheckpointRow, Option<Vec<u8>>)>, Error> {
         use {audit_checkpoints as p, audit_seals as s};
         let query = p::table
-            .left_join(s::table.on(s::tenant_id.eq(p::tenant_id).and(s::seq.eq(p::seq))))
+            .left_join(s::table.on(s::tenant_id.eq(tenant).and(s::seq.eq(p::seq)).and(s::seq.gt(after))))
             .filter(p::tenant_id.eq(tenant))
             .filter(p::seq.gt(after))
             .order(p::seq)
