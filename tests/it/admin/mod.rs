@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod connect;
+mod directory;
 mod guards;
 mod keys;
 mod log;

@@ -12,6 +12,7 @@ use crate::http::pages::{Form, Page, PageError};
 use crate::provider::{self, Context, Endpoint, Modified};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::precondition::Preconditions;
+use crate::scim::resource::Resource;
 use crate::scim::resource_type::ResourceType;
 use crate::scim::urn;
 
@@ -197,14 +198,17 @@ async fn respond(
                 .status(StatusCode::CONFLICT)
                 .with("state", found.meta.entity_tag())
                 .with("values", values.again(&found.endpoint.resource_type))
-                .with("rows", both(&found.endpoint.resource_type, &found.attributes, &after));
+                .with("rows", both(&found.endpoint.resource_type, &found.attributes, after));
             administrator.respond(app, found.head(page, collection, ""))
         }
     }
 }
 
-/// The attributes in which two states differ.
-fn both(resource_type: &ResourceType, now: &Map<String, Value>, yours: &Map<String, Value>) -> Vec<Value> {
+/// The attributes in which two states differ, but for secrets.
+fn both(resource_type: &ResourceType, now: &Map<String, Value>, yours: Map<String, Value>) -> Vec<Value> {
+    let mut yours = Resource { attributes: yours };
+    yours.forget_unreadable(resource_type);
+    let yours = &yours.attributes;
     let mut rows = Vec::new();
     let mut compare = |prefix: &str, name: &str, now: Option<&Value>, yours: Option<&Value>| {
         if now != yours {

@@ -164,11 +164,20 @@ impl Values {
 
     /// All of them, for a form that sends them again. No secret is shown again.
     pub(super) fn again(&self, resource_type: &ResourceType) -> Vec<Value> {
-        let secret: Vec<String> =
-            placed(resource_type, true).filter(|placed| is_secret(placed.attribute)).map(Placed::field).collect();
-        let shown = self.0.iter().filter(|(name, _)| !secret.contains(name));
+        let shown = self.0.iter().filter(|(name, _)| !holds_secret(resource_type, name));
         shown.map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect()
     }
+}
+
+/// Whether what a field holds is a secret, or a part of one.
+fn holds_secret(resource_type: &ResourceType, name: &str) -> bool {
+    let within = |placed: Placed<'_>| {
+        let field = placed.field();
+        let rest = name.strip_prefix(field.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+        let parts = rest.split('.').filter_map(|part| placed.attribute.sub_attribute(part));
+        Some(std::iter::once(placed.attribute).chain(parts).any(is_secret))
+    };
+    placed(resource_type, true).filter_map(within).any(|secret| secret)
 }
 
 /// A simple value as a field shows it.
