@@ -14,7 +14,7 @@ use crate::scim::filter::{self, Filter, Operator};
 use crate::scim::fold;
 use crate::scim::resource::Representation;
 use crate::scim::sort::Order;
-use crate::store::{Anchor, Error, MemberPage, PageRequest, Search, Selection, Start};
+use crate::store::{Anchor, Error, MemberPage, PageRequest, Search, Selection, Start, TenantConn};
 
 /// Members that are counted at most.
 const COUNTED_MEMBERS: i64 = 10_001;
@@ -172,6 +172,18 @@ pub fn members(
     let next = rows.last().filter(|_| more).map(|(id, ..)| *id);
     let member = |(id, kind, user_name, display_name)| Member { id, kind, user_name, display_name };
     Ok(MemberList { members: rows.into_iter().map(member).collect(), next, total })
+}
+
+/// Whether a group has more members than this.
+///
+/// # Errors
+/// 404 for text that is no id, else those of the database.
+pub fn has_more_members(context: &Context<'_>, endpoint: &Endpoint, id: &str, most: usize) -> Result<bool, ScimError> {
+    let ResourceId(group) = endpoint.id(id)?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let count =
+        |tenant: &mut TenantConn<'_>| tenant.count_members(group, most.saturating_add(1)).map_err(ScimError::from);
+    Ok(context.store.read(context.caller, count)? > most)
 }
 
 /// Of the resources found, those that are members of a group already.

@@ -17,7 +17,7 @@ mod services;
 pub mod tenants;
 mod update;
 
-pub use browse::{Browse, Browsed, Member, MemberList, browse, members, members_among};
+pub use browse::{Browse, Browsed, Member, MemberList, browse, has_more_members, members, members_among};
 pub use bulk::bulk;
 pub use create::create;
 pub use delete::delete;

@@ -89,14 +89,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn count_members(&mut self, group: Uuid, most: i64) -> Result<i64, Error> {
-        let members = memberships::table
-            .filter(memberships::tenant_id.eq(self.tenant().0))
-            .filter(memberships::group_id.eq(group))
-            .select(memberships::member_id)
-            .limit(most);
-        // A subquery stops at the limit; the list of its ids is never longer than that.
-        let result = members.load::<Uuid>(self.pg).map(|members| members.len());
-        Ok(i64::try_from(self.done(result)?).unwrap_or(most))
+        let result = CountMembers { tenant: self.tenant().0, group, most }.get_result(self.pg);
+        self.done(result)
     }
 
     /// Which of these resources are members of a group.
@@ -188,6 +182,36 @@ impl QueryId for SelectMemberPage<'_> {
 }
 
 impl RunQueryDsl<PgConnection> for SelectMemberPage<'_> {}
+
+/// Counts members, up to a number.
+struct CountMembers {
+    tenant: Uuid,
+    group: Uuid,
+    most: i64,
+}
+
+impl QueryFragment<Pg> for CountMembers {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT count(*) FROM (SELECT 1 FROM memberships WHERE tenant_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND group_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.group)?;
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.most)?;
+        out.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+impl Query for CountMembers {
+    type SqlType = BigInt;
+}
+
+impl QueryId for CountMembers {
+    type QueryId = Self;
+}
+
+impl RunQueryDsl<PgConnection> for CountMembers {}
 
 /// The members of groups, group after group.
 struct SelectMembers<'a> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::error::Error;
 use super::resources::StoredResource;
 
 /// How many resources are looked at by each name.
-pub const CANDIDATES: i64 = 1_000;
+pub const CANDIDATES: i64 = 500;
 /// Characters of a name that its index holds.
 const INDEXED_CHARACTERS: usize = 100;
 /// Digits from which a text is taken for the beginning of an id.
@@ -174,19 +174,25 @@ impl QueryFragment<Pg> for Select<'_> {
             out.push_bind_param::<BigInt, _>(&CANDIDATES)?;
             out.push_sql(")");
         }
-        // OFFSET 0 keeps the planner to one probe of the primary key for each candidate.
+        out.push_sql("), wanted AS MATERIALIZED (SELECT id FROM candidates WHERE id > ");
+        out.push_bind_param::<SqlUuid, _>(&self.behind)?;
+        if self.search.containing.is_none() {
+            // None of them falls out afterwards.
+            out.push_sql(" ORDER BY id LIMIT ");
+            out.push_bind_param::<BigInt, _>(&self.search.limit)?;
+        }
+        // OFFSET 0 keeps the planner to one probe of the primary key for each.
         out.push_sql(
-            ") SELECT found.* FROM candidates CROSS JOIN LATERAL \
+            ") SELECT found.* FROM wanted CROSS JOIN LATERAL \
              (SELECT id, version, created_at, last_modified_at, document",
         );
         self.push_type(&mut out)?;
-        out.push_sql(" AND id = candidates.id AND (");
-        out.push_bind_param::<Nullable<Jsonb>, _>(&self.search.containing)?;
-        out.push_sql(" IS NULL OR comparable @> ");
-        out.push_bind_param::<Nullable<Jsonb>, _>(&self.search.containing)?;
-        out.push_sql(") OFFSET 0) AS found WHERE candidates.id > ");
-        out.push_bind_param::<SqlUuid, _>(&self.behind)?;
-        out.push_sql(" ORDER BY candidates.id LIMIT ");
+        out.push_sql(" AND id = wanted.id");
+        if let Some(containing) = self.search.containing {
+            out.push_sql(" AND comparable @> ");
+            out.push_bind_param::<Jsonb, _>(containing)?;
+        }
+        out.push_sql(" OFFSET 0) AS found ORDER BY wanted.id LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.search.limit)
     }
 }
@@ -197,7 +203,7 @@ impl Query for Select<'_> {
 
 impl QueryId for Select<'_> {
     type QueryId = ();
-    // One of two texts; diesel caches by the text.
+    // One of four texts; diesel caches by the text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 

@@ -83,7 +83,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByLabel("Name begins with").fill(`MEMBER-${javaScriptEnabled}`);
     await page.getByRole("button", { name: "Search" }).click();
     await page.getByRole("button", { name: `Add member-${javaScriptEnabled}@example.com` }).click();
-    await page.getByText("The member is added").waitFor();
+    await page.getByText("is a member of").waitFor();
     await page.getByRole("link", { name: "Back to the members" }).click();
     await page.getByText("1 in all").waitFor();
     await page.getByRole("button", { name: `Remove member-${javaScriptEnabled}@example.com` }).click();

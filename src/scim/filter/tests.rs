@@ -281,3 +281,20 @@ proptest! {
         prop_assert_eq!(parse(&filter.to_string()).unwrap(), filter);
     }
 }
+
+#[test]
+fn each_error_in_a_typed_filter_knows_its_character() {
+    let user = registry::user().unwrap();
+    for (filter, position) in [
+        ("userName xx \"a\"", Some(9)),
+        ("userName eq \"ä\" and shoeSize eq 42", Some(20)),
+        ("not (userName eq \"a\") or (title pr and active gt true)", Some(40)),
+        ("emails[type eq \"work\" and kind eq \"x\"]", Some(26)),
+        ("emails[type eq \"work\"].kind eq \"x\"", Some(22)),
+        ("nothing[type eq \"work\"]", Some(0)),
+        ("userName eq \"a\" or", Some(18)),
+    ] {
+        assert_eq!(check(filter, &user).unwrap_err().position(), position, "{filter}");
+    }
+    assert!(check("userName eq \"a\" and emails[type eq \"work\"].value pr", &user).is_ok());
+}

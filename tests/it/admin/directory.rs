@@ -498,7 +498,7 @@ fn groups_are_made_and_members_come_and_go() {
     let add = Form { action, ..page.form("/admin/logout") }.with("query", "q=U0");
     browser.post(&add.clone().with("member", &ids[7]));
     let page = browser.follow();
-    assert!(page.says("The member is added") && page.says("Member</span>"), "{}", page.text);
+    assert!(page.says("u07 is a member of Engineers & <friends>.") && page.says("Member</span>"), "{}", page.text);
     assert_eq!(page.text.matches(">Add</button>").count(), 9);
     for id in &ids {
         assert_eq!(browser.post(&add.clone().with("member", id)).status, 303);

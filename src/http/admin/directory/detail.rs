@@ -73,8 +73,7 @@ pub(super) async fn json(
     let (found, text, left_out) = provide(&app, &administrator, &collection, move |context, endpoint| {
         let most = limits::MEMBERS_IN_PATCH_REPLY;
         let is_group = endpoint.resource_type.members().is_some();
-        let left_out =
-            is_group && provider::members(context, endpoint, &id.0, None, most).map_err(refused)?.next.is_some();
+        let left_out = is_group && provider::has_more_members(context, endpoint, &id.0, most).map_err(refused)?;
         let projection = if left_out { Projection::Except(vec!["members".into()]) } else { Projection::Default };
         let view = context.presentation(endpoint, &projection);
         let resource =

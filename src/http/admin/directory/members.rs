@@ -122,13 +122,15 @@ pub(super) async fn add(
         collection.page_of(&id.0),
         Asked::of(&format!("?{}", form.get("query"))).query(None)
     );
-    let name = provide(&app, &administrator, &collection, move |context, endpoint| {
+    let (title, name) = provide(&app, &administrator, &collection, move |context, endpoint| {
         let member = member(&form)?;
+        // The protocol leaves out members that do not exist and says no more; whoever presses a button wants to know.
+        let title = member_title(context, member)?;
         let operation = json!({"op": "add", "path": "members", "value": [{"value": member.to_string()}]});
-        change(context, endpoint, &id.0, &operation)
+        Ok((title, change(context, endpoint, &id.0, &operation)?))
     })
     .await?;
-    administrator.done(&app, &page, format!("The member is added to {name}.")).await
+    administrator.done(&app, &page, format!("{title} is a member of {name}.")).await
 }
 
 /// `POST /admin/groups/{id}/members/remove`.
@@ -152,6 +154,21 @@ pub(super) async fn remove(
 
 fn member(form: &Form) -> Result<ResourceId, PageError> {
     ResourceId::parse(form.get("member")).ok_or_else(no_such_member)
+}
+
+/// What people call the resource that is to be a member.
+fn member_title(context: &Context<'_>, member: ResourceId) -> Result<String, PageError> {
+    let endpoints = context.service.endpoints();
+    for kind in MEMBER_TYPES {
+        let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.resource_type.name == kind) else { continue };
+        let view = context.presentation(endpoint, &alone());
+        match provider::retrieve(context, endpoint, &member.to_string(), &Preconditions::default(), &view) {
+            Ok(found) => return Ok(Found::new(endpoint, &found)?.title()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    Err(no_such_member())
 }
 
 fn no_such_member() -> PageError {
