@@ -21,7 +21,7 @@ const GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /** Chooses a provider and a way, and stands on the page of the second step. */
 async function begin(page, provider, method) {
   await page.goto("/admin/connect");
-  await page.getByRole("radio", { name: provider }).check();
+  await page.getByRole("radio", { name: provider, exact: true }).check();
   await page.getByRole("radio", { name: method }).check();
   await page.getByRole("button", { name: "Continue" }).click();
   await page.waitForURL(/\/admin\/connect\/[0-9a-f-]{36}$/);

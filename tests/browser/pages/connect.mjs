@@ -4,7 +4,7 @@ import { scim } from "../support.mjs";
 
 async function begin(page, provider, method) {
   await page.goto("/admin/connect");
-  await page.getByRole("radio", { name: provider }).check();
+  await page.getByRole("radio", { name: provider, exact: true }).check();
   await page.getByRole("radio", { name: method }).check();
   await page.getByRole("button", { name: "Continue" }).click();
   await page.waitForURL(/\/admin\/connect\/[0-9a-f-]{36}$/);
