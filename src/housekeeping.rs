@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use crate::auth::keys::KeyRing;
 use crate::auth::{sessions, setup, throttle};
@@ -33,6 +33,9 @@ const KEPT: &[(Expired, TimeDelta)] = &[
     (Expired::Throttles, throttle::MEMORY),
     (Expired::Grants, TimeDelta::days(90)),
 ];
+
+/// How long is kept what was counted by the hour.
+const COUNTS_KEPT: TimeDelta = TimeDelta::days(400);
 
 /// The thread that does it.
 #[derive(Debug)]
@@ -79,12 +82,51 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
     if let Err(error) = tenants::erase_due(store, now, goes_on) {
         log::warn!("deleted tenants were not cleared away: {error}");
     }
+    if let Err(error) = trim_log(store, now, ended) {
+        log::warn!("the provisioning log was not trimmed: {error}");
+    }
+    if let Err(error) = count_users(store, now, ended) {
+        log::warn!("users were not counted: {error}");
+    }
     for &(what, kept) in KEPT {
         if let Err(error) = sweep(store, what, now - kept, ended) {
             log::warn!("expired rows were not deleted ({what:?}): {error}");
             return;
         }
     }
+}
+
+/// Deletes requests from the log, and the bodies of others, as the settings say.
+fn trim_log(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
+    let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
+    let settings = store.gate(|gate| gate.installation())?;
+    let before = |days: i32| now - TimeDelta::days(i64::from(days.max(0)));
+    let (rows_before, bodies_before) = (before(settings.request_days), before(settings.body_days));
+    let mut tenant = None;
+    while goes_on() {
+        let Some(next) = store.gate(|gate| gate.next_logged_tenant(tenant))? else {
+            break;
+        };
+        while goes_on() && store.gate(|gate| gate.delete_requests(next, rows_before))? {}
+        while goes_on() && store.gate(|gate| gate.erase_request_bodies(next, bodies_before))? {}
+        store.gate(|gate| gate.delete_counts(next, now - COUNTS_KEPT))?;
+        tenant = Some(next);
+    }
+    Ok(())
+}
+
+/// Counts the users of each tenant once in an hour.
+fn count_users(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
+    let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+    let mut tenant = None;
+    while ended.try_recv() == Err(TryRecvError::Empty) {
+        let Some(next) = store.gate(|gate| gate.next_tenant(tenant))? else {
+            break;
+        };
+        store.gate(|gate| gate.count_users(next, hour))?;
+        tenant = Some(next);
+    }
+    Ok(())
 }
 
 fn sweep(store: &Store, what: Expired, before: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {

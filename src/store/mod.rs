@@ -79,7 +79,7 @@ pub use memberships::{MemberPage, MemberRow};
 pub use migrate::{MigrationError, migrate};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
 pub use refresh_tokens::{Exchange, Exchanged, RefreshTokenRow};
-pub use request_counts::RequestCountRow;
+pub use request_counts::{RequestCountRow, RequestsInStep, RequestsOfCredential, Step, UserCountRow};
 pub use requests::{RequestFilter, RequestPlace, RequestRow};
 pub use resources::{ResourceRow, StoredResource, Wanted};
 pub use search::{CANDIDATES, Search};

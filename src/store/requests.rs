@@ -201,18 +201,6 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// The tenant with logged requests that comes next, in the order of ids.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn next_logged_tenant(&mut self, after: Option<TenantId>) -> Result<Option<TenantId>, Error> {
-        let mut query = requests::table.select(requests::tenant_id).order(requests::tenant_id).limit(1).into_boxed();
-        if let Some(TenantId(after)) = after {
-            query = query.filter(requests::tenant_id.gt(after));
-        }
-        Ok(query.first(self.pg).optional()?.map(TenantId))
-    }
-
     /// Deletes some of a tenant's requests from before `before`, and says whether more may be left.
     ///
     /// # Errors
@@ -286,7 +274,8 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    fn log_tenants(&self, with_unknown: bool) -> Vec<Uuid> {
+    /// The tenants whose requests make up the log.
+    pub(super) fn log_tenants(&self, with_unknown: bool) -> Vec<Uuid> {
         [self.tenant()].into_iter().chain(with_unknown.then_some(TenantId::NONE)).map(|tenant| tenant.0).collect()
     }
 }

@@ -6,13 +6,13 @@ use actix_web::middleware::from_fn;
 
 use super::admit::admit;
 use super::{
-    account, address, administrators, audit, clients, connect, directory, keys, overview, schemas, settings, tenant,
-    tenants, tokens,
+    account, address, administrators, audit, clients, connect, directory, keys, log, overview, schemas, settings,
+    tenant, tenants, tokens,
 };
 use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, setup_link, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 21] = [
+const PARTS: [&[PageRoute]; 22] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -34,6 +34,7 @@ const PARTS: [&[PageRoute]; 21] = [
     directory::ROUTES,
     setup_link::ROUTES,
     connect::LINKS,
+    log::ROUTES,
 ];
 
 /// All pages.

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use url::form_urlencoded;
+
 use crate::auth::secret;
 
 /// What stands in the place of what is not kept.
@@ -54,7 +56,7 @@ pub(super) fn redact(start: &[u8], length: usize) -> Redacted {
     }
     let mut kept = walk.masked();
     if is_cut {
-        kept.push_str(&format!("\n… ({} of {length} bytes)", start.len()));
+        kept.extend(["\n… (", &start.len().to_string(), " of ", &length.to_string(), " bytes)"]);
     }
     Redacted { text: Some(kept), ..walk.found }
 }
@@ -90,20 +92,20 @@ fn without_jwt(text: &str) -> Cow<'_, str> {
 
 /// Whether a query is about a password.
 pub(super) fn searches_secret(query: &str) -> bool {
-    url::form_urlencoded::parse(query.as_bytes()).any(|(_, value)| is_secret(&value.to_lowercase()))
+    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| is_secret(&value.to_lowercase()))
 }
 
 /// A query as it may be kept: no credential, and no filter on a password.
 pub(super) fn clean_query(query: &str) -> String {
     let parts = query.split('&').map(|part| {
-        let decoded: String =
-            url::form_urlencoded::parse(part.as_bytes()).map(|(name, value)| format!("{name}={value}")).collect();
-        let name = part.split('=').next().unwrap_or_default();
-        // A name that is written otherwise than it reads hides something.
-        let hides = decoded.to_ascii_lowercase();
-        match is_secret(&hides) || hides.starts_with("access_token") || clean(&decoded) != decoded {
-            true => format!("{}=…", clean(name)),
-            false => part.to_owned(),
+        let decoded = form_urlencoded::parse(part.as_bytes()).next();
+        let (name, value) = decoded.unwrap_or_default();
+        // It may be written otherwise than it reads.
+        let hides = |text: &str| is_secret(&text.to_lowercase()) || clean(text) != text;
+        if hides(&name) || hides(&value) || name.eq_ignore_ascii_case("access_token") {
+            format!("{}=…", clean(part.split('=').next().unwrap_or_default()))
+        } else {
+            part.to_owned()
         }
     });
     clean(&parts.collect::<Vec<_>>().join("&"))
