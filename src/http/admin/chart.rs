@@ -34,6 +34,11 @@ impl Bucket {
         self.changed + self.read + self.refused + self.failed
     }
 
+    /// Takes over what was counted just now.
+    pub(super) fn count_active(&mut self, active: i64) {
+        self.active = Some(active);
+    }
+
     /// Those that were not answered as asked.
     pub(super) fn failures(&self) -> i64 {
         self.refused + self.failed

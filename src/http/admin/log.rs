@@ -64,17 +64,28 @@ const OPERATIONS: [(&str, &str); 10] = [
 struct Asked {
     given: BTreeMap<String, String>,
     problems: BTreeMap<&'static str, String>,
+    /// Times as the fields of the form take them.
+    times: BTreeMap<&'static str, String>,
 }
 
 impl Asked {
     fn of(page: &str) -> Self {
         let query = page.split_once('?').map_or("", |(_, query)| query);
         let given = form_urlencoded::parse(query.as_bytes()).into_owned();
-        Self { given: given.filter(|(_, value)| !value.trim().is_empty()).collect(), problems: BTreeMap::new() }
+        Self {
+            given: given.filter(|(_, value)| !value.trim().is_empty()).collect(),
+            problems: BTreeMap::new(),
+            times: BTreeMap::new(),
+        }
     }
 
     fn get(&self, name: &str) -> Option<String> {
         self.given.get(name).map(|value| value.trim().replace('\0', "\u{fffd}"))
+    }
+
+    /// What a field of the form shows.
+    fn shown(&self, name: &str) -> String {
+        self.times.get(name).cloned().or_else(|| self.get(name)).unwrap_or_default()
     }
 
     /// A time as browsers send it, and as people write it. It is in UTC.
@@ -88,6 +99,7 @@ impl Asked {
                 "This is not a time. Write it like 2026-11-26T18:30, in UTC; everything is shown until then.";
             self.problems.insert(name, sentence.into());
         }
+        self.times.insert(name, time.map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M").to_string()));
         time.map(|time| time.and_utc())
     }
 
@@ -160,7 +172,7 @@ async fn list(app: web::Data<AppState>, administrator: Administrator) -> Result<
         .map(|(label, query)| json!({"label": label, "href": link((*query).to_owned()), "is_here": here == *query}))
         .collect();
     let fields: serde_json::Map<String, Value> =
-        FIELDS.iter().map(|name| ((*name).to_owned(), asked.get(name).unwrap_or_default().into())).collect();
+        FIELDS.iter().map(|name| ((*name).to_owned(), asked.shown(name).into())).collect();
     let any = json!({"value": "", "label": "Any"});
     let mut outcomes = vec![any.clone(), json!({"value": FAILURES, "label": "All failures"})];
     outcomes.extend(OUTCOMES.iter().map(|(value, label, _)| json!({"value": value, "label": label})));

@@ -72,7 +72,10 @@ async fn show(app: web::Data<AppState>, administrator: Administrator) -> Result<
     let from = starts.first().copied().unwrap_or(now);
     let own = administrator.clone();
     let found = blocking::run(&app, move |app| find(app, &own, from, step, now)).await?;
-    let buckets = chart::buckets(&starts, TimeDelta::hours(hours), &found.over_time, &found.users_over_time);
+    let mut buckets = chart::buckets(&starts, TimeDelta::hours(hours), &found.over_time, &found.users_over_time);
+    if let (Some((active, None)), Some(present)) = (found.active, buckets.last_mut()) {
+        present.count_active(active);
+    }
     let ranges: Vec<Value> = RANGES
         .iter()
         .map(|(name, label, ..)| json!({"href": format!("?range={name}"), "label": label, "is_here": *name == range.0}))
@@ -117,8 +120,9 @@ fn find(
     now: DateTime<Utc>,
 ) -> Result<Found, PageError> {
     let asked = Instant::now();
-    let with_unknown = sees_unknown(app, administrator)?;
+    app.store.gate(|gate| gate.ping())?;
     let database_milliseconds = asked.elapsed().as_secs_f64() * 1_000.0;
+    let with_unknown = sees_unknown(app, administrator)?;
     let keys = app.store.gate(|gate| gate.signing_keys())?;
     let filter = RequestFilter {
         failures: true,

@@ -2,11 +2,13 @@
 
 use chrono::{TimeDelta, Utc};
 use provisor::auth::Scope;
+use provisor::auth::role::Role;
 use provisor::id::TenantId;
 use provisor::store::{RequestFilter, RequestPlace, RequestRow};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::signed_in;
 use crate::support::{
     Client, GROUP, Tenant, USER, eventually, minimal, okta_user, operator, patch, shared, tenant, tenant_with, token,
 };
@@ -211,4 +213,240 @@ fn of_large_bodies_the_beginning_is_logged() {
     let large = json!({"userName": "x".repeat(2 << 20)});
     let row = send(&tenant, &tenant.client, "POST", "/Users", Some(&large));
     assert_eq!((row.outcome.as_str(), row.status), ("refused", 413));
+}
+
+/// A row as the background thread would write it, of so long ago.
+fn row(tenant: TenantId, ago: TimeDelta, name: &str) -> RequestRow {
+    let at = Utc::now() - ago;
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, at.timestamp().unsigned_abs(), at.timestamp_subsec_nanos());
+    RequestRow {
+        tenant_id: tenant.0,
+        id: uuid::Uuid::new_v7(time),
+        at,
+        request_id: uuid::Uuid::now_v7().to_string(),
+        method: "POST".into(),
+        path: "/Users".into(),
+        query: None,
+        operation: "create".into(),
+        outcome: "ok".into(),
+        status: 201,
+        scim_type: None,
+        detail: None,
+        resource_type: Some("User".into()),
+        resource_id: Some(format!("id-of-{name}")),
+        resource_name: Some(name.into()),
+        actor_kind: "header_token".into(),
+        actor_id: "abc".into(),
+        actor_name: "okta".into(),
+        address: None,
+        user_agent: None,
+        microseconds: 1_000,
+        request_body: Some("{\"userName\":\"x\"}".into()),
+        response_body: None,
+        request_headers: None,
+        response_headers: None,
+    }
+}
+
+fn insert(rows: &[RequestRow]) {
+    shared().with_backend(|backend| backend.store.gate(|gate| gate.insert_requests(rows))).unwrap();
+}
+
+/// The names on a page of the log, from top to bottom.
+fn names(text: &str) -> Vec<&str> {
+    text.split("<td data-label=\"User or group\">").skip(1).map(|rest| rest.split('<').next().unwrap()).collect()
+}
+
+#[test]
+fn rows_and_bodies_go_when_their_time_has_come() {
+    let tenant = tenant();
+    let rows: Vec<RequestRow> =
+        (0..3).map(|days| row(tenant.id, TimeDelta::days(days * 10), &format!("u{days}"))).collect();
+    insert(&rows);
+    let ago = |days| Utc::now() - TimeDelta::days(days);
+    shared().with_backend(|backend| {
+        let gate = &backend.store;
+        assert!(!gate.gate(|gate| gate.delete_requests(tenant.id, ago(15))).unwrap());
+        assert!(!gate.gate(|gate| gate.erase_request_bodies(tenant.id, ago(5))).unwrap());
+    });
+    let left = logged(tenant.id, &RequestFilter::default());
+    assert_eq!(left.iter().map(|row| row.resource_name.as_deref().unwrap()).collect::<Vec<_>>(), ["u0", "u1"]);
+    let with_bodies = |id| {
+        shared().with_backend(|backend| {
+            backend.store.run(&operator(tenant.id), |tenant| tenant.request(id, false)).unwrap().unwrap().request_body
+        })
+    };
+    assert!(with_bodies(rows[0].id).is_some());
+    assert_eq!(with_bodies(rows[1].id), None);
+    let many: Vec<RequestRow> = (0..600).map(|_| row(tenant.id, TimeDelta::days(40), "old")).collect();
+    insert(&many);
+    shared().with_backend(|backend| {
+        assert!(backend.store.gate(|gate| gate.delete_requests(tenant.id, ago(15))).unwrap());
+        assert!(!backend.store.gate(|gate| gate.delete_requests(tenant.id, ago(15))).unwrap());
+    });
+}
+
+#[test]
+fn the_log_is_filtered_by_what_stands_in_the_url() {
+    let tenant = tenant();
+    let minutes = |minutes| TimeDelta::minutes(minutes);
+    let mut rows = vec![
+        row(tenant.id, minutes(1), "ada@example.com"),
+        RequestRow { outcome: "refused".into(), status: 409, ..row(tenant.id, minutes(2), "Grace@example.com") },
+        RequestRow { microseconds: 700_000, ..row(tenant.id, minutes(3), "slow") },
+        RequestRow { operation: "deactivate".into(), actor_id: "other".into(), ..row(tenant.id, minutes(4), "gone") },
+        RequestRow {
+            outcome: "failed".into(),
+            status: 500,
+            resource_type: Some("Group".into()),
+            ..row(tenant.id, minutes(300), "staff")
+        },
+    ];
+    rows.rotate_left(2);
+    insert(&rows);
+    let request_id = rows.iter().find(|row| row.resource_name.as_deref() == Some("slow")).unwrap().request_id.clone();
+    let mut browser = signed_in(tenant.id, Role::Auditor);
+    let hour_ago = (Utc::now() - TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M").to_string();
+    for (query, found) in [
+        ("", vec!["ada@example.com", "Grace@example.com", "slow", "gone", "staff"]),
+        ("outcome=failures", vec!["Grace@example.com", "staff"]),
+        ("outcome=refused", vec!["Grace@example.com"]),
+        ("slow=1", vec!["slow"]),
+        ("operation=deactivate", vec!["gone"]),
+        ("credential=other", vec!["gone"]),
+        ("resource=Group", vec!["staff"]),
+        ("resource=id-of-slow", vec!["slow"]),
+        ("text=gra", vec!["Grace@example.com"]),
+        ("text=GRACE%40", vec!["Grace@example.com"]),
+        (&format!("text={request_id}"), vec!["slow"]),
+        (&format!("from={hour_ago}&outcome=failures"), vec!["Grace@example.com"]),
+        (&format!("to={hour_ago}"), vec!["staff"]),
+    ] {
+        let page = browser.open(&format!("/admin/log?{query}"));
+        assert_eq!((page.status, names(&page.text)), (200, found), "{query}");
+    }
+    for query in [
+        "text=nobody",
+        "text=%00",
+        "credential=%F0%9F%A6%80",
+        "operation=x&outcome=%3Cb%3E",
+        &format!("text={}", "x".repeat(5_000)),
+    ] {
+        let page = browser.open(&format!("/admin/log?{query}"));
+        assert!(page.status == 200 && page.says("Nothing matches") && page.says("Clear filters"), "{query}");
+        assert!(!page.text.contains("<b>"));
+    }
+    let page = browser.open("/admin/log?from=yesterday");
+    assert!(page.status == 422 && page.says("This is not a time"));
+}
+
+#[test]
+fn the_log_is_read_page_by_page_in_both_directions() {
+    let tenant = tenant();
+    let rows: Vec<RequestRow> =
+        (0..120).map(|number| row(tenant.id, TimeDelta::seconds(number), &format!("u{number}"))).collect();
+    insert(&rows);
+    let expected: Vec<String> = (0..120).map(|number| format!("u{number}")).collect();
+    let mut browser = signed_in(tenant.id, Role::Auditor);
+    let linked = |text: &str, rel: &str| {
+        let start = text.find(&format!("rel=\"{rel}\" href=\""))? + rel.len() + 13;
+        Some(text[start..start + text[start..].find('"')?].replace("&amp;", "&").replace("&#x2F;", "/"))
+    };
+    let first = browser.open("/admin/log?operation=create");
+    assert_eq!(names(&first.text), expected[..50]);
+    assert_eq!(linked(&first.text, "prev"), None);
+    let second = browser.open(&linked(&first.text, "next").unwrap());
+    assert_eq!(names(&second.text), expected[50..100]);
+    let third = browser.open(&linked(&second.text, "next").unwrap());
+    assert_eq!(names(&third.text), expected[100..]);
+    assert_eq!(linked(&third.text, "next"), None);
+    let back = browser.open(&linked(&third.text, "prev").unwrap());
+    assert_eq!(names(&back.text), expected[50..100]);
+    let start = browser.open(&linked(&back.text, "prev").unwrap());
+    assert_eq!(names(&start.text), expected[..50]);
+}
+
+#[test]
+fn a_failing_call_is_explained_with_what_was_sent_and_how_to_send_it_again() {
+    let tenant = tenant();
+    tenant.user("ada@example.com");
+    let body = json!({"schemas": [USER], "userName": "ada@example.com", "displayName": "<script>alert('x')</script>"});
+    let failed = send(&tenant, &tenant.client, "POST", "/Users", Some(&body));
+    let mut browser = signed_in(tenant.id, Role::Auditor);
+    let page = browser.open(&format!("/admin/log/{}", failed.id));
+    assert_eq!(page.heading(), "Create ada@example.com");
+    for text in [
+        "has this name already",
+        "409 uniqueness",
+        "Retry selected",
+        &failed.request_id,
+        "content-type: application/scim+json",
+        "-X POST",
+    ] {
+        assert!(page.says(text), "{text}: {}", page.text);
+    }
+    assert!(page.says("-H \"Authorization: Bearer $TOKEN\"") && page.says("'\\''x'\\''"));
+    assert!(!page.text.contains("<script>alert"));
+    let token = tenant.client.authorization().unwrap().trim_start_matches("Bearer ");
+    assert!(!page.text.contains(token));
+}
+
+#[test]
+fn requests_of_another_tenant_are_not_there_and_those_of_strangers_are_for_operators() {
+    let (own, other) = (tenant(), tenant());
+    let theirs = send(&other, &other.client, "GET", "/Users", None);
+    let stranger = Tenant { id: TenantId::NONE, name: String::new(), client: Client::anonymous(&shared().url) };
+    let unknown = send(&stranger, &stranger.client, "GET", "/Users", None);
+    let mut owner = signed_in(own.id, Role::Owner);
+    for id in [theirs.id.to_string(), unknown.id.to_string(), "nonsense".into(), "%00".into()] {
+        assert_eq!(owner.open(&format!("/admin/log/{id}")).status, 404, "{id}");
+    }
+    let search = format!("/admin/log?text={}", unknown.request_id);
+    assert!(owner.open(&search).says("Nothing matches"));
+    let mut operator = signed_in(TenantId::NONE, Role::Owner);
+    assert!(operator.open(&search).says("no credential"));
+    let page = operator.open(&format!("/admin/log/{}", unknown.id));
+    assert!(page.status == 200 && page.says("no Authorization header"), "{}", page.text);
+}
+
+#[test]
+fn the_overview_of_a_fresh_tenant_leads_on_and_later_shows_what_happened() {
+    let tenant = tenant();
+    let mut browser = signed_in(tenant.id, Role::Owner);
+    let page = browser.open("/admin");
+    assert_eq!(page.heading(), "Overview");
+    assert!(page.says("First steps") && page.says("no call yet"), "{}", page.text);
+    // The tenant has a token, so the test is next; it is the only step with a button.
+    let steps = page.text.split("<ol class=\"steps\">").nth(1).unwrap().split("</ol>").next().unwrap();
+    assert_eq!(steps.matches("class=\"button\"").count(), 1);
+    assert!(steps.contains("Connect Okta"), "{steps}");
+    tenant.user("ada@example.com");
+    for _ in 0..3 {
+        assert_eq!(tenant.client.post("/Users", &minimal("ada@example.com")).status, 409);
+    }
+    let page = eventually("the counts", || {
+        let page = browser.open("/admin");
+        (page.says("3 × Somebody") && page.says("1 changes, 0 reads, 3 refused")).then_some(page)
+    });
+    assert!(page.says("1 active · 0 inactive"), "{}", page.text);
+    assert!(page.says("Push the first group") && page.says("of okta"));
+    for range in ["7d", "30d", "x"] {
+        let page = browser.open(&format!("/admin?range={range}"));
+        assert!(page.status == 200 && page.says("1 changes, 0 reads, 3 refused"), "{range}");
+    }
+    let group = json!({"schemas": [GROUP], "displayName": "Staff"});
+    assert_eq!(tenant.client.post("/Groups", &group).status, 201);
+    assert!(!browser.open("/admin").says("First steps"));
+}
+
+#[test]
+fn credentials_that_end_soon_need_attention() {
+    let tenant = tenant();
+    token(tenant.id, &Scope::ALL, Some(Utc::now() + TimeDelta::days(6)));
+    let mut browser = signed_in(tenant.id, Role::Auditor);
+    assert!(browser.open("/admin").says("The token okta expires in 5 days"));
+    shared().with_backend(|backend| {
+        backend.store.gate(|gate| gate.count_users(tenant.id, Utc::now() - TimeDelta::minutes(1))).unwrap();
+    });
+    assert!(browser.open("/admin").says("Active users in the last 24 hours: from 0 to 0"));
 }
