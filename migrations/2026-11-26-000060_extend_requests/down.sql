@@ -1,6 +1,6 @@
 DROP TABLE user_counts;
 DROP TABLE request_counts;
-DROP INDEX requests_with_bodies, requests_request_id, requests_resource_name, requests_resource_id, requests_actor_id, requests_operation,
+DROP INDEX requests_with_bodies, requests_request_id, requests_resource_type, requests_resource_name, requests_resource_id, requests_actor_id, requests_operation,
     requests_slow, requests_failures;
 ALTER TABLE requests
     DROP COLUMN response_headers,

@@ -13,7 +13,8 @@ CREATE INDEX requests_slow ON requests (tenant_id, id) WHERE microseconds > 5000
 CREATE INDEX requests_operation ON requests (tenant_id, operation, id);
 CREATE INDEX requests_actor_id ON requests (tenant_id, actor_id, id);
 CREATE INDEX requests_resource_id ON requests (tenant_id, resource_id, id) WHERE resource_id IS NOT NULL;
-CREATE INDEX requests_resource_name ON requests (tenant_id, lower(resource_name), id) WHERE resource_name IS NOT NULL;
+CREATE INDEX requests_resource_name ON requests (tenant_id, lower(resource_name), id);
+CREATE INDEX requests_resource_type ON requests (tenant_id, resource_type, id);
 CREATE INDEX requests_request_id ON requests (tenant_id, request_id);
 CREATE INDEX requests_with_bodies ON requests (tenant_id, id) WHERE request_body IS NOT NULL OR response_body IS NOT NULL;
 

@@ -123,6 +123,18 @@ fn id_at(time: DateTime<Utc>) -> Uuid {
     Uuid::from_u128(Uuid::new_v7(time).as_u128() >> 80 << 80)
 }
 
+/// Whether it is the name of a resource type, and no id.
+fn is_type(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// Whether it is an id, and not the beginning of a name.
+fn is_id(text: &str) -> bool {
+    const SHORTEST: usize = 20;
+    text.len() >= SHORTEST
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
 impl RequestFilter {
     fn select(&self, tenant: Uuid) -> requests::BoxedQuery<'static, Pg> {
         // Bodies are long, and no list shows them.
@@ -170,17 +182,23 @@ impl RequestFilter {
         if let Some(operation) = &self.operation {
             query = query.filter(requests::operation.eq(operation.clone()));
         }
-        if let Some(resource) = &self.resource {
-            let is_type = requests::resource_type.eq(resource.clone());
-            query = query.filter(is_type.or(requests::resource_id.eq(resource.clone())));
-        }
-        if let Some(text) = &self.text {
-            let (start, id) = (text.to_lowercase(), text.clone());
-            let end = format!("{start}{HIGHEST}");
-            let begins = lower(requests::resource_name).ge(start).and(lower(requests::resource_name).lt(end));
-            let is_id = requests::request_id.nullable().eq(id.clone()).or(requests::resource_id.eq(id));
-            query = query.filter(is_id.or(begins));
-        }
+        // One condition each, of which an index gives the newest first.
+        query = match &self.resource {
+            Some(resource) if is_type(resource) => query.filter(requests::resource_type.eq(resource.clone())),
+            Some(id) => query.filter(requests::resource_id.eq(id.clone())),
+            None => query,
+        };
+        query = match &self.text {
+            Some(id) if is_id(id) => {
+                query.filter(requests::request_id.nullable().eq(id.clone()).or(requests::resource_id.eq(id.clone())))
+            }
+            Some(start) => {
+                let start = start.to_lowercase();
+                let end = format!("{start}{HIGHEST}");
+                query.filter(lower(requests::resource_name).ge(start)).filter(lower(requests::resource_name).lt(end))
+            }
+            None => query,
+        };
         if let Some(from) = self.from {
             query = query.filter(requests::id.ge(id_at(from)));
         }

@@ -84,7 +84,8 @@ fn each_kind_of_request_is_logged_with_what_came_of_it() {
         assert_eq!(seen, (operation, outcome, status), "{method} {path}");
         assert_eq!((row.method.as_str(), row.path.as_str()), (method, path.split('?').next().unwrap()));
         assert_eq!((row.actor_kind.as_str(), row.actor_name.as_str()), ("header_token", "okta"));
-        assert_eq!(row.request_body.is_some(), body.is_some(), "{method} {path}");
+        // Of a method that the endpoint does not take, nobody reads the body.
+        assert_eq!(row.request_body.is_some(), body.is_some() && status != 405, "{method} {path}");
         assert_eq!(row.response_body.is_some(), status != 204 && method != "HEAD", "{method} {path}");
         assert_eq!(row.detail.is_some(), outcome != "ok", "{method} {path}");
         assert!(row.microseconds > 0 && row.address.is_some());
@@ -424,10 +425,12 @@ fn the_overview_of_a_fresh_tenant_leads_on_and_later_shows_what_happened() {
     for _ in 0..3 {
         assert_eq!(tenant.client.post("/Users", &minimal("ada@example.com")).status, 409);
     }
+    let browser = std::cell::RefCell::new(browser);
     let page = eventually("the counts", || {
-        let page = browser.open("/admin");
+        let page = browser.borrow_mut().open("/admin");
         (page.says("3 × Somebody") && page.says("1 changes, 0 reads, 3 refused")).then_some(page)
     });
+    let mut browser = browser.into_inner();
     assert!(page.says("1 active · 0 inactive"), "{}", page.text);
     assert!(page.says("Push the first group") && page.says("of okta"));
     for range in ["7d", "30d", "x"] {
