@@ -6,12 +6,13 @@ import { after, before, test } from "node:test";
 import {
   assertAccessible, assertValid, closeBrowser, closePage, createAdministrator, createToken, openPage, scim, signIn, startServer,
 } from "./support.mjs";
-import { pages } from "./pages/log.mjs";
+import { pages, seed } from "./pages/log.mjs";
 
 const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 let server;
 let token;
+let seeded;
 before(async () => {
   server = await startServer();
   await createAdministrator(server);
@@ -110,6 +111,7 @@ test("without scripts the live tail loads itself anew", async () => {
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 320]) {
     test(`each page is accessible and valid, ${colorScheme}, ${width} px`, async () => {
+      await (seeded ??= seed(server, {}));
       const page = await openPage(server, { colorScheme, width });
       await signIn(page);
       for (const { name, path, visit } of pages) {

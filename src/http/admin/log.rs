@@ -403,9 +403,10 @@ fn pretty(body: &str) -> String {
 /// The request as a command, without its credential.
 fn curl(app: &AppState, row: &RequestRow) -> String {
     let base =
-        match row.operation == "other" && row.detail.as_deref().is_some_and(|detail| detail.contains("served below")) {
-            true => &*app.public_url,
-            false => &*app.services.standard().base_url,
+        if row.operation == "other" && row.detail.as_deref().is_some_and(|detail| detail.contains("served below")) {
+            &*app.public_url
+        } else {
+            &*app.services.standard().base_url
         };
     let query = row.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
     let method = if row.method == "HEAD" { "-I".to_owned() } else { format!("-X {}", row.method) };

@@ -272,9 +272,10 @@ pub(super) fn why(row: &RequestRow) -> Option<Why> {
     let (_, cause, fix) = MISTAKES.iter().find(|(applies, ..)| applies(row))?;
     let reads = matches!(row.method.as_str(), "GET" | "HEAD") && row.outcome == "refused";
     let fits = |(up_to, _): &&(i16, &str)| row.status == *up_to || *up_to >= 499 && row.status <= *up_to;
-    let then = match reads {
-        true => "Okta shows the error, and asks again at the next test or import.",
-        false => THEN.iter().find(fits).map_or("", |(_, then)| then),
+    let then = if reads {
+        "Okta shows the error, and asks again at the next test or import."
+    } else {
+        THEN.iter().find(fits).map_or("", |(_, then)| then)
     };
     Some(Why { cause, fix, then })
 }
