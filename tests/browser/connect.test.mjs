@@ -161,11 +161,11 @@ test("five mistakes are told with their cause", async () => {
   await page.getByRole("link", { name: "Go to the live test" }).click();
   const call = (path, headers) => fetch(`${server.url}${path}`, { headers });
   for (const [path, headers, told] of [
-    ["/scim/v2/Users?count=2", {}, "There was no Authorization header"],
-    ["/scim/v2/Users?count=2", { authorization: `Bearer Bearer ${token}` }, "the word Bearer twice"],
-    ["/scim/v2/Users?count=2", { authorization: "Basic YWRhOnNlY3JldA==" }, "such as a user name and password"],
-    ["/Users?count=2", { authorization: `Bearer ${token}` }, "leads past the SCIM endpoints"],
-    ["/scim/v2/Users/Users", { authorization: `Bearer ${token}` }, "too much at its end"],
+    ["/scim/v2/Users?count=2", {}, "The request has no Authorization header"],
+    ["/scim/v2/Users?count=2", { authorization: `Bearer Bearer ${token}` }, "in front of the token twice"],
+    ["/scim/v2/Users?count=2", { authorization: "Basic YWRhOnNlY3JldA==" }, "with a name and a password"],
+    ["/Users?count=2", { authorization: `Bearer ${token}` }, "lacks /scim/v2"],
+    ["/scim/v2/Users/Users", { authorization: `Bearer ${token}` }, "ends with the name of an endpoint"],
   ]) {
     await call(path, headers);
     await page.locator("#live .note").first().getByText(told).waitFor();

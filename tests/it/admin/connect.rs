@@ -289,7 +289,7 @@ fn the_calls_of_a_real_conversation_tick_their_steps() {
         let page = browser.borrow_mut().open(&format!("{path}/test"));
         (page.says("All 8 steps have gone well") && page.says("Last failure")).then_some(page)
     });
-    assert!(page.says("too much at its end"), "{}", page.text);
+    assert!(page.says("ends with the name of an endpoint"), "{}", page.text);
 }
 
 #[test]
@@ -306,15 +306,15 @@ fn a_failure_is_told_with_its_cause_and_what_to_do() {
         ..request(tenant.id, &id, "create", "User")
     };
     for (row, told) in [
-        (refused(401, "revoked token"), "The token was revoked."),
-        (refused(401, "expired token"), "The token has expired."),
-        (refused(409, "taken"), "exists already"),
+        (refused(401, "revoked token"), "The header token was revoked."),
+        (refused(401, "expired token"), "The header token has expired."),
+        (RequestRow { scim_type: Some("uniqueness".into()), ..refused(409, "taken") }, "has this name already"),
         (refused(403, "the token lacks the scope scim.write"), "lacks a scope"),
         (
             RequestRow { scim_type: Some("invalidFilter".into()), ..refused(400, "x") },
-            "Set the unique identifier field to userName",
+            "the unique identifier field must be userName",
         ),
-        (refused(400, "<i>x</i>"), "change its mapping"),
+        (refused(422, "<i>x</i>"), "<i>x</i>."),
     ] {
         log(&RequestRow { id: Uuid::now_v7(), ..row });
         assert!(browser.open(&format!("{path}/test")).says(told), "{told}: {}", browser.page.text);
@@ -344,7 +344,7 @@ fn requests_of_unknown_callers_are_shown_to_operators_and_not_to_one_of_several_
     let form = crate::support::browser::Form { action: "/admin/tenant".into(), ..form };
     operator.post(&form.with("tenant", &tenant.id.0.to_string()));
     let page = operator.open(&format!("{path}/test"));
-    assert!(page.says(&marker) && page.says("There was no Authorization header"), "{}", page.text);
+    assert!(page.says(&marker) && page.says("The request has no Authorization header"), "{}", page.text);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::mistakes;
 use super::provider::Provider;
+use crate::http::admin::why::why;
 use crate::http::pages::{BASE, show};
 use crate::id::TenantId;
 use crate::store::{RequestRow, SeenRequest};
@@ -154,11 +154,13 @@ fn seen(request: &SeenRequest, now: DateTime<Utc>) -> Value {
 
 /// A failure with its cause and what to do. `row` is the whole of it, where it is still there.
 pub(super) fn failure(request: &SeenRequest, row: Option<&RequestRow>, now: DateTime<Utc>) -> Value {
-    let (cause, fix) = row.map_or_else(Default::default, mistakes::why);
+    let why = row.and_then(why);
+    // Without a known cause, what the provider was told.
+    let told = row.and_then(|row| row.detail.as_deref()).map(show::sentence);
     json!({
         "request": seen(request, now),
-        "cause": cause,
-        "fix": fix,
+        "cause": why.map(|why| why.cause.to_owned()).or(told),
+        "fix": why.map(|why| why.fix),
         "unknown": request.tenant_id == TenantId::NONE.0,
     })
 }

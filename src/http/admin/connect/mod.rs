@@ -3,7 +3,6 @@
 
 mod links;
 mod live;
-mod mistakes;
 mod provider;
 mod self_test;
 
