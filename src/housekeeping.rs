@@ -79,8 +79,9 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
         log::warn!("signing keys were not looked after: {error}");
     }
     let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
-    if let Err(error) = tenants::erase_due(store, now, goes_on) {
-        log::warn!("deleted tenants were not cleared away: {error}");
+    match tenants::erase_due(store, now, goes_on) {
+        Ok(erased) => erased.iter().for_each(|name| log::info!("deleted the data of tenant {name}")),
+        Err(error) => log::warn!("deleted tenants were not cleared away: {error}"),
     }
     if let Err(error) = trim_log(store, now, ended) {
         log::warn!("the provisioning log was not trimmed: {error}");

@@ -118,11 +118,12 @@ pub fn restore(store: &Store, caller: &Caller) -> Result<(), TenantError> {
     if store.run(caller, |tenant| tenant.restore_tenant(Utc::now(), &event))? { Ok(()) } else { Err(TenantError::Gone) }
 }
 
-/// Deletes what tenants have whose time is over, in steps, as long as `goes_on` says so.
+/// Deletes what tenants have whose time is over, in steps, as long as `goes_on` says so. The names of those of which nothing is left.
 ///
 /// # Errors
 /// [`store::Error`] from the database; what is left is for the next time.
-pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
+pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) -> Result<Vec<String>, store::Error> {
+    let mut erased = Vec::new();
     for row in store.gate(|gate| gate.tenants_to_erase(now))? {
         let caller = Caller {
             principal: Principal::system(TenantId(row.id)).into(),
@@ -131,7 +132,7 @@ pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) 
         };
         loop {
             if !goes_on() {
-                return Ok(());
+                return Ok(erased);
             }
             if !store.run(&caller, |tenant| tenant.erase_some())? {
                 break;
@@ -141,10 +142,11 @@ pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) 
         let id = row.id.simple().to_string();
         let name = format!("{} (deleted {}, {})", row.name, now.format("%Y-%m-%d"), &id[id.len() - 6..]);
         let event = event(Action::TenantErase, &caller).after(json!({"name": name}));
-        store.run(&caller, |tenant| tenant.finish_erasure(&name, now, &event))?;
-        log::info!("deleted the data of tenant {} ({})", row.name, row.id);
+        if store.run(&caller, |tenant| tenant.finish_erasure(&name, now, &event))? {
+            erased.push(row.name);
+        }
     }
-    Ok(())
+    Ok(erased)
 }
 
 fn event(action: Action, caller: &Caller) -> AuditEvent {

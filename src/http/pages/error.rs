@@ -63,7 +63,7 @@ impl Problem {
                 403,
                 "This form was open too long",
                 "You have signed in or out or changed the tenant since it was opened, or your browser keeps no cookies. Nothing was \
-                 changed.",
+                 changed. Go back, load the page anew, and send it again.",
                 "Go to the start",
                 "/admin",
             ),

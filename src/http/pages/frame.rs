@@ -13,6 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::BASE;
 use super::error::{PageError, Problem};
 use super::form::Kept;
 use super::page::{Page, content_security_policy};
@@ -81,7 +82,10 @@ async fn error_page(app: &web::Data<AppState>, request: &HttpRequest, error: &Pa
     };
     let is_stale = *error.problem() == Problem::Stale;
     let (label, path) = match error.next() {
-        (_, _) if is_stale => ("Open the form again", admin::nearest_page(request.path())),
+        // Whoever is on the way of an authorization gets back there by no page of ours.
+        _ if is_stale && request.path().starts_with(BASE) => {
+            ("Open the form again", admin::nearest_page(request.path()))
+        }
         (label, path) => (label, path.to_owned()),
     };
     let retries = error.retry_after_seconds().filter(|_| request.method() == Method::GET);

@@ -1,13 +1,18 @@
 //! The admin UI, by a small browser without scripts. What needs a real one is in `tests/browser`.
 
+mod administrators;
 mod audit;
 mod clients;
 mod connect;
+mod customers;
 mod directory;
+mod errors;
 mod guards;
 mod keys;
 mod log;
+mod schemas;
 mod second_factor;
+mod settings;
 mod tenants;
 mod tokens;
 

@@ -31,8 +31,10 @@ fn administer(data_dir: &Path) -> (String, String) {
 }
 
 fn tenants(data_dir: &Path, one: &str, other: &str) {
+    const FIELDS: [&str; 7] =
+        ["createdAt", "deleteAfter", "id", "name", "storesPasswords", "suspendedAt", "uniqueGroupNames"];
     let created = run_json(data_dir, &["tenant", "create", one, "--store-passwords", "on"]);
-    assert_eq!(names(&created), ["createdAt", "id", "name", "storesPasswords", "uniqueGroupNames"]);
+    assert_eq!(names(&created), FIELDS);
     assert_eq!((&created["name"], &created["storesPasswords"]), (&json!(one), &json!(true)));
     let printed = text(data_dir, &["tenant", "create", other]);
     let id = printed.strip_prefix(&format!("created tenant {other} (")).and_then(|rest| rest.strip_suffix(")\n"));
@@ -46,14 +48,17 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
     assert_eq!((&find(other)["id"], &find(other)["storesPasswords"]), (&json!(id), &json!(false)));
     assert_eq!(find("default")["storesPasswords"], false);
     let row = |name: &str| {
-        let rows = table(&text(data_dir, &["tenant", "list"]), &["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED"]);
+        let rows = table(
+            &text(data_dir, &["tenant", "list"]),
+            &["NAME", "ID", "PASSWORDS", "GROUP NAMES", "CREATED", "STATE"],
+        );
         rows.into_iter().find(|row| row[0] == name).unwrap()
     };
     assert_eq!(row(one)[1..4], [string(&created["id"]), "stored", "unique"]);
     assert_eq!(row(other)[1..4], [id, "discarded", "unique"]);
 
     let updated = run_json(data_dir, &["tenant", "update", one, "--store-passwords", "off"]);
-    assert_eq!(names(&updated), ["createdAt", "id", "name", "storesPasswords", "uniqueGroupNames"]);
+    assert_eq!(names(&updated), FIELDS);
     assert_eq!((&updated["id"], &updated["storesPasswords"]), (&created["id"], &json!(false)));
     assert_eq!(
         text(data_dir, &["tenant", "update", other, "--store-passwords", "on"]),
@@ -64,6 +69,15 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
     let updated = run_json(data_dir, &both);
     assert_eq!((&updated["storesPasswords"], &updated["uniqueGroupNames"]), (&json!(true), &json!(false)));
     assert_eq!(row(one)[2..4], ["stored", "repeatable"]);
+
+    let suspended = run_json(data_dir, &["tenant", "suspend", one]);
+    assert!(suspended["suspendedAt"].is_string());
+    assert_eq!((row(one)[5].as_str(), row(other)[5].as_str()), ("suspended", "active"));
+    let refused = run(data_dir, &["token", "create", "okta", "--tenant", one]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the tenant is suspended; resume it first"));
+    let printed = text(data_dir, &["tenant", "resume", one]);
+    assert_eq!(printed, format!("resumed tenant {one} ({})\n", string(&created["id"])));
+    assert_eq!(row(one)[5], "active");
 }
 
 fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
@@ -136,13 +150,15 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
 }
 
 fn audit(data_dir: &Path, tenant: &str) {
-    const ACTIONS: [&str; 10] = [
+    const ACTIONS: [&str; 12] = [
         "token.revoke",
         "token.revoke",
         "token.rotate",
         "token.rotate",
         "token.create",
         "token.create",
+        "tenant.resume",
+        "tenant.suspend",
         "tenant.update",
         "tenant.update",
         "tenant.update",

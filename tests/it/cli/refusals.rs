@@ -109,14 +109,15 @@ fn names_that_are_unknown_taken_or_none_are_refused() {
     run_json(data_dir, &["tenant", "create", &taken]);
     let unknown = "no tenant 'nobody'; 'provisor tenant list' shows them";
     let name = "a name has 1 to 100 characters and no control characters";
+    let slug = "a name has small letters, digits and hyphens";
     let long = "x".repeat(101);
     let rows: [(&[&str], &str); 13] = [
         (&["tenant", "create", &taken], &format!("there is a tenant '{taken}' already")),
         (&["tenant", "create", "default"], "there is a tenant 'default' already"),
-        (&["tenant", "create", ""], name),
-        (&["tenant", "create", " "], name),
-        (&["tenant", "create", "a\nb"], name),
-        (&["tenant", "create", &long], name),
+        (&["tenant", "create", ""], slug),
+        (&["tenant", "create", " "], slug),
+        (&["tenant", "create", "a\nb"], slug),
+        (&["tenant", "create", &long], slug),
         (&["token", "create", &long], name),
         (&["tenant", "update", "nobody", "--store-passwords", "on"], unknown),
         (&["token", "create", "okta", "--tenant", "nobody"], unknown),

@@ -148,6 +148,7 @@ fn whoever_is_not_signed_in_goes_back_to_the_page_after_signing_in() {
         browser.open("/admin/login");
         let mut form = browser.page.form("/admin/login");
         form.action = path.into();
-        assert_eq!(browser.post(&form).location(), Some("/admin/login?return_to=%2Fadmin"), "{path}");
+        // The page that the form was on.
+        assert_eq!(browser.post(&form).location(), Some("/admin/login?return_to=%2Fadmin%2Faccount"), "{path}");
     }
 }
