@@ -174,10 +174,10 @@ fn audit(data_dir: &Path, tenant: &str) {
         assert_eq!(row["actor"], json!({"kind": "operator", "id": "cli", "name": "command line"}));
         assert!(!row.to_string().contains("pvr_t_"), "{row}");
     }
-    assert_eq!(listed[9]["after"], json!({"name": tenant, "storesPasswords": true, "uniqueGroupNames": true}));
-    assert_eq!(listed[8]["after"], json!({"storesPasswords": false}));
-    assert_eq!(listed[7]["after"], json!({"uniqueGroupNames": false}));
-    assert_eq!(listed[6]["after"], json!({"storesPasswords": true}));
+    assert_eq!(listed[11]["after"], json!({"name": tenant, "storesPasswords": true, "uniqueGroupNames": true}));
+    assert_eq!(listed[10]["after"], json!({"storesPasswords": false}));
+    assert_eq!(listed[9]["after"], json!({"uniqueGroupNames": false}));
+    assert_eq!(listed[8]["after"], json!({"storesPasswords": true}));
     let printed = text(data_dir, &["audit", "list", "--tenant", tenant]);
     let rows = table(&printed, &["TIME", "ACTION", "ACTOR", "TARGET", "DETAIL"]);
     assert_eq!(rows.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), ACTIONS);
