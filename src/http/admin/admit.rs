@@ -57,7 +57,13 @@ async fn admitted(right: Option<Right>, request: &mut ServiceRequest) -> Result<
     }
     let is_opened = request.method() == Method::GET && !request.headers().contains_key("x-requested-with");
     let administrator = Administrator::load(&app, visitor, visit, page.to_owned(), is_opened).await?;
+    let is_gone = administrator.tenant.deleted_at.is_some();
     request.extensions_mut().insert(administrator);
+    let changes_tenant = request.method() != Method::GET && matches!(right, Right::Connect | Right::Write | Right::Own);
+    if is_gone && changes_tenant {
+        let sentence = "The tenant that you work in is deleted: its audit log can be read, and nothing can be changed. Choose another.";
+        return Err(PageError::new(Problem::Conflict).saying(sentence));
+    }
     Ok(())
 }
 

@@ -165,7 +165,6 @@ fn attribute_rows(attributes: &Attributes, inside: &str, rows: &mut Vec<Value>) 
         let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
         rows.push(json!({
             "name": format!("{inside}{}", attribute.name),
-            "is_part": !inside.is_empty(),
             "type": word(json!(attribute.kind)),
             "multi_valued": attribute.multi_valued,
             "required": attribute.required,

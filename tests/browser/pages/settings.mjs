@@ -83,7 +83,7 @@ export const pages = [
   {
     name: "administrator-invite-invalid",
     visit: async (page) => {
-      await submit(page, "/admin/administrators/invite", (form) => form.getByLabel("E-mail").fill("ada@.example"), "Make link");
+      await submit(page, "/admin/administrators/invite", (form) => form.getByLabel("E-mail").fill("ADA@example.com"), "Make link");
     },
   },
   {

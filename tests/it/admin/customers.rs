@@ -257,8 +257,15 @@ fn after_its_grace_the_data_of_a_tenant_is_gone_and_its_audit_log_stays() {
     assert_eq!((audit[0].action.as_str(), audit[0].actor_kind.as_str()), ("tenant.erase", "system"));
     std::thread::sleep(Duration::from_millis(1_100));
     assert_eq!(tenant.client.get("/Users").status, 401);
-    let page = operating().open(&path(&tenant));
+    let mut browser = operating();
+    let page = browser.open(&path(&tenant));
     assert!(page.says("The data of this tenant was deleted"), "{}", page.text);
+    // It can be worked in, to read; nothing new comes to it.
+    browser.post(&page.form("/admin/tenant").with("tenant", &tenant.id.to_string()));
+    let form = browser.open("/admin/administrators/invite").form("/invite");
+    let page = browser.post(&form.with("email", "fresh@example.com").with("role", "admin"));
+    assert_eq!(page.status, 409);
+    assert!(page.says("nothing can be changed"), "{}", page.text);
 }
 
 /// What a tenant has is deleted with it: a table that is new must be cleared away too, or stay for a reason.
