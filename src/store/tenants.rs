@@ -202,8 +202,12 @@ impl Gate<'_> {
             .group_by(oauth_clients::tenant_id)
             .select((oauth_clients::tenant_id, count_star()))
             .load(self.pg)?;
-        tokens.into_iter().for_each(|(id, number)| counts.entry(id).or_default().tokens = number);
-        clients.into_iter().for_each(|(id, number)| counts.entry(id).or_default().clients = number);
+        for (id, number) in tokens {
+            counts.entry(id).or_default().tokens = number;
+        }
+        for (id, number) in clients {
+            counts.entry(id).or_default().clients = number;
+        }
         Ok(counts)
     }
 

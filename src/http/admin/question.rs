@@ -46,7 +46,7 @@ impl Question<'_> {
     }
 
     /// The page again, because what stands against it has to be said.
-    pub(super) fn refused(self, administrator: &Administrator, sentence: String) -> Page {
+    pub(super) fn refused(self, administrator: &Administrator, sentence: &str) -> Page {
         let field = if self.typed.is_some() { "typed" } else { "question" };
         let problems = json!({ field: sentence });
         self.page(administrator).status(StatusCode::UNPROCESSABLE_ENTITY).with("problems", problems)

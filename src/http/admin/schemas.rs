@@ -8,6 +8,7 @@ use super::administrator::Administrator;
 use super::question::Question;
 use super::settle::{refused_change, settle};
 use super::tenants::{has_okta, switch_okta};
+use crate::auth::Caller;
 use crate::auth::role::Right;
 use crate::http::pages::{Form, Page, PageError, PageRoute, Problem, show};
 use crate::http::{AppState, blocking};
@@ -80,10 +81,10 @@ async fn list_page(
         })
         .collect();
     let of_discovery = [urn::SERVICE_PROVIDER_CONFIG, urn::RESOURCE_TYPE, urn::SCHEMA];
-    let kind = |id: &str| match () {
-        () if own.schema(id).is_some() => "own",
-        () if of_discovery.contains(&id) => "discovery",
-        () => "standard",
+    let kind = |id: &str| match own.schema(id) {
+        Some(_) => "own",
+        None if of_discovery.contains(&id) => "discovery",
+        None => "standard",
     };
     let mut schemas: Vec<Value> = registry
         .schemas()
@@ -241,7 +242,7 @@ fn read(text: &str) -> Result<Value, String> {
 
 fn import(
     app: &AppState,
-    caller: &crate::auth::Caller,
+    caller: &Caller,
     definition: Value,
     extends: Option<Extends<'_>>,
 ) -> Result<(Imported, Changed), ChangeError> {
@@ -253,9 +254,10 @@ fn import(
     }
     let is_attached = extends.is_some();
     let (uri, changed) = definitions::import_schema(&app.store, caller, definition, extends)?;
-    let notice = match is_attached {
-        true => "The schema is served now.",
-        false => "The schema is kept. It is served once a resource type has it.",
+    let notice = if is_attached {
+        "The schema is served now."
+    } else {
+        "The schema is kept. It is served once a resource type has it."
     };
     Ok((Imported { path: path(&uri), notice: notice.into() }, changed))
 }
@@ -345,7 +347,7 @@ async fn removed(
         },
         Err(error) => refused_change(error)?,
     };
-    let page = question.refused(administrator, sentence);
+    let page = question.refused(administrator, &sentence);
     administrator.respond(app, page)
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::administrator::Administrator;
 use super::question::Question;
 use super::settle::{refused_change, refused_tenant, settle};
+use crate::auth::Caller;
 use crate::auth::role::Right;
 use crate::http::pages::{Form, Page, PageError, PageRoute, Problem, show};
 use crate::http::{AppState, blocking};
@@ -224,9 +225,9 @@ async fn okta(
 /// Adds Okta's resource types to the caller's tenant, or takes them away: what to say of it, or what stands against it.
 pub(super) async fn switch_okta(
     app: &web::Data<AppState>,
-    caller: crate::auth::Caller,
+    caller: Caller,
     on: bool,
-) -> Result<Result<&'static str, String>, PageError> {
+) -> Result<Result<String, String>, PageError> {
     let own = caller.clone();
     let result = blocking::run(app, move |app| {
         Ok::<_, PageError>(if on {
@@ -238,10 +239,10 @@ pub(super) async fn switch_okta(
     .await?;
     match result {
         Err(error) => refused_change(error).map(Err),
-        Ok(changed) => Ok(settle(app, caller, changed).await?.map(|()| match on {
-            true => "Roles and entitlements are served now.",
-            false => "Roles and entitlements are served no longer.",
-        })),
+        Ok(changed) => {
+            let served = if on { "now" } else { "no longer" };
+            Ok(settle(app, caller, changed).await?.map(|()| format!("Roles and entitlements are served {served}.")))
+        }
     }
 }
 
@@ -332,7 +333,7 @@ async fn delete(
             administrator.done(&app, &path(&row), notice).await
         }
         Err(error) => {
-            let page = delete_question(&row).refused(&administrator, refused_tenant(error)?);
+            let page = delete_question(&row).refused(&administrator, &refused_tenant(error)?);
             administrator.respond(&app, page)
         }
     }

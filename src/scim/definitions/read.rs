@@ -14,7 +14,8 @@ use crate::scim::schema::{Attribute, Schema};
 /// # Errors
 /// [`DefinitionError`] when it is none, or cannot be served.
 pub fn read_schema(definition: Value) -> Result<Schema, DefinitionError> {
-    let schema: Schema = from_object(definition.clone(), "schema").map_err(|error| at_attribute(&definition, error))?;
+    let written = definition.clone();
+    let schema: Schema = from_object(definition, "schema").map_err(|error| at_attribute(&written, error))?;
     check::schema(&schema)?;
     Ok(schema)
 }
