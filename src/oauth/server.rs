@@ -49,7 +49,7 @@ impl AuthorizationServer<'_> {
         now: DateTime<Utc>,
     ) -> Result<AccessToken, OAuthError> {
         let served = self.store.gate(|gate| gate.tenant_with_id(tenant))?;
-        if served.is_none_or(|tenant| tenant.is_suspended()) {
+        if served.is_some_and(|tenant| tenant.is_suspended()) {
             return Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
                 "the tenant is suspended; nothing is issued for it",
