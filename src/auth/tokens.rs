@@ -44,12 +44,12 @@ pub struct NewToken {
     pub user: Option<ResourceId>,
 }
 
-/// What a token is to be after a change.
+/// What a person can say of a token: of a new one, and of one that is changed.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub struct Wanted {
     /// The name.
     pub name: String,
-    /// What it may do: no more than before.
+    /// What it may do; after a change, no more than before.
     pub scopes: Scopes,
     /// When it ends.
     pub expires_at: Option<DateTime<Utc>>,
@@ -184,12 +184,14 @@ pub fn create_by_form(
     store: &Store,
     caller: &Caller,
     key: &TokenKey,
-    new: &NewToken,
+    wanted: &Wanted,
     form: Uuid,
 ) -> Result<IssuedToken, TokenError> {
     let now = Utc::now();
-    check(&new.name, new.scopes, new.expires_at, &new.allowed_networks, now)?;
-    let (row, secret) = issue(caller, key, new, now)?;
+    check(wanted, now)?;
+    let Wanted { name, scopes, expires_at, allowed_networks } = wanted.clone();
+    let new = NewToken { name, scopes, expires_at, allowed_networks, user: None };
+    let (row, secret) = issue(caller, key, &new, now)?;
     let event = AuditEvent::new(Action::TokenCreate, target(&row.id)).after(summary(&row));
     match store.run(caller, |tenant| match tenant.has_header_token_named(&new.name, now, &[])? {
         true => Ok(false),
@@ -281,32 +283,32 @@ pub fn warnings(row: &TokenRow, now: DateTime<Utc>) -> Vec<Warning> {
     table.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
 }
 
-/// Changes a token that is taken. Its scopes can only become fewer: whoever holds it was given it for these.
+/// Wanted a token that is taken. Its scopes can only become fewer: whoever holds it was given it for these.
 ///
 /// # Errors
 /// [`TokenError`] when there is no such token, or it cannot be as it is asked for.
-pub fn update(store: &Store, caller: &Caller, id: &str, changes: &Changes) -> Result<(), TokenError> {
+pub fn update(store: &Store, caller: &Caller, id: &str, wanted: &Wanted) -> Result<(), TokenError> {
     let now = Utc::now();
     let Details { row, former, .. } = details(store, caller, id)?;
     if !row.is_valid(now) {
         return Err(TokenError::Ended(id.to_owned()));
     }
-    check(&changes.name, changes.scopes, changes.expires_at, &changes.allowed_networks, now)?;
-    let scopes: Vec<String> = changes.scopes.names().map(str::to_owned).collect();
+    check(wanted, now)?;
+    let scopes: Vec<String> = wanted.scopes.names().map(str::to_owned).collect();
     if scopes.iter().any(|scope| !row.scopes.contains(scope)) {
         return Err(TokenError::Wider);
     }
     let family = [Some(id), former.as_ref().map(|former| &*former.id), row.rotated_to.as_deref()];
     let family: Vec<&str> = family.into_iter().flatten().collect();
     let taken = |name: &str| store.read(caller, |tenant| tenant.has_header_token_named(name, now, &family));
-    if changes.name != row.name && taken(&changes.name)? {
+    if wanted.name != row.name && taken(&wanted.name)? {
         return Err(TokenError::Taken);
     }
     let changed = TokenRow {
-        name: changes.name.clone(),
+        name: wanted.name.clone(),
         scopes,
-        expires_at: changes.expires_at,
-        allowed_networks: changes.allowed_networks.clone(),
+        expires_at: wanted.expires_at,
+        allowed_networks: wanted.allowed_networks.clone(),
         ..row.clone()
     };
     set(store, caller, &row, &changed, now)
@@ -360,21 +362,22 @@ fn set(
     }
 }
 
-fn check(
-    name: &str,
-    scopes: Scopes,
-    expires_at: Option<DateTime<Utc>>,
-    networks: &[String],
-    now: DateTime<Utc>,
-) -> Result<(), TokenError> {
+/// All that is wrong with what a token is to be, as far as it can be told without a look at the others.
+#[must_use]
+pub fn problems(wanted: &Wanted, now: DateTime<Utc>) -> Vec<TokenError> {
+    let networks = &wanted.allowed_networks;
     let are_networks = networks.len() <= NETWORKS && networks.join(",").parse::<Networks>().is_ok();
     let rules = [
-        (!name::fits(name), TokenError::Name),
-        (scopes == Scopes::default(), TokenError::NoScope),
-        (expires_at.is_some_and(|end| end <= now), TokenError::Past),
+        (!name::fits(&wanted.name), TokenError::Name),
+        (wanted.scopes == Scopes::default(), TokenError::NoScope),
+        (wanted.expires_at.is_some_and(|end| end <= now), TokenError::Past),
         (!are_networks, TokenError::Networks),
     ];
-    rules.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, error)| Err(error))
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, error)| error).collect()
+}
+
+fn check(wanted: &Wanted, now: DateTime<Utc>) -> Result<(), TokenError> {
+    problems(wanted, now).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Makes a successor of a token with the same name, scopes and length of life. The old one goes on for `overlap`, so that the

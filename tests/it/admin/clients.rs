@@ -21,6 +21,14 @@ fn shown(page: &Page, id: &str) -> String {
     page.text[start..].split('<').next().unwrap().to_owned()
 }
 
+/// Where the grants on a page are revoked, one by one.
+fn grants_on(page: &Page) -> Vec<String> {
+    let links = page.text.split("href=\"").map(|rest| rest.split('"').next().unwrap().replace("&#x2F;", "/"));
+    links
+        .filter(|link| link.contains("/grants/") && link.ends_with("/revoke") && !link.ends_with("/grants/revoke"))
+        .collect()
+}
+
 /// Whether an access token is let in.
 fn status(token: &str) -> u16 {
     Client::new(&shared().url, &format!("Bearer {token}")).get("/Users?count=1").status
@@ -172,16 +180,8 @@ fn a_grant_is_seen_and_revoked_with_its_tokens() {
     assert_eq!([status(&one), status(&two)], [200, 200]);
     let page = browser.open(&path);
     assert_eq!(page.text.matches("Revoke the grant of").count(), 2);
-    let start = page.text.rfind("/grants/").unwrap();
-    let start = page.text[..start].rfind("/admin/clients/").unwrap();
-    // The last row is the older grant; behind it stands only the button for all.
-    let rows: Vec<&str> = page.text.split("href=\"").map(|rest| rest.split('"').next().unwrap()).collect();
-    let rows: Vec<String> = rows
-        .iter()
-        .filter(|link| link.ends_with("/revoke") && link.matches('/').count() == 6)
-        .map(|link| link.replace("&#x2F;", "/"))
-        .collect();
-    assert_eq!(rows.len(), 2, "{start} {}", page.text);
+    let rows = grants_on(&page);
+    assert_eq!(rows.len(), 2, "{}", page.text);
     let form = browser.open(&rows[1]).form("/revoke");
     assert_eq!(browser.post(&form).status, 303);
     assert!(browser.follow().says("The grant is revoked"));
@@ -214,8 +214,7 @@ fn clients_of_the_catalogue_are_for_operators() {
     let token = text(&own.redeem(&endpoints, &code(&own, &consent(tenant.id))), "access_token");
     let page = owner.open(&format!("{path}/grants"));
     assert!(page.says(&tenant.id.to_string()));
-    let links = page.text.split("href=\"").map(|rest| rest.split('"').next().unwrap().replace("&#x2F;", "/"));
-    let link = links.filter(|link| link.ends_with("/revoke")).find(|link| link.matches('/').count() == 6).unwrap();
+    let link = grants_on(&page).remove(0);
     let form = owner.open(&link).form("/revoke");
     assert_eq!(owner.post(&form).status, 303);
     eventually("the refusal", || (status(&token) == 401).then_some(()));

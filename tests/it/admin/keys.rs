@@ -5,7 +5,7 @@ use provisor::auth::role::Role;
 use super::signed_in;
 use crate::support::people::PASSWORD;
 use crate::support::process::{run, run_json};
-use crate::support::{Browser, ServerProcess, database, shared, temporary_directory, tenant};
+use crate::support::{Browser, ServerProcess, TemporaryDirectory, database, shared, tenant};
 
 #[test]
 fn whoever_may_read_sees_the_keys_and_why_they_cannot_be_changed() {
@@ -19,7 +19,7 @@ fn whoever_may_read_sees_the_keys_and_why_they_cannot_be_changed() {
 
 #[test]
 fn keys_are_rotated_and_retired() {
-    let data_dir = temporary_directory("admin-keys");
+    let data_dir = TemporaryDirectory::new("admin-keys");
     let server = ServerProcess::start(&data_dir);
     let file = data_dir.with_extension("password");
     std::fs::write(&file, PASSWORD).unwrap();
@@ -77,5 +77,4 @@ fn keys_are_rotated_and_retired() {
     );
     drop(pg);
     assert!(server.stop());
-    let _ = std::fs::remove_dir_all(&data_dir);
 }

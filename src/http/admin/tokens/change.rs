@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::administrator::Administrator;
 use super::look::{details, refuse};
-use super::{ENDS, INVALID, PATH, about_field, end, networks, options, scope_boxes, stored, ticked};
-use crate::auth::tokens::{self, Changes};
+use super::{ENDS, INVALID, PATH, about_field, options, read, scope_boxes, stored, ticked};
+use crate::auth::tokens;
 use crate::auth::{Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
 use crate::http::{AppState, blocking};
@@ -43,27 +43,17 @@ pub(super) async fn change(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let row = details(&app, &administrator, id.into_inner()).await?.row;
-    let expires_at = match form.get("expiry") {
-        KEEP => Ok(row.expires_at),
-        _ => end(&form, Utc::now()),
-    };
-    let expires_at = match expires_at {
-        Ok(expires_at) => expires_at,
-        Err(sentence) => {
-            let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
-            let problems = Map::from_iter([(field.to_owned(), sentence.into())]);
-            return again(&app, &administrator, &row, &form, problems);
-        }
-    };
-    let changes = Changes {
-        name: form.get("name").trim().to_owned(),
-        scopes: ticked(&form),
-        expires_at,
-        allowed_networks: networks(&form),
-    };
+    if !row.is_valid(Utc::now()) {
+        return ended(&app, &administrator, row.id).await;
+    }
+    let kept = (form.get("expiry") == KEEP).then_some(row.expires_at);
+    let (wanted, problems) = read(&form, kept, Utc::now())?;
+    if !problems.is_empty() {
+        return again(&app, &administrator, &row, &form, problems);
+    }
     let (caller, id) = (administrator.caller(), row.id.clone());
     let changed =
-        blocking::run(&app, move |app| Ok::<_, PageError>(tokens::update(&app.store, &caller, &id, &changes))).await?;
+        blocking::run(&app, move |app| Ok::<_, PageError>(tokens::update(&app.store, &caller, &id, &wanted))).await?;
     match changed {
         Ok(()) => administrator.done(&app, &format!("{PATH}/{}", row.id), "The token is changed.").await,
         Err(TokenError::Ended(id)) => ended(&app, &administrator, id).await,

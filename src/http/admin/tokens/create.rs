@@ -6,8 +6,8 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 
 use super::super::administrator::Administrator;
-use super::{ENDS, INVALID, PATH, USUAL_END, about_field, end, networks, options, scope_boxes, ticked};
-use crate::auth::tokens::{self, NewToken};
+use super::{ENDS, INVALID, PATH, USUAL_END, about_field, options, read, scope_boxes, ticked};
+use crate::auth::tokens;
 use crate::auth::{IssuedToken, Scope, Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
 use crate::http::{AppState, blocking};
@@ -30,23 +30,13 @@ pub(super) async fn create(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let submission = administrator.submission(&app, &form)?;
-    let expires_at = match end(&form, Utc::now()) {
-        Ok(expires_at) => expires_at,
-        Err(sentence) => {
-            let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
-            return again(&app, &administrator, &form, Map::from_iter([(field.to_owned(), sentence.into())]));
-        }
-    };
-    let new = NewToken {
-        name: form.get("name").trim().to_owned(),
-        scopes: ticked(&form),
-        expires_at,
-        allowed_networks: networks(&form),
-        user: None,
-    };
+    let (wanted, problems) = read(&form, None, Utc::now())?;
+    if !problems.is_empty() {
+        return again(&app, &administrator, &form, problems);
+    }
     let caller = administrator.caller();
     let made = blocking::run(&app, move |app| {
-        Ok::<_, PageError>(tokens::create_by_form(&app.store, &caller, &app.token_key, &new, submission))
+        Ok::<_, PageError>(tokens::create_by_form(&app.store, &caller, &app.token_key, &wanted, submission))
     })
     .await?;
     match made {

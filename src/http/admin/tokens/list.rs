@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use super::super::administrator::Administrator;
 use super::super::mark;
+use super::look::add_pending;
 use super::{PATH, shown};
 use crate::auth::tokens::{self, Shown};
 use crate::http::pages::PageError;
@@ -29,10 +30,11 @@ pub(super) async fn list(app: web::Data<AppState>, administrator: Administrator)
     let before = mark::read(&administrator.query("before"));
     let is_first = before.is_none();
     let (caller, part) = (administrator.caller(), name.trim().to_owned());
-    let (rows, more) = blocking::run(&app, move |app| {
+    let (mut rows, more) = blocking::run(&app, move |app| {
         tokens::page(&app.store, &caller, filter, &part, before).map_err(PageError::from)
     })
     .await?;
+    rows.iter_mut().for_each(|row| add_pending(&app, row));
     let now = Utc::now();
     let rows_shown: Vec<Value> = rows.iter().map(|row| shown(row, &tokens::warnings(row, now), now)).collect();
     let link = |before: Option<String>| {

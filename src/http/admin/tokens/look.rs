@@ -10,7 +10,7 @@ use super::{OVERLAPS, PATH, options, shown};
 use crate::auth::tokens::{self, Details};
 use crate::http::pages::{Page, PageError, show};
 use crate::http::{AppState, blocking};
-use crate::store::{TokenRow, TokenUse};
+use crate::store::TokenRow;
 
 /// `GET /admin/tokens/{id}`.
 pub(super) async fn look(
@@ -43,17 +43,18 @@ pub(super) async fn details(
     let mut details =
         blocking::run(app, move |app| tokens::details(&app.store, &caller, &id).map_err(PageError::from)).await?;
     for row in [Some(&mut details.row), details.former.as_mut()].into_iter().flatten() {
-        if let Some(pending) = app.authenticator.pending_uses(&row.id) {
-            add(row, pending);
-        }
+        add_pending(app, row);
     }
     Ok(details)
 }
 
-fn add(row: &mut TokenRow, pending: TokenUse) {
-    row.calls += pending.calls;
-    row.last_used_at = row.last_used_at.max(Some(pending.at));
-    row.last_used_address = pending.address;
+/// Adds the uses of a token that are not written yet.
+pub(super) fn add_pending(app: &AppState, row: &mut TokenRow) {
+    if let Some(pending) = app.authenticator.pending_uses(&row.id) {
+        row.calls += pending.calls;
+        row.last_used_at = row.last_used_at.max(Some(pending.at));
+        row.last_used_address = pending.address;
+    }
 }
 
 async fn page(app: &web::Data<AppState>, administrator: &Administrator, id: String) -> Result<Page, PageError> {

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::auth::role::Right;
-use crate::auth::tokens::Warning;
+use crate::auth::tokens::{self, Wanted, Warning};
 use crate::auth::{Scope, Scopes, TokenError};
 use crate::http::pages::{Form, PageError, PageRoute, Problem, show};
 use crate::store::{TokenRow, TokenState};
@@ -120,6 +120,33 @@ fn end(form: &Form, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, &'stati
             days.map(|days| Some(now + days)).ok_or("Choose when the token ends.")
         }
     }
+}
+
+/// What a form asks of a token, and what is wrong with it. `kept` is the end of a token that the form leaves as it is.
+///
+/// # Errors
+/// The page of what is about no field.
+fn read(
+    form: &Form,
+    kept: Option<Option<DateTime<Utc>>>,
+    now: DateTime<Utc>,
+) -> Result<(Wanted, Map<String, Value>), PageError> {
+    let mut problems = Map::new();
+    let expires_at = kept.map_or_else(|| end(form, now), Ok).unwrap_or_else(|sentence| {
+        let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
+        problems.insert(field.to_owned(), sentence.into());
+        None
+    });
+    let wanted = Wanted {
+        name: form.get("name").trim().to_owned(),
+        scopes: ticked(form),
+        expires_at,
+        allowed_networks: networks(form),
+    };
+    for error in tokens::problems(&wanted, now) {
+        problems.extend(about_field(error)?);
+    }
+    Ok((wanted, problems))
 }
 
 /// The field that an error is about, and what to say under it.
