@@ -193,14 +193,17 @@ pub fn create_by_form(
     let new = NewToken { name, scopes, expires_at, allowed_networks, user: None };
     let (row, secret) = issue(caller, key, &new, now)?;
     let event = AuditEvent::new(Action::TokenCreate, target(&row.id)).after(summary(&row));
-    match store.run(caller, |tenant| match tenant.has_header_token_named(&new.name, now, &[])? {
-        true => Ok(false),
-        false => tenant.insert_header_token(&row, Some(form), &event).map(|()| true),
-    }) {
-        Ok(true) => Ok(IssuedToken { row, secret }),
-        Ok(false) => Err(TokenError::Taken),
-        Err(error) => Err(TokenError::from(error)),
-    }
+    store.run(caller, |tenant| {
+        // Before the name: sent twice, the form would find its own token in the way.
+        if tenant.is_submitted(form)? {
+            return Err(TokenError::Twice);
+        }
+        if tenant.has_header_token_named(&row.name, now, &[])? {
+            return Err(TokenError::Taken);
+        }
+        Ok(tenant.insert_header_token(&row, Some(form), &event)?)
+    })?;
+    Ok(IssuedToken { row, secret })
 }
 
 /// The tokens of the caller's tenant, the newest first.
@@ -257,6 +260,12 @@ pub fn details(store: &Store, caller: &Caller, id: &str) -> Result<Details, Toke
 }
 
 impl Details {
+    /// Whether the token that this one replaces is still taken. A third one beside them would leave nobody knowing which is where.
+    #[must_use]
+    pub fn is_overlapping(&self, now: DateTime<Utc>) -> bool {
+        self.former.as_ref().is_some_and(|former| former.is_valid(now))
+    }
+
     /// What an administrator ought to look at, by `now`.
     #[must_use]
     pub fn warnings(&self, now: DateTime<Utc>) -> Vec<Warning> {
@@ -356,10 +365,9 @@ fn set(
         allowed_networks: after.allowed_networks.clone(),
     };
     let event = AuditEvent { before: Some(old), ..AuditEvent::new(Action::TokenUpdate, target(&before.id)).after(new) };
-    match store.run(caller, |tenant| tenant.update_header_token(&before.id, &before.scopes, &changes, now, &event))? {
-        true => Ok(()),
-        false => Err(TokenError::Ended(before.id.clone())),
-    }
+    let changed =
+        store.run(caller, |tenant| tenant.update_header_token(&before.id, &before.scopes, &changes, now, &event))?;
+    if changed { Ok(()) } else { Err(TokenError::Ended(before.id.clone())) }
 }
 
 /// All that is wrong with what a token is to be, as far as it can be told without a look at the others.

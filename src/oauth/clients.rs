@@ -284,10 +284,8 @@ pub fn update(store: &Store, caller: &Caller, row: &ClientRow, changes: &ClientC
     }
     let event =
         AuditEvent { before: Some(before), ..AuditEvent::new(Action::ClientUpdate, target(&row.id)).after(now) };
-    match store.run(caller, |tenant| tenant.update_client(&row.id, &changes, &event))? {
-        true => Ok(()),
-        false => Err(ClientError::Unknown(row.id.clone())),
-    }
+    let changed = store.run(caller, |tenant| tenant.update_client(&row.id, &changes, &event))?;
+    if changed { Ok(()) } else { Err(ClientError::Unknown(row.id.clone())) }
 }
 
 /// Ends a secret of a client at once.
@@ -296,10 +294,8 @@ pub fn update(store: &Store, caller: &Caller, row: &ClientRow, changes: &ClientC
 /// [`ClientError::UnknownSecret`] when it has none of this id that has not ended.
 pub fn retire_secret(store: &Store, caller: &Caller, client: &str, secret: &str) -> Result<(), ClientError> {
     let event = AuditEvent::new(Action::ClientSecretRetire, target(client)).after(json!({"secret": secret}));
-    match store.run(caller, |tenant| tenant.retire_client_secret(client, secret, Utc::now(), &event))? {
-        true => Ok(()),
-        false => Err(ClientError::UnknownSecret),
-    }
+    let retired = store.run(caller, |tenant| tenant.retire_client_secret(client, secret, Utc::now(), &event))?;
+    if retired { Ok(()) } else { Err(ClientError::UnknownSecret) }
 }
 
 /// A page of what people consented to, the newest first, after one that was made at some time and has some id; and whether there is

@@ -119,9 +119,10 @@ fn page(administrator: &Administrator, found: &Found, template: &'static str, ta
         .filter(|(.., applies)| *applies)
         .map(|(below, label, _)| json!({"path": found.path(below), "label": label, "is_here": below == tab}))
         .collect();
-    let (right, needed) = match found.is_of_catalogue() {
-        true => (Right::Operate, "Needs an owner over all tenants."),
-        false => (Right::Write, "Needs the role admin or owner."),
+    let (right, needed) = if found.is_of_catalogue() {
+        (Right::Operate, "Needs an owner over all tenants.")
+    } else {
+        (Right::Write, "Needs the role admin or owner.")
     };
     administrator
         .page(template)

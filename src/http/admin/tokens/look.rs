@@ -76,6 +76,7 @@ async fn page(app: &web::Data<AppState>, administrator: &Administrator, id: Stri
         .page("tokens/token.html")
         .with("problem", Value::Null)
         .with("token", shown(row, &details.warnings(now), now))
+        .with("is_overlapping", details.is_overlapping(now))
         .with("calls", show::number(row.calls))
         .with("user", row.user_id.map(|id| id.to_string()))
         .with("callers", callers)

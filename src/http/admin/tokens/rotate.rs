@@ -13,14 +13,20 @@ use crate::http::pages::{Form, PageError, show};
 use crate::http::{AppState, blocking};
 use crate::store::{TokenRow, TokenState};
 
+const OVERLAPPING: &str =
+    "The token before this one still works. End that overlap first: there are two at most at the same time.";
+
 /// `GET /admin/tokens/{id}/rotate`.
 pub(super) async fn form(
     app: web::Data<AppState>,
     administrator: Administrator,
     id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let row = details(&app, &administrator, id.into_inner()).await?.row;
+    let found = details(&app, &administrator, id.into_inner()).await?;
+    let is_overlapping = found.is_overlapping(Utc::now());
+    let row = found.row;
     match row.state(Utc::now()) {
+        TokenState::Valid if is_overlapping => return refuse(&app, &administrator, row.id, OVERLAPPING).await,
         TokenState::Valid => {}
         TokenState::Rotated => return rotated(&app, &administrator, row.id).await,
         TokenState::Expired | TokenState::Revoked => return ended(&app, &administrator, row.id).await,
@@ -41,6 +47,9 @@ pub(super) async fn rotate(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let id = id.into_inner();
+    if details(&app, &administrator, id.clone()).await?.is_overlapping(Utc::now()) {
+        return refuse(&app, &administrator, id, OVERLAPPING).await;
+    }
     let overlap = overlap(&form).unwrap_or(TimeDelta::hours(24));
     let (caller, old) = (administrator.caller(), id.clone());
     let result = blocking::run(&app, move |app| {
