@@ -166,6 +166,10 @@ actions! {
     SetupLinkRevoke = "setup_link.revoke", Done, "Set-up link revoked", "revoked";
     /// A setup link, or what should be one, was refused.
     SetupLinkRefused = "setup_link.refused", Refused, "Set-up link refused", "could not use";
+    /// An administrator is from now on known by an identity provider.
+    AdministratorLink = "administrator.link", Done, "Account linked", "linked";
+    /// Sign-in by an identity provider was set up or changed, or with passwords switched on or off.
+    SsoUpdate = "sso.update", Done, "Single sign-on changed", "changed";
     /// A credential was refused.
     AuthenticationRefused = "authentication.refused", Refused, "Credential refused", "was refused with";
     /// An authenticated write was refused.

@@ -23,6 +23,7 @@ const KEPT: &[(Expired, TimeDelta)] = &[
     (Expired::RefreshTokens, TimeDelta::zero()),
     (Expired::RevokedAccessTokens, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
     (Expired::UsedAssertions, TimeDelta::seconds(2 * LEEWAY_SECONDS)),
+    (Expired::UsedSsoStates, TimeDelta::zero()),
     (Expired::IdleSessions, sessions::IDLE),
     (Expired::OldSessions, sessions::LIFETIME),
     (Expired::LinkedSessions, TimeDelta::zero()),

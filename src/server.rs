@@ -102,6 +102,8 @@ pub struct Backend {
     pub totp_key: SealKey,
     /// The keys that sign access tokens.
     pub keys: Arc<KeyRing>,
+    /// The key under which secrets are encrypted that must be read again.
+    pub sso_key: SealKey,
     private_postgres: Option<PrivatePostgres>,
 }
 
@@ -137,6 +139,7 @@ impl Backend {
             checkpoint_key: StampKey::for_checkpoints(&master),
             totp_key: SealKey::for_totp(&master),
             keys: Arc::new(KeyRing::new(SealKey::for_signing_keys(&master))),
+            sso_key: SealKey::for_sso(&master),
             private_postgres,
         })
     }
@@ -256,6 +259,7 @@ impl Application {
             totp_key: backend.totp_key.clone(),
             forms: backend.form_key.clone(),
             checkpoints: backend.checkpoint_key.clone(),
+            sso_key: backend.sso_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             allow_private_addresses: settings.allow_private_addresses,
             registry,

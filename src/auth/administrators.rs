@@ -158,7 +158,7 @@ pub(super) fn prepare(tenant: TenantId, new: &NewAdministrator<'_>) -> Result<Ad
         email: new.email.trim().to_owned(),
         folded_email: fold(new.email),
         role: new.role.name().to_owned(),
-        password_hash: checked_hash(new.password, new.email)?,
+        password_hash: Some(checked_hash(new.password, new.email)?),
         created_at: Utc::now(),
         disabled_at: None,
         last_sign_in_at: None,
@@ -264,7 +264,7 @@ pub fn confirm_password(
     let now = Utc::now();
     let subjects = Subject::password(Some(&fold(&person.email)), device, caller.address.as_deref());
     throttle::charge(store, &subjects, now)?.map_err(AdministratorError::Throttled)?;
-    let hash = store.gate(|gate| gate.administrator(person.id))?.map(|row| row.password_hash);
+    let hash = store.gate(|gate| gate.administrator(person.id))?.and_then(|row| row.password_hash);
     match hash {
         Some(hash) if password::verify(password, Some(&hash)) => {
             throttle::forgive(store, &subjects, now)?;

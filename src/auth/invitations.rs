@@ -30,6 +30,9 @@ pub struct IssuedInvitation {
 /// Why a link was not made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvitationError {
+    /// Nobody signs in with a password here.
+    #[error("people sign in by single sign-on here, and need no password")]
+    NoPasswords,
     /// The code is none, was used, was revoked or is too old.
     #[error(
         "this link is not valid: it was used, taken back or replaced, or is older than three days. Ask for a new one"
@@ -112,6 +115,9 @@ pub fn accept(
 ) -> Result<AdministratorRow, InvitationError> {
     // Before the password is hashed, which is work that a stranger shall not cause.
     let row = find(store, key, code, Utc::now())?.ok_or(InvitationError::Code)?;
+    if !store.gate(|gate| gate.installation())?.allows_passwords {
+        return Err(InvitationError::NoPasswords);
+    }
     // A role that this version does not know may do the least.
     let role = Role::parse(&row.role).unwrap_or(Role::Auditor);
     let new = NewAdministrator { email: &row.email, role, password };

@@ -19,6 +19,7 @@ pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod setup_links;
+pub mod sso;
 pub mod stamp;
 pub mod throttle;
 pub mod tokens;

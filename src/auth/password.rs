@@ -53,12 +53,6 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
     matches && hash.is_some()
 }
 
-/// What is stored for whoever has no password: no password is behind it, and trying one takes as long as with anybody else's.
-#[must_use]
-pub const fn unusable() -> &'static str {
-    NOBODY
-}
-
 /// Whether a hash was made with less work than hashes are now.
 #[must_use]
 pub fn is_outdated(hash: &str) -> bool {

@@ -11,6 +11,7 @@ use super::master_key::MasterKey;
 /// Domains of the keys.
 const SIGNING_KEYS: &str = "jwk-v1";
 const TOTP_SECRETS: &str = "totp-v1";
+const SSO_SECRETS: &str = "sso-v1";
 /// Bytes of the nonce, which comes first. It is long enough to be drawn at random.
 const NONCE_BYTES: usize = 24;
 
@@ -32,6 +33,12 @@ impl SealKey {
     #[must_use]
     pub fn for_totp(master: &MasterKey) -> Self {
         Self::derive(master, TOTP_SECRETS)
+    }
+
+    /// The key for the secret that this installation has at the identity provider.
+    #[must_use]
+    pub fn for_sso(master: &MasterKey) -> Self {
+        Self::derive(master, SSO_SECRETS)
     }
 
     fn derive(master: &MasterKey, domain: &str) -> Self {

@@ -221,7 +221,8 @@ pub fn reset(store: &Store, caller: &Caller, person: Uuid) -> Result<bool, store
 /// stays the same, and signs nobody in by itself.
 #[must_use]
 pub fn stamp_sign_in(forms: &StampKey, cookie: &Secret, row: &AdministratorRow, now: DateTime<Utc>) -> String {
-    let password = forms.stamp(&[PASSWORD, row.password_hash.as_bytes()], row.id.as_bytes());
+    let password =
+        forms.stamp(&[PASSWORD, row.password_hash.as_deref().unwrap_or_default().as_bytes()], row.id.as_bytes());
     let content = [&now.timestamp().to_be_bytes(), row.id.as_bytes().as_slice(), password.as_bytes()].concat();
     forms.stamp(&[SIGN_IN, cookie.reveal().as_bytes()], &content)
 }
@@ -252,7 +253,8 @@ pub fn read_sign_in(
     let found = store.gate(|gate| gate.administrator(Uuid::from_bytes(*id)))?;
     let stands = |row: &AdministratorRow| {
         let stamped = std::str::from_utf8(password).unwrap_or_default();
-        row.disabled_at.is_none() && forms.read(&[PASSWORD, row.password_hash.as_bytes()], stamped).is_some()
+        row.disabled_at.is_none()
+            && forms.read(&[PASSWORD, row.password_hash.as_deref().unwrap_or_default().as_bytes()], stamped).is_some()
     };
     Ok(found.filter(stands))
 }

@@ -79,6 +79,8 @@ pub struct Attempt<'a> {
 pub enum SignInRefusal {
     /// Too many attempts failed; this one was not looked at.
     Throttled(Throttled),
+    /// Nobody signs in with a password here, only by the identity provider.
+    NoPasswords,
     /// The address or the password is wrong, or the account disabled. The reason is for the audit log: all of them look the same to
     /// whoever tries.
     Wrong(&'static str),
@@ -105,6 +107,9 @@ pub fn sign_in(
     caller: &Caller,
     attempt: &Attempt<'_>,
 ) -> Result<Result<SignedIn, SignInRefusal>, SessionError> {
+    if !store.gate(|gate| gate.installation())?.allows_passwords {
+        return Ok(Err(SignInRefusal::NoPasswords));
+    }
     let now = Utc::now();
     let folded = Some(fold(attempt.email)).filter(|folded| is_email(folded));
     let subjects = Subject::password(folded.as_deref(), attempt.device, caller.address.as_deref());
@@ -115,7 +120,7 @@ pub fn sign_in(
         Some(folded) => store.gate(|gate| gate.administrator_with_email(folded))?,
         None => None,
     };
-    let known = password::verify(attempt.password, found.as_ref().map(|row| row.password_hash.as_str()));
+    let known = password::verify(attempt.password, found.as_ref().and_then(|row| row.password_hash.as_deref()));
     let mut row = match found {
         None => return Ok(Err(SignInRefusal::Wrong("unknown account"))),
         Some(_) if !known => return Ok(Err(SignInRefusal::Wrong("wrong password"))),
@@ -123,11 +128,11 @@ pub fn sign_in(
         Some(row) => row,
     };
     throttle::forgive(store, &subjects, now)?;
-    if password::is_outdated(&row.password_hash)
+    if let Some(before) = row.password_hash.as_deref().filter(|hash| password::is_outdated(hash))
         && let Ok(hash) = password::hash(attempt.password)
     {
-        store.gate(|gate| gate.rehash_administrator_password(row.id, &row.password_hash, &hash))?;
-        row.password_hash = hash;
+        store.gate(|gate| gate.rehash_administrator_password(row.id, before, &hash))?;
+        row.password_hash = Some(hash);
     }
     if store.gate(|gate| gate.totp(row.id))?.is_some() {
         return Ok(Ok(SignedIn::CodeWanted(Box::new(row))));
@@ -165,21 +170,8 @@ pub fn begin_with(
     arrival: Arrival<'_>,
     factor: SecondFactor<'_>,
 ) -> Result<Option<Secret>, SessionError> {
-    let now = Utc::now();
     let person = Person::from(row);
-    let secret = Secret::generate(Kind::Session)?;
-    let session = SessionRow {
-        id_hash: secret.hash(key).as_bytes().to_vec(),
-        administrator_id: person.id,
-        created_at: now,
-        seen_at: now,
-        address: caller.address.as_deref().map(str::to_owned),
-        user_agent: arrival.user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
-        tenant_id: None,
-        notice: None,
-        second_factor: factor.name().map(str::to_owned),
-        ends_at: None,
-    };
+    let (secret, session) = new(key, caller, &person, arrival.user_agent, factor)?;
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignIn, Target::new("Administrator", person.id));
     let event = match factor.name() {
@@ -187,10 +179,38 @@ pub fn begin_with(
         None => event,
     };
     let before = arrival.before.map(|secret| secret.hash(key).as_bytes().to_vec());
-    let hash = &row.password_hash;
+    let hash = row.password_hash.as_deref();
     let begun =
         store.run(&caller, |tenant| tenant.insert_session(&session, hash, before.as_deref(), factor, &event))?;
     Ok(begun.then_some(secret))
+}
+
+/// A session to be, with the secret that nobody knows yet.
+///
+/// # Errors
+/// Without randomness.
+pub(super) fn new(
+    key: &TokenKey,
+    caller: &Caller,
+    person: &Person,
+    user_agent: Option<&str>,
+    factor: SecondFactor<'_>,
+) -> Result<(Secret, SessionRow), getrandom::Error> {
+    let now = Utc::now();
+    let secret = Secret::generate(Kind::Session)?;
+    let row = SessionRow {
+        id_hash: secret.hash(key).as_bytes().to_vec(),
+        administrator_id: person.id,
+        created_at: now,
+        seen_at: now,
+        address: caller.address.as_deref().map(str::to_owned),
+        user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
+        tenant_id: None,
+        notice: None,
+        second_factor: factor.name().map(str::to_owned),
+        ends_at: None,
+    };
+    Ok((secret, row))
 }
 
 /// The session that a cookie holds, where it is valid and its person enabled.

@@ -11,6 +11,7 @@ use super::{Error, find_tenant, operator, output};
 use crate::auth::administrators::{self, NewAdministrator};
 use crate::auth::role::Role;
 use crate::auth::second_factor;
+use crate::auth::sso::provider;
 use crate::config::{first_line, unreadable};
 use crate::id::TenantId;
 use crate::server::Backend;
@@ -68,6 +69,12 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let people sign in with their passwords again, for when single sign-on does not work and nothing else was allowed.
+    AllowPasswords {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Enable an administrator again.
     Enable {
         /// The e-mail address.
@@ -110,6 +117,16 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
             let row = administrators::find(&backend.store, email)?;
             let had_one = second_factor::reset(&backend.store, &operator(TenantId(row.tenant_id)), row.id)?;
             show(backend, email, *json, if had_one { "removed the second factor of" } else { "no second factor:" })
+        }
+        Command::AllowPasswords { json } => {
+            // It refuses only to switch them off.
+            let _ = provider::set_allows_passwords(&backend.store, &operator(TenantId::NONE), true)?;
+            if *json {
+                output::json(&json!({"allowsPasswords": true}))?;
+            } else {
+                output::line("people may sign in with their passwords")?;
+            }
+            Ok(())
         }
         Command::Enable { email, json } => {
             set_enabled(backend, email, true)?;

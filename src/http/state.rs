@@ -7,7 +7,9 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::SCIM_BASE;
-use super::client_keys::FetchedKeys;
+use super::identity_provider::IdentityProvider;
+use super::outbound::Outbound;
+use super::published::Published;
 use super::refusals::Refusals;
 use super::request_log::RequestLog;
 use super::scim::{LARGE_BODIES, LARGE_REPLIES};
@@ -19,6 +21,7 @@ use crate::auth::secret::TokenKey;
 use crate::auth::stamp::StampKey;
 use crate::config::Networks;
 use crate::oauth::access_token::Parties;
+use crate::oauth::public_keys::PublicKeys;
 use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::store::Store;
@@ -32,8 +35,12 @@ pub struct AppState {
     pub(super) token_key: TokenKey,
     /// Seals the secrets of authenticator apps.
     pub(super) totp_key: SealKey,
-    /// Keys that clients publish.
-    pub(super) client_keys: FetchedKeys,
+    /// Keys that clients and the identity provider publish.
+    pub(super) published_keys: Published<PublicKeys>,
+    /// The way to the identity provider by which people sign in.
+    pub(super) identity_provider: IdentityProvider,
+    /// Encrypts the secret of this installation at the identity provider.
+    pub(super) sso_key: SealKey,
     /// Stamps what forms carry.
     pub(super) forms: StampKey,
     /// Signs checkpoints of the audit log.
@@ -71,6 +78,8 @@ pub(super) struct Site {
     pub cookie: &'static str,
     /// The name of the cookie by which a browser is known.
     pub device_cookie: &'static str,
+    /// The name of the cookie that a sign-in by the identity provider comes back to.
+    pub sso_cookie: &'static str,
 }
 
 impl Site {
@@ -84,6 +93,7 @@ impl Site {
             // Browsers take a cookie of the first name only from this host, encrypted, and for all of it.
             cookie: if is_encrypted { "__Host-sid" } else { "sid" },
             device_cookie: if is_encrypted { "__Host-device" } else { "device" },
+            sso_cookie: if is_encrypted { "__Host-sso" } else { "sso" },
         }
     }
 }
@@ -107,7 +117,9 @@ pub struct Parts {
     pub checkpoints: StampKey,
     /// Proxies that are believed.
     pub trusted_proxies: Networks,
-    /// Whether clients may publish their keys at private addresses.
+    /// Encrypts what must be read again.
+    pub sso_key: SealKey,
+    /// Whether clients may publish their keys at private addresses, and the identity provider may have one.
     pub allow_private_addresses: bool,
     /// What is served to tenants without anything of their own.
     pub registry: Registry,
@@ -133,13 +145,16 @@ impl AppState {
     /// Puts the state together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let outbound = Outbound::new(parts.allow_private_addresses);
         Self {
             store: parts.store,
             authenticator: parts.authenticator,
             keys: parts.keys,
             token_key: parts.token_key,
             totp_key: parts.totp_key,
-            client_keys: FetchedKeys::new(parts.allow_private_addresses),
+            published_keys: Published::new(outbound, PublicKeys::read),
+            identity_provider: IdentityProvider::new(outbound),
+            sso_key: parts.sso_key,
             forms: parts.forms,
             checkpoints: parts.checkpoints,
             public_url: parts.public_url.as_str().into(),

@@ -1,12 +1,11 @@
-//! JWTs by which clients authenticate (`private_key_jwt`; RFC 7523 section 3), and the public keys that verify them.
+//! JWTs by which clients authenticate (`private_key_jwt`; RFC 7523 section 3).
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::Validation;
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use super::access_token::LEEWAY_SECONDS;
+use super::public_keys::PublicKeys;
 
 /// Bytes of an assertion at most.
 const LENGTH: usize = 8_192;
@@ -14,19 +13,11 @@ const LENGTH: usize = 8_192;
 const ID_LENGTH: usize = 256;
 /// Seconds for which an assertion may be valid.
 const LONGEST_LIFE_SECONDS: i64 = 300;
-/// Bytes of an RSA modulus: 2048 bits at least (RFC 8725 section 3.5), and no more than can be verified quickly.
-const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
-/// Keys of a set that are looked at.
-const KEYS: usize = 50;
 /// Media types in the header: none, the common one, and the explicit one. An access token is no assertion (RFC 8725 section 3.11).
 const TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
 
 /// The algorithms (RFC 8725 section 3.2).
 pub const ALGORITHMS: [&str; 4] = ["ES256", "RS256", "PS256", "EdDSA"];
-
-/// A client's public keys.
-#[derive(Debug, Clone)]
-pub struct ClientKeys(Vec<Jwk>);
 
 /// Why an assertion was not taken, for the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,40 +52,6 @@ enum Audience {
     Several(Vec<String>),
 }
 
-impl ClientKeys {
-    /// Reads a key set (RFC 7517 section 5). Keys that cannot verify signatures are passed over.
-    ///
-    /// # Errors
-    /// When it is none, holds no key to verify with, or holds a private one.
-    pub fn read(set: &Value) -> Result<Self, &'static str> {
-        const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
-        let keys = set.get("keys").and_then(Value::as_array).ok_or("is no key set: {\"keys\": [...]}")?;
-        if keys.iter().any(|key| PRIVATE.iter().any(|member| key.get(member).is_some())) {
-            return Err("holds a private or secret key; only public ones belong here");
-        }
-        let keys = keys.iter().take(KEYS).filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
-        let keys: Vec<Jwk> = keys.filter(|key| !algorithms(key).is_empty()).collect();
-        if keys.is_empty() {
-            return Err("holds no public key for ES256, RS256, PS256 (2048 bits or more) or EdDSA");
-        }
-        Ok(Self(keys))
-    }
-
-    /// Whether there is a key of this id; any will do for an assertion that names none.
-    #[must_use]
-    pub fn have(&self, kid: Option<&str>) -> bool {
-        kid.is_none_or(|kid| self.0.iter().any(|key| key.common.key_id.as_deref() == Some(kid)))
-    }
-
-    /// The key for an assertion: the one that it names, or the only one that fits.
-    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Jwk> {
-        let named = |key: &&Jwk| kid.is_none_or(|kid| key.common.key_id.as_deref() == Some(kid));
-        let mut fitting = self.0.iter().filter(named).filter(|key| algorithms(key).contains(&algorithm));
-        let first = fitting.next()?;
-        (kid.is_some() || fitting.next().is_none()).then_some(first)
-    }
-}
-
 /// Checks where a client publishes its keys. Whether the address may be asked is seen when it is.
 ///
 /// # Errors
@@ -107,28 +64,6 @@ pub fn check_uri(uri: &str) -> Result<(), &'static str> {
     } else {
         Err("must be at an https URL without user name and fragment")
     }
-}
-
-/// The algorithms for which a key may be used: those of its kind, and of them its own where it names one.
-fn algorithms(key: &Jwk) -> Vec<Algorithm> {
-    if key.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature) {
-        return Vec::new();
-    }
-    let of_kind: &[(Algorithm, KeyAlgorithm)] = match &key.algorithm {
-        AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => {
-            &[(Algorithm::ES256, KeyAlgorithm::ES256)]
-        }
-        // The length of the modulus in base64url.
-        AlgorithmParameters::RSA(key) if RSA_BYTES.contains(&(key.n.len() * 3 / 4)) => {
-            &[(Algorithm::RS256, KeyAlgorithm::RS256), (Algorithm::PS256, KeyAlgorithm::PS256)]
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            &[(Algorithm::EdDSA, KeyAlgorithm::EdDSA)]
-        }
-        _ => &[],
-    };
-    let own = key.common.key_algorithm;
-    of_kind.iter().filter(|(_, name)| own.is_none_or(|own| own == *name)).map(|(algorithm, _)| *algorithm).collect()
 }
 
 /// The client that an assertion says to come from; nothing is verified.
@@ -156,7 +91,7 @@ pub fn key_id(assertion: &str) -> Option<String> {
 /// [`Refused`] with the reason.
 pub fn verify(
     assertion: &str,
-    keys: &ClientKeys,
+    keys: &PublicKeys,
     client_id: &str,
     audiences: &[&str],
     now: i64,
@@ -169,7 +104,6 @@ pub fn verify(
         return Err(Refused("assertion of another type"));
     }
     let key = keys.find(header.kid.as_deref(), header.alg).ok_or(Refused("assertion with an unknown key"))?;
-    let key = DecodingKey::from_jwk(key).map_err(|_| Refused("assertion with an unusable key"))?;
     let mut validation = Validation::new(header.alg);
     // All below, against `now`.
     validation.validate_exp = false;
@@ -207,8 +141,8 @@ mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header};
-    use serde_json::json;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -237,7 +171,7 @@ mod tests {
     }
 
     fn check(text: &str, public: &Value) -> Result<Assertion, &'static str> {
-        let keys = ClientKeys::read(&json!({"keys": [public]})).unwrap();
+        let keys = PublicKeys::read(&json!({"keys": [public]})).unwrap();
         let audiences = [ISSUER, "https://scim.example.com/oauth/token"];
         verify(text, &keys, CLIENT, &audiences, NOW).map_err(|Refused(reason)| reason)
     }
@@ -307,34 +241,6 @@ mod tests {
             assert!(check(broken, &public).is_err(), "{broken}");
         }
         assert_eq!(claimed_issuer(&"a".repeat(10_000)), None);
-    }
-
-    #[test]
-    fn a_key_is_for_its_own_algorithms_only() {
-        let (_, public) = pair("one");
-        let with = |name: &str, value: Value| {
-            let mut changed = public.clone();
-            changed[name] = value;
-            ClientKeys::read(&json!({"keys": [changed]}))
-        };
-        assert!(with("kid", Value::Null).is_ok());
-        assert!(with("use", json!("enc")).is_err());
-        assert!(with("alg", json!("ES384")).is_err());
-        assert!(with("crv", json!("P-384")).is_err());
-        assert!(with("d", json!("x")).is_err());
-        let rsa = |bytes: usize| {
-            let n = URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
-            ClientKeys::read(&json!({"keys": [{"kty": "RSA", "n": n, "e": "AQAB"}]}))
-        };
-        assert!(rsa(128).is_err());
-        assert_eq!(algorithms(&rsa(256).unwrap().0[0]), [Algorithm::RS256, Algorithm::PS256]);
-        let ed = Ed25519KeyPair::generate().unwrap();
-        let x = URL_SAFE_NO_PAD.encode(ed.public_key().as_ref());
-        let ed = ClientKeys::read(&json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]})).unwrap();
-        assert_eq!(algorithms(&ed.0[0]), [Algorithm::EdDSA]);
-        for wrong in [json!({}), json!([]), json!({"keys": []}), json!({"keys": [{"kty": "oct", "k": "AAAA"}]})] {
-            assert!(ClientKeys::read(&wrong).is_err(), "{wrong}");
-        }
     }
 
     /// A JWT that is signed by hand.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::assertion::{self, ClientKeys};
+use super::assertion;
 use super::client_authentication::{ClientAuthentication, Credentials};
 use super::clients;
 use super::error::{ErrorCode, OAuthError};
 use super::metadata::TOKEN;
+use super::public_keys::PublicKeys;
 use super::scope;
 use super::server::AuthorizationServer;
 use crate::auth::secret::{Kind, Secret, SecretHash};
@@ -24,7 +25,7 @@ pub struct Attempt<'a> {
     /// What it presents.
     pub presented: &'a ClientAuthentication,
     /// Its keys, where it presents an assertion and they could be had.
-    pub keys: Option<&'a ClientKeys>,
+    pub keys: Option<&'a PublicKeys>,
     /// The request, of nobody known yet.
     pub nobody: &'a Caller,
 }
@@ -197,7 +198,7 @@ fn by_assertion(
     server: &AuthorizationServer<'_>,
     client_id: &str,
     text: &str,
-    keys: Option<&ClientKeys>,
+    keys: Option<&PublicKeys>,
     now: DateTime<Utc>,
 ) -> Result<Result<Option<String>, &'static str>, OAuthError> {
     let Some(keys) = keys else {

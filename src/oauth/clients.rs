@@ -5,9 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::assertion::{self, ClientKeys};
+use super::assertion;
 use super::authenticate_client::KeySource;
 use super::grant_type::GrantType;
+use super::public_keys::PublicKeys;
 use super::scope;
 use super::server::target;
 use crate::audit::{Action, AuditEvent};
@@ -452,7 +453,7 @@ fn check_uris<'a>(uris: impl IntoIterator<Item = &'a String>) -> Result<(), Clie
 
 fn check_keys(source: &KeySource) -> Result<(), ClientError> {
     match source {
-        KeySource::Given(set) => ClientKeys::read(set).map(drop).map_err(ClientError::Keys),
+        KeySource::Given(set) => PublicKeys::read(set).map(drop).map_err(ClientError::Keys),
         KeySource::Published(uri) => assertion::check_uri(uri).map_err(ClientError::Keys),
     }
 }

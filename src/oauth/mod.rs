@@ -17,6 +17,7 @@ pub mod introspect;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod public_keys;
 pub mod redirect_uri;
 pub mod revoke;
 pub mod scope;

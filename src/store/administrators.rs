@@ -26,8 +26,8 @@ pub struct AdministratorRow {
     pub folded_email: String,
     /// The name of the role.
     pub role: String,
-    /// argon2id.
-    pub password_hash: String,
+    /// argon2id; none of whoever signs in by the identity provider alone.
+    pub password_hash: Option<String>,
     /// When the account was created.
     pub created_at: DateTime<Utc>,
     /// When it was disabled.
@@ -130,7 +130,7 @@ impl TenantConn<'_> {
             let own = administrators::table
                 .find(id)
                 .filter(administrators::tenant_id.eq(tenant))
-                .filter(administrators::password_hash.nullable().eq(present).or(present.is_none().into_sql::<Bool>()));
+                .filter(administrators::password_hash.eq(present).or(present.is_none().into_sql::<Bool>()));
             if diesel::update(own).set(administrators::password_hash.eq(password_hash)).execute(pg)? == 0 {
                 return Ok(false);
             }

@@ -9,7 +9,7 @@ use super::Gate;
 use super::error::Error;
 use super::schema::{
     authorization_codes, header_token_callers, invitations, oauth_grants, refresh_tokens, revoked_access_tokens,
-    sessions, setup_codes, submitted_forms, throttles, used_assertions,
+    sessions, setup_codes, submitted_forms, throttles, used_assertions, used_sso_states,
 };
 
 /// Rows that one statement deletes at most.
@@ -26,6 +26,8 @@ pub enum Expired {
     RevokedAccessTokens,
     /// Client assertions that were used, by their end.
     UsedAssertions,
+    /// Sign-ins by the identity provider that came back, by the end of their time.
+    UsedSsoStates,
     /// Sessions, by their last request.
     IdleSessions,
     /// Sessions, by their beginning.
@@ -73,6 +75,9 @@ impl Gate<'_> {
             }
             Expired::UsedAssertions => {
                 delete!(pg, used_assertions by jti: String where used_assertions::expires_at.lt(before))
+            }
+            Expired::UsedSsoStates => {
+                delete!(pg, used_sso_states by state: String where used_sso_states::expires_at.lt(before))
             }
             Expired::IdleSessions => {
                 let idle = sessions::ends_at.is_null().and(sessions::seen_at.lt(before));

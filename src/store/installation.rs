@@ -128,4 +128,24 @@ impl TenantConn<'_> {
             audit.insert(pg).map(|()| true)
         })
     }
+
+    /// Sets whether people may sign in with a password. `false` when that changes nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn set_allows_passwords(&mut self, on: bool, event: &AuditEvent) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            // There is something to change from the beginning on.
+            diesel::insert_into(installation::table)
+                .values(InstallationRow::default())
+                .on_conflict_do_nothing()
+                .execute(pg)?;
+            let other = installation::table.filter(installation::allows_passwords.ne(on));
+            if diesel::update(other).set(installation::allows_passwords.eq(on)).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
 }

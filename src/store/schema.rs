@@ -174,7 +174,7 @@ diesel::table! {
         email -> Text,
         folded_email -> Text,
         role -> Text,
-        password_hash -> Text,
+        password_hash -> Nullable<Text>,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
         last_sign_in_at -> Nullable<Timestamptz>,
@@ -350,6 +350,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    sso_provider (id) {
+        id -> Bool,
+        enabled -> Bool,
+        issuer -> Text,
+        client_id -> Text,
+        sealed_client_secret -> Bytea,
+        key_version -> SmallInt,
+        role_claim -> Nullable<Text>,
+        roles -> Json,
+        default_role -> Nullable<Text>,
+        people_tenant_id -> Uuid,
+        email_domains -> Array<Text>,
+        assumes_verified_email -> Bool,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    administrator_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        administrator_id -> Uuid,
+        linked_at -> Timestamptz,
+        last_sign_in_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    used_sso_states (state) {
+        state -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     requests (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -434,9 +469,12 @@ diesel::table! {
 
 diesel::joinable!(header_tokens -> tenants (tenant_id));
 diesel::joinable!(sessions -> administrators (administrator_id));
+diesel::joinable!(administrator_identities -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
 diesel::allow_tables_to_appear_in_same_query!(sessions, administrators, totp_secrets, installation);
 diesel::allow_tables_to_appear_in_same_query!(totp_secrets, recovery_codes);
+diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
+diesel::allow_tables_to_appear_in_same_query!(administrator_identities, administrators);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, oauth_grants);

@@ -196,7 +196,7 @@ impl TenantConn<'_> {
     pub fn insert_session(
         &mut self,
         row: &SessionRow,
-        verified_hash: &str,
+        verified_hash: Option<&str>,
         before: Option<&[u8]>,
         second_factor: SecondFactor<'_>,
         event: &AuditEvent,
@@ -205,7 +205,7 @@ impl TenantConn<'_> {
         let result = self.transaction(|pg| {
             let person = administrators::table
                 .find(row.administrator_id)
-                .filter(administrators::password_hash.eq(verified_hash))
+                .filter(administrators::password_hash.is_not_distinct_from(verified_hash))
                 .filter(administrators::disabled_at.is_null());
             if diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0
                 || !second_factor.use_up(pg, row.administrator_id)?

@@ -168,7 +168,8 @@ fn keys_and_indexes_of_tenant_data_lead_with_the_tenant() {
     // Credentials are few, and found before their tenant is known: where data is distributed, each node has them all.
     let credentials =
         "'header_tokens', 'administrators', 'sessions', 'oauth_clients', 'client_secrets', 'used_assertions',
-        'oauth_grants', 'authorization_codes', 'refresh_tokens', 'totp_secrets', 'recovery_codes', 'invitations', 'setup_links'";
+        'oauth_grants', 'authorization_codes', 'refresh_tokens', 'totp_secrets', 'recovery_codes', 'invitations', 'setup_links',
+        'administrator_identities'";
     // A GIN index has no leading column.
     let others = format!(
         "SELECT indexrelid::regclass::text AS value

@@ -22,6 +22,7 @@ mod routes;
 mod schemas;
 mod settings;
 mod settle;
+mod sso;
 mod tenant;
 mod tenants;
 mod tokens;

@@ -19,6 +19,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
             ("/administrators", "Administrators"),
             ("/tenants", "Tenants"),
             ("/settings", "Settings"),
+            ("/settings/sso", "Single sign-on"),
         ],
     ),
 ];
@@ -26,7 +27,11 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
 /// What this person sees, with the page that the path belongs to marked.
 pub(super) fn shown(person: &Person, here: &str) -> Value {
     let below = here.strip_prefix(BASE).unwrap_or_default();
-    let is_here = |path: &str| below == path || !path.is_empty() && below.starts_with(&format!("{path}/"));
+    let leads_here = |path: &str| below == path || !path.is_empty() && below.starts_with(&format!("{path}/"));
+    let paths = || GROUPS.iter().flat_map(|(_, entries)| entries.iter().map(|(path, _)| *path));
+    // A page may be below another one that has an entry as well.
+    let nearest = paths().filter(|path| leads_here(path)).max_by_key(|path| path.len());
+    let is_here = |path: &str| nearest == Some(path);
     let allowed =
         |path: &str| routes::all().any(|page| page.path == path && page.right.is_some_and(|right| person.has(right)));
     let group = |(heading, entries): &(&str, &[(&str, &str)])| {

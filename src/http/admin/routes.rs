@@ -6,13 +6,13 @@ use actix_web::middleware::from_fn;
 
 use super::admit::admit;
 use super::{
-    account, address, administrators, audit, clients, connect, directory, keys, log, overview, schemas, settings,
+    account, address, administrators, audit, clients, connect, directory, keys, log, overview, schemas, settings, sso,
     tenant, tenants, tokens,
 };
 use crate::http::pages::{BASE, PageRoute, code, invitation, only, setup, setup_link, sign_in};
 
 /// The rows of all parts.
-const PARTS: [&[PageRoute]; 22] = [
+const PARTS: [&[PageRoute]; 23] = [
     sign_in::ROUTES,
     setup::ROUTES,
     overview::ROUTES,
@@ -35,6 +35,7 @@ const PARTS: [&[PageRoute]; 22] = [
     setup_link::ROUTES,
     connect::LINKS,
     log::ROUTES,
+    sso::ROUTES,
 ];
 
 /// All pages.

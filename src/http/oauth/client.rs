@@ -11,10 +11,11 @@ use crate::auth::{Caller, Principal};
 use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
-use crate::oauth::assertion::{self, ClientKeys};
+use crate::oauth::assertion;
 use crate::oauth::authenticate_client::{self, Attempt, AuthenticatedClient, ClientRefusal, KeySource};
 use crate::oauth::client_authentication::ClientAuthentication;
 use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::oauth::public_keys::PublicKeys;
 use crate::oauth::server::AuthorizationServer;
 
 /// Does `work` for the client that posted a form.
@@ -43,17 +44,21 @@ pub(super) async fn as_client<T: Send + 'static>(
 }
 
 /// The keys that verify the client's assertion, if it presents one. They are fetched while no connection to the database is held.
-async fn keys(app: &Data<AppState>, presented: &Arc<ClientAuthentication>) -> Result<Option<ClientKeys>, OAuthError> {
+async fn keys(app: &Data<AppState>, presented: &Arc<ClientAuthentication>) -> Result<Option<PublicKeys>, OAuthError> {
     let ClientAuthentication::Assertion { assertion, .. } = &**presented else {
         return Ok(None);
     };
     let asked = Arc::clone(presented);
     match blocking::run(app, move |app| authenticate_client::key_source(&server(app), &asked)).await? {
         None => Ok(None),
-        Some(KeySource::Given(set)) => Ok(ClientKeys::read(&set).ok()),
+        Some(KeySource::Given(set)) => Ok(PublicKeys::read(&set).ok()),
         Some(KeySource::Published(uri)) => {
             let kid = assertion::key_id(assertion);
-            app.client_keys.get(&uri, kid.as_deref()).await.map(Some)
+            let published = app.published_keys.get(&uri, move |keys| keys.have(kid.as_deref())).await;
+            published.map(Some).map_err(|_| {
+                let description = "the keys of this client cannot be fetched; try again later";
+                OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
+            })
         }
     }
 }

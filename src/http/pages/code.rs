@@ -39,7 +39,7 @@ async fn form(app: web::Data<AppState>, request: HttpRequest, visitor: Visitor) 
     }
     match whose(&app, &visitor, &stamped).await? {
         Some(row) => page(&app, &then, &row, &stamped).respond(&app, Some(&visitor)),
-        None => begin_again(&app, &visitor, &then),
+        None => begin_again(&app, &visitor, &then).await,
     }
 }
 
@@ -53,7 +53,7 @@ async fn sign_in(
     let stamped = form.get("sign_in").to_owned();
     let Some(row) = whose(&app, &form.visitor, &stamped).await? else {
         let then = Then::new(&app, form.get("request"), form.get("return_to"));
-        return begin_again(&app, &form.visitor, &then);
+        return begin_again(&app, &form.visitor, &then).await;
     };
     let caller = visit.nobody(TenantId(row.tenant_id), "");
     let user_agent = user_agent(&request);
@@ -79,7 +79,7 @@ async fn sign_in(
     app.refusals.record(caller, event);
     let page = page(&app, &then, &row, &stamped);
     let page = match refusal {
-        CodeRefusal::Over => return begin_again(&app, &form.visitor, &then),
+        CodeRefusal::Over => return begin_again(&app, &form.visitor, &then).await,
         CodeRefusal::Throttled(throttled) => {
             let seconds = throttled.retry_after_seconds;
             let sentence = format!("Too many codes were wrong. Try again {}.", show::wait(seconds));

@@ -40,10 +40,8 @@ async fn accept(
         let result = match accepted {
             Ok(row) => {
                 let before = Some(&*form.visitor.cookie);
-                sessions::begin(&app.store, &app.token_key, &caller, &row, user_agent.as_deref(), before)?
-                    .map(|secret| (row.email, secret))
-                    // Somebody disabled the account already.
-                    .ok_or(InvitationError::Code)
+                let begun = sessions::begin(&app.store, &app.token_key, &caller, &row, user_agent.as_deref(), before)?;
+                Ok(begun.map(|secret| (row.email, secret)))
             }
             Err(error) => Err(error),
         };
@@ -51,8 +49,13 @@ async fn accept(
     })
     .await?;
     let (status, field, sentence) = match result {
-        Ok((email, secret)) => {
+        Ok(Some((email, secret))) => {
             return Ok(welcome(&app, &form.visitor, &email, &secret, &format!("{}/admin", app.site.base)));
+        }
+        // The password is set, but signing in takes a second factor, or the account was disabled meanwhile.
+        Ok(None) => return Ok(see_page(&app, "/admin/login")),
+        Err(error @ InvitationError::NoPasswords) => {
+            (StatusCode::FORBIDDEN, "code", show::sentence(&error.to_string()))
         }
         Err(error @ InvitationError::Code) => (StatusCode::FORBIDDEN, "code", show::sentence(&error.to_string())),
         Err(InvitationError::Administrator(error)) => {

@@ -27,7 +27,7 @@ pub(super) use page::Page;
 pub use route::PageRoute;
 pub(super) use sign_in::{add_cookie, query_value, sign_in_page};
 pub(super) use then::Then;
-pub(super) use visitor::{Visitor, theme_cookie};
+pub(super) use visitor::{Visitor, attributes, presented, theme_cookie};
 
 /// Where the pages are that people sign in for.
 pub(super) const BASE: &str = "/admin";

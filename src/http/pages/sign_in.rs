@@ -26,9 +26,19 @@ pub(in crate::http) const ROUTES: &[PageRoute] = &[
     PageRoute::open_post("/logout", || web::post().to(sign_out)),
 ];
 
-/// The form.
-fn page(app: &AppState, then: &Then<'_>) -> Page {
-    then.carried_by(Page::new("sign_in.html")).with("site", &*app.public_url)
+/// The form, with the ways to sign in that there are.
+async fn page(app: &web::Data<AppState>, then: &Then<'_>) -> Result<Page, PageError> {
+    let (has_sso, allows_passwords) = blocking::run(app, |app| {
+        let offered = app.store.gate(|gate| {
+            let has_sso = gate.sso_provider()?.is_some_and(|provider| provider.enabled);
+            Ok((has_sso, gate.installation()?.allows_passwords))
+        });
+        offered.map_err(PageError::from)
+    })
+    .await?;
+    let page = then.carried_by(Page::new("sign_in.html")).with("site", &*app.public_url);
+    let page = page.with("sso", has_sso.then(|| format!("/admin/login/sso?{}", then.query())));
+    Ok(page.with("allows_passwords", allows_passwords))
 }
 
 /// `GET /admin/login`.
@@ -50,12 +60,17 @@ async fn sign_in_or_set_up(
     if blocking::run(app, |app| setup::is_open(&app.store).map_err(PageError::from)).await? {
         return Ok(see_page(app, "/admin/setup"));
     }
-    page(app, then).respond(app, Some(visitor))
+    page(app, then).await?.respond(app, Some(visitor))
 }
 
 /// The form again for somebody whose sign-in took too long, or does not stand any more.
-pub(super) fn begin_again(app: &AppState, visitor: &Visitor, then: &Then<'_>) -> Result<HttpResponse, PageError> {
+pub(super) async fn begin_again(
+    app: &web::Data<AppState>,
+    visitor: &Visitor,
+    then: &Then<'_>,
+) -> Result<HttpResponse, PageError> {
     page(app, then)
+        .await?
         .status(StatusCode::UNPROCESSABLE_ENTITY)
         .with(
             "problem",
@@ -109,17 +124,21 @@ async fn sign_in(
     let (whom, reason) = match refusal {
         // Without the address: a flood of attempts is recorded as one, and must not become many by inventing addresses.
         SignInRefusal::Throttled(_) => ("(not looked at)".into(), "too many attempts"),
+        SignInRefusal::NoPasswords => ("(not looked at)".into(), "sign-in with passwords is switched off"),
         SignInRefusal::Wrong(reason) => (masked(email), reason),
     };
     let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", whom)).because(reason);
     app.refusals.record(caller, event);
-    let page = page(&app, &then).with("email", email);
+    let page = page(&app, &then).await?.with("email", email);
     let page = match refusal {
         SignInRefusal::Throttled(throttled) => {
             let seconds = throttled.retry_after_seconds;
             let sentence = format!("Too many attempts failed. Try again {}.", show::wait(seconds));
             page.status(StatusCode::TOO_MANY_REQUESTS).retry_after(seconds).with("problem", sentence)
         }
+        SignInRefusal::NoPasswords => page
+            .status(StatusCode::FORBIDDEN)
+            .with("problem", "Nobody signs in with a password here any more. Use single sign-on."),
         SignInRefusal::Wrong(_) => page
             .status(StatusCode::UNPROCESSABLE_ENTITY)
             .with("problem", "The e-mail address or the password is wrong, or the account is disabled."),
@@ -146,7 +165,13 @@ async fn sign_out(app: web::Data<AppState>, visit: Visit, form: Form) -> Result<
 }
 
 /// Gives the browser of somebody who is now signed in its cookies, and the way on.
-pub(super) fn welcome(app: &AppState, visitor: &Visitor, email: &str, secret: &Secret, location: &str) -> HttpResponse {
+pub(in crate::http) fn welcome(
+    app: &AppState,
+    visitor: &Visitor,
+    email: &str,
+    secret: &Secret,
+    location: &str,
+) -> HttpResponse {
     let device = visitor.device(app, email).unwrap_or_else(Device::generate);
     let mut response = see_other(location);
     for cookie in [set_cookie(app, secret), set_device_cookie(app, device, email)] {
@@ -156,13 +181,18 @@ pub(super) fn welcome(app: &AppState, visitor: &Visitor, email: &str, secret: &S
     response
 }
 
+/// Has the browser keep a cookie.
+///
+/// # Errors
+/// When it is no value of a header.
 pub(in crate::http) fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
     let value = cookie.parse().map_err(|_| PageError::fault("a cookie is no header value"))?;
     response.headers_mut().append(SET_COOKIE, value);
     Ok(())
 }
 
-pub(super) fn user_agent(request: &HttpRequest) -> Option<String> {
+/// The browser, as it calls itself.
+pub(in crate::http) fn user_agent(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(USER_AGENT)?;
     value.to_str().ok().map(str::to_owned)
 }

@@ -36,15 +36,30 @@ impl<'a> Then<'a> {
         }
     }
 
+    /// Where the client is to which all of this leads, if there is one.
+    pub(in crate::http) fn redirect_uri(&self) -> Option<&str> {
+        self.pending.as_ref().map(|(_, authorization)| authorization.redirect_uri.as_str())
+    }
+
+    /// The same as the query of a page on the way.
+    pub(in crate::http) fn query(&self) -> String {
+        let (name, value) = self.carried();
+        Serializer::new(String::new()).append_pair(name, value).finish()
+    }
+
     /// A page that stands on the way, with what its form has to carry.
     pub(in crate::http) fn carried_by(&self, page: Page) -> Page {
-        let redirect_uri = self.pending.as_ref().map(|(_, authorization)| authorization.redirect_uri.as_str());
-        page.with("request", self.request()).with("return_to", self.return_to).toward(redirect_uri)
+        page.with("request", self.request()).with("return_to", self.return_to).toward(self.redirect_uri())
+    }
+
+    /// What is carried along, by name.
+    fn carried(&self) -> (&'static str, &str) {
+        self.request().map_or(("return_to", self.return_to), |request| ("request", request))
     }
 
     /// Sends the browser to a page of ours that stands on the way, with these pairs in its query besides.
     pub(in crate::http) fn by(&self, app: &AppState, path: &str, pairs: &[(&str, &str)]) -> HttpResponse {
-        let (name, value) = self.request().map_or(("return_to", self.return_to), |request| ("request", request));
+        let (name, value) = self.carried();
         let query = Serializer::new(String::new()).extend_pairs(pairs).append_pair(name, value).finish();
         see_other(&format!("{}{path}?{query}", app.site.base))
     }

@@ -167,7 +167,7 @@ pub(super) fn drop_cookie(app: &AppState) -> String {
 }
 
 /// Not readable by scripts, and not sent with what other sites cause, but for links: a person comes here from an identity provider.
-fn attributes(app: &AppState) -> &'static str {
+pub(in crate::http) fn attributes(app: &AppState) -> &'static str {
     if app.site.is_encrypted { "Path=/; HttpOnly; SameSite=Lax; Secure" } else { "Path=/; HttpOnly; SameSite=Lax" }
 }
 
@@ -177,7 +177,7 @@ pub(super) fn theme(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// What cookies of this name hold.
-fn presented<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(in crate::http) fn presented<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let cookies = headers.get_all(COOKIE).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     cookies.filter_map(move |cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }

@@ -136,7 +136,7 @@ pub fn administrator(tenant: TenantId) -> Uuid {
         folded_email: email.clone(),
         email,
         role: "owner".into(),
-        password_hash: "none".into(),
+        password_hash: Some("none".into()),
         created_at: Utc::now(),
         disabled_at: None,
         last_sign_in_at: None,

@@ -110,8 +110,10 @@ async fn end_others(app: web::Data<AppState>, administrator: Administrator) -> R
 async fn page(app: &web::Data<AppState>, administrator: &Administrator) -> Result<Page, PageError> {
     let session = &administrator.session;
     let person = session.person.clone();
-    let (rows, state) = blocking::run(app, move |app| {
-        Ok::<_, PageError>((sessions::list(&app.store, &person)?, factor::state(&app.store, person.id)?))
+    let (rows, state, has_password) = blocking::run(app, move |app| {
+        let row = app.store.gate(|gate| gate.administrator(person.id))?;
+        let has_password = row.is_some_and(|row| row.password_hash.is_some());
+        Ok::<_, PageError>((sessions::list(&app.store, &person)?, factor::state(&app.store, person.id)?, has_password))
     })
     .await?;
     let now = Utc::now();
@@ -122,6 +124,7 @@ async fn page(app: &web::Data<AppState>, administrator: &Administrator) -> Resul
         .page("account/account.html")
         .with("own_tenant", own_tenant)
         .with("since", show::time(session.created_at, now))
+        .with("has_password", has_password)
         .with("shortest", SHORTEST)
         .with("problems", Value::Null)
         .with("factor", state.map_or(Value::Null, |state| factor_shown(state, now)))

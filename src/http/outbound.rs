@@ -1,29 +1,23 @@
-//! The keys that OAuth clients publish (`jwks_uri`), fetched when an assertion is to be verified. Whoever registers such a URI
-//! must not reach our own network through us, so only public addresses are asked, each time anew.
+//! Requests to addresses that others name: where an OAuth client publishes its keys, where an identity provider is. Whoever names one
+//! must not reach our own network through us, so only public addresses are asked, and no redirect is followed.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Request, StatusCode, redirect};
 use serde_json::Value;
 use url::{Host, Url};
 
 use crate::config::Networks;
-use crate::oauth::assertion::ClientKeys;
-use crate::oauth::error::{ErrorCode, OAuthError};
 
-/// How long fetched keys are used.
-const LIFETIME: Duration = Duration::from_mins(10);
-/// How long nothing is fetched again for a key that is missing, and after a failure.
-const PAUSE: Duration = Duration::from_mins(1);
 /// Time for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for the whole.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a key set at most.
+/// Bytes of an answer at most.
 const BYTES: usize = 64 << 10;
 
 /// IPv4 networks that are not the public Internet (the IANA registry of special-purpose addresses), and one public address behind
@@ -36,95 +30,92 @@ const GLOBAL_V6: &str = "2000::/3";
 /// What in it leads elsewhere: Teredo and other protocols, examples, 6to4.
 const PRIVATE_V6: &str = "2001::/23,2001:db8::/32,2002::/16,3fff::/20";
 
-/// The keys of clients, remembered for a while.
-#[derive(Debug)]
-pub(super) struct FetchedKeys {
+/// Why nothing came of a request.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unanswered(pub String);
+
+/// What was answered.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// The way out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outbound {
     allow_private: bool,
-    fetched: Mutex<HashMap<String, Slot>>,
 }
 
-/// What is known of one URI. Whoever fetches holds the lock, so that the others wait for the same answer.
-type Slot = Arc<tokio::sync::Mutex<Known>>;
-
-#[derive(Debug, Default)]
-struct Known {
-    keys: Option<(ClientKeys, Instant)>,
-    tried_at: Option<Instant>,
-}
-
-impl FetchedKeys {
-    /// No keys yet.
+impl Outbound {
+    /// `allow_private` lets private addresses be asked as well, and clear text be spoken.
     pub(super) fn new(allow_private: bool) -> Self {
-        Self { allow_private, fetched: Mutex::default() }
+        Self { allow_private }
     }
 
-    /// The keys that are published at a registered URI. Fetched when they were not for a while, or when the key of this id is not
-    /// among them.
+    /// Sends one request.
     ///
     /// # Errors
-    /// `temporarily_unavailable` when they cannot be had.
-    pub(super) async fn get(&self, uri: &str, kid: Option<&str>) -> Result<ClientKeys, OAuthError> {
-        let slot =
-            Arc::clone(self.fetched.lock().unwrap_or_else(PoisonError::into_inner).entry(uri.to_owned()).or_default());
-        let (uri, kid, allow_private) = (uri.to_owned(), kid.map(str::to_owned), self.allow_private);
-        // On its own: whoever asks first may hang up, and then nobody else could have the keys until the pause is over.
-        let looked_up = actix_web::rt::spawn(async move { look_up(&slot, &uri, kid.as_deref(), allow_private).await });
-        let unavailable = || {
-            OAuthError::new(
-                ErrorCode::TemporarilyUnavailable,
-                "the keys of this client cannot be fetched; try again later",
-            )
-        };
-        looked_up.await.ok().flatten().ok_or_else(unavailable)
+    /// [`Unanswered`] when the address may not be asked, or nothing comes back in time and size.
+    pub(super) async fn send(self, request: Request) -> Result<Answer, Unanswered> {
+        check(request.url(), self.allow_private).map_err(Unanswered)?;
+        let unanswered = |error: reqwest::Error| Unanswered(reason(&error));
+        // Each time anew, so that the address is looked up each time.
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(PublicOnly { allow_private: self.allow_private }))
+            .redirect(redirect::Policy::none())
+            // A proxy would resolve the name by itself.
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(unanswered)?;
+        let mut response = client.execute(request).await.map_err(unanswered)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
+            if body.len() + chunk.len() > BYTES {
+                return Err(Unanswered(format!("answered more than {BYTES} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, headers, body })
+    }
+
+    /// Fetches a JSON document.
+    ///
+    /// # Errors
+    /// [`Unanswered`] when it could not be had.
+    pub(super) async fn get(self, uri: &str) -> Result<Value, Unanswered> {
+        let url = Url::parse(uri).map_err(|error| Unanswered(error.to_string()))?;
+        self.send(Request::new(Method::GET, url)).await?.json()
     }
 }
 
-/// What is known, after fetching it where that is due.
-async fn look_up(slot: &Slot, uri: &str, kid: Option<&str>, allow_private: bool) -> Option<ClientKeys> {
-    let mut known = slot.lock().await;
-    let fresh = |(keys, at): &&(ClientKeys, Instant)| at.elapsed() < LIFETIME && keys.have(kid);
-    if let Some((keys, _)) = known.keys.as_ref().filter(fresh) {
-        return Some(keys.clone());
-    }
-    if known.tried_at.is_none_or(|at| at.elapsed() >= PAUSE) {
-        known.tried_at = Some(Instant::now());
-        match fetch(uri, allow_private).await {
-            Ok(keys) => known.keys = Some((keys, Instant::now())),
-            Err(problem) => log::warn!("the keys of an OAuth client could not be fetched from {uri}: {problem}"),
+impl Answer {
+    /// The JSON document that was answered.
+    ///
+    /// # Errors
+    /// [`Unanswered`] when it is none, or an error.
+    pub(super) fn json(&self) -> Result<Value, Unanswered> {
+        if self.status != StatusCode::OK {
+            return Err(Unanswered(format!("answered {}", self.status.as_u16())));
         }
+        serde_json::from_slice(&self.body).map_err(|_| Unanswered("answered no JSON".into()))
     }
-    known.keys.as_ref().filter(|(_, at)| at.elapsed() < LIFETIME).map(|(keys, _)| keys.clone())
 }
 
-/// Fetches a key set.
-///
-/// # Errors
-/// Why it could not be had, for the log.
-async fn fetch(uri: &str, allow_private: bool) -> Result<ClientKeys, String> {
-    let url = Url::parse(uri).map_err(|error| error.to_string())?;
-    check(&url, allow_private)?;
-    let client = reqwest::Client::builder()
-        .dns_resolver(Arc::new(PublicOnly { allow_private }))
-        .redirect(redirect::Policy::none())
-        // A proxy would resolve the name by itself.
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .build()
-        .map_err(|error| error.to_string())?;
-    let mut response = client.get(url).send().await.map_err(|error| error.without_url().to_string())?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(format!("answered {}", response.status().as_u16()));
+/// The error and what is behind it, without the URL: that may hold secrets.
+fn reason(error: &reqwest::Error) -> String {
+    let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let last = causes.by_ref().last().map(ToString::to_string);
+    match last {
+        _ if error.is_timeout() => "answered nothing in time".into(),
+        Some(cause) if error.is_connect() => format!("could not be reached: {cause}"),
+        Some(cause) => format!("broke off: {cause}"),
+        None => "could not be asked".into(),
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.without_url().to_string())? {
-        if body.len() + chunk.len() > BYTES {
-            return Err(format!("answered more than {BYTES} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let set: Value = serde_json::from_slice(&body).map_err(|_| "answered no JSON")?;
-    ClientKeys::read(&set).map_err(|problem| format!("what is there {problem}"))
 }
 
 /// Checks the parts of a URI that no resolver sees.
@@ -250,28 +241,6 @@ mod tests {
         }
         assert!(check(&Url::parse("https://keys.example.com/jwks").unwrap(), false).is_ok());
         assert!(check(&Url::parse("http://127.0.0.1:1/jwks").unwrap(), true).is_ok());
-    }
-
-    #[actix_web::test]
-    async fn who_hangs_up_while_keys_are_fetched_does_not_keep_them_from_others() {
-        use std::io::{Read, Write};
-
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let uri = format!("http://{}/jwks", listener.local_addr().unwrap());
-        let keys = FetchedKeys::new(true);
-        let first = tokio::time::timeout(Duration::from_millis(100), keys.get(&uri, None)).await;
-        assert!(first.is_err(), "nobody has answered yet");
-        let publisher = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1_024]).unwrap();
-            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-            let body = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).to_string();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-            // Fails when whoever asked is gone.
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        });
-        assert!(keys.get(&uri, None).await.is_ok());
-        publisher.join().unwrap();
     }
 
     #[actix_web::test]
