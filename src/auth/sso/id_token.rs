@@ -281,7 +281,8 @@ mod tests {
     #[test]
     fn a_token_by_rsa_is_taken_and_one_without_key_id_where_one_key_fits() {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        let private = EncodingKey::from_rsa_der(pair.as_der().unwrap().as_ref());
+        // PKCS #1 is what lies inside of PKCS #8, behind the name of the algorithm.
+        let private = EncodingKey::from_rsa_der(&pair.as_der().unwrap().as_ref()[26..]);
         let public = pair.public_key();
         let [n, e] = [public.modulus(), public.exponent()]
             .map(|part| URL_SAFE_NO_PAD.encode(part.big_endian_without_leading_zero()));

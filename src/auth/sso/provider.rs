@@ -138,7 +138,11 @@ pub fn terms_of(row: &SsoProviderRow) -> Terms {
 /// [`SettingsError::Entered`] with one sentence for each field that is wrong.
 pub fn save(store: &Store, seal: &SealKey, caller: &Caller, entered: &Entered<'_>) -> Result<(), SettingsError> {
     let (before, allows_passwords, tenant) = store.gate(|gate| {
-        let tenant = if entered.is_for_tenant { gate.tenant(entered.tenant.trim())? } else { None };
+        let name = Some(entered.tenant.trim()).filter(|name| entered.is_for_tenant && is_text(name));
+        let tenant = match name {
+            Some(name) => gate.tenant(name)?,
+            None => None,
+        };
         Ok((gate.sso_provider()?, gate.installation()?.allows_passwords, tenant))
     })?;
     let mut problems = Vec::new();

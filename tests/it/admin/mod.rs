@@ -13,6 +13,7 @@ mod log;
 mod schemas;
 mod second_factor;
 mod settings;
+mod sso;
 mod tenants;
 mod tokens;
 

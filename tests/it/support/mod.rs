@@ -8,6 +8,7 @@ pub mod client;
 pub mod database;
 pub mod groups;
 pub mod oauth;
+pub mod openid;
 pub mod people;
 pub mod process;
 pub mod random;

@@ -90,10 +90,21 @@ pub fn run_json(data_dir: &Path, arguments: &[&str]) -> serde_json::Value {
 
 /// Starts a server that a shell stops as soon as this process is gone, and returns its URL.
 pub fn start_watched(data_dir: &Path) -> String {
-    const WATCH: &str = r#""$1" serve --listen 127.0.0.1:0 --data-dir "$2" 2>"$2.log" & server=$!
-        read -r _; kill -TERM $server; wait $server; rm -rf "$2" "$2.log""#;
+    start_watched_with(data_dir, &[])
+}
+
+/// The same with more arguments.
+pub fn start_watched_with(data_dir: &Path, arguments: &[&str]) -> String {
+    const WATCH: &str = r#"program=$1 data=$2; shift 2
+        "$program" serve --listen 127.0.0.1:0 --data-dir "$data" "$@" 2>"$data.log" & server=$!
+        read -r _; kill -TERM $server; wait $server; rm -rf "$data" "$data.log""#;
     let mut watcher = Command::new("sh");
-    watcher.args(["-c", WATCH, "sh", PROGRAM]).arg(data_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+    watcher
+        .args(["-c", WATCH, "sh", PROGRAM])
+        .arg(data_dir)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     watcher.env("RUST_LOG", "warn");
     let mut watcher = watcher.spawn().unwrap();
     let url = read_url(watcher.stdout.take().unwrap());

@@ -1,0 +1,136 @@
+//! Sign-in without passwords, and the way back.
+
+use provisor::auth::role::Role;
+use provisor::auth::sso::provider::Entered;
+use provisor::id::TenantId;
+use serde_json::json;
+
+use super::{Installation, installation};
+use crate::support::browser::Form;
+use crate::support::openid::Somebody;
+use crate::support::people::PASSWORD;
+use crate::support::{Browser, process};
+
+const PAGE: &str = "/admin/settings/sso";
+
+fn switch(browser: &mut Browser, on: bool) {
+    let form = browser.open(PAGE).form("/admin/logout");
+    let form = Form { action: format!("{PAGE}/passwords"), ..form };
+    assert_eq!(browser.post(&if on { form.with("allow", "on") } else { form }).status, 303);
+}
+
+/// An operator who has signed in by the provider.
+fn proven(installation: &Installation) -> Browser {
+    let email = installation.administrator(TenantId::NONE, Role::Owner);
+    let somebody = Somebody::new(&email, &email).with("groups", json!("chiefs"));
+    let mut browser = installation.browser();
+    installation.sign_in(&mut browser, &somebody);
+    browser
+}
+
+#[test]
+fn passwords_are_switched_off_once_an_owner_came_by_the_provider_and_brought_back_at_the_server() {
+    let installation = installation();
+    installation.query_execute("DELETE FROM administrator_identities");
+    let mut browser = installation.operator();
+    assert!(browser.open(PAGE).says("No owner over all tenants has signed in by the identity provider yet."));
+    assert_eq!(browser.open("/admin/settings/sso/passwords").heading(), "Single sign-on");
+    switch(&mut browser, false);
+    assert!(browser.open(PAGE).says("Nothing was changed: no owner over all tenants has signed in"));
+    // An owner of one tenant could not look after the installation.
+    let email = installation.administrator(installation.new_tenant(), Role::Owner);
+    installation.sign_in(&mut installation.browser(), &Somebody::new(&email, &email).with("groups", json!("chiefs")));
+    assert!(browser.open(PAGE).says("No owner over all tenants"));
+
+    let mut owner = proven(&installation);
+    let page = owner.open("/admin/settings/sso/passwords");
+    assert_eq!(page.heading(), "Switch off sign-in with passwords?");
+    assert_eq!(owner.post(&page.form("/admin/settings/sso/passwords")).status, 303);
+    assert!(owner.follow().says("People sign in by single sign-on alone now."));
+    let page = owner.open(PAGE);
+    assert!(page.says("single sign-on is the only way in"));
+
+    // A form from before does not help, and nothing is said of the account.
+    let email = installation.administrator(TenantId::NONE, Role::Owner);
+    let mut other = installation.browser();
+    let page = other.open("/admin/login");
+    assert!(page.says("Sign in with SSO") && !page.says("E-mail"));
+    let token = other.request(reqwest::Method::GET, "/admin/login");
+    assert!(!token.text.contains("form_token"));
+    installation.assert_password_refused(&email);
+
+    // What would leave nobody a way in is refused.
+    let page = owner.open(PAGE);
+    let form = filled(&installation, page.form(PAGE)).without("enabled");
+    let answer = owner.post(&form);
+    assert_eq!(answer.status, 422);
+    assert!(answer.says("People sign in by it alone at the moment. Allow passwords first."));
+    let form = filled(&installation, page.form(PAGE)).with("issuer", "https://other.example.com");
+    assert!(owner.post(&form.with("client_secret", "x")).says("People sign in by the present issuer alone."));
+
+    let output = process::run(&installation.data_dir, &["admin", "allow-passwords"]);
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "people may sign in with their passwords\n");
+    assert_eq!(other.sign_in(&email, PASSWORD).heading(), "Overview");
+    let mut recorded = installation.audit(TenantId::NONE);
+    recorded.retain(|row| row.target_id == "passwords");
+    let seen = |row: usize| (&*recorded[row].actor_kind, recorded[row].after.clone().unwrap());
+    assert_eq!(seen(0), ("operator", json!({"allowsPasswords": true})));
+    // Before that this test itself switched them on and off again.
+    assert_eq!(seen(3), ("administrator", json!({"allowsPasswords": false})));
+}
+
+#[test]
+fn passwords_are_allowed_again_on_the_page() {
+    let installation = installation();
+    let mut owner = proven(&installation);
+    switch(&mut owner, false);
+    let page = owner.open(PAGE);
+    assert_eq!(owner.post(&page.form("/admin/settings/sso/passwords")).status, 303);
+    assert!(owner.follow().says("People may sign in with passwords again."));
+    assert!(installation.browser().open("/admin/login").says("Password"));
+}
+
+#[test]
+fn passwords_stay_while_single_sign_on_is_not_enabled() {
+    let installation = installation();
+    let mut owner = proven(&installation);
+    installation.set_up(Entered { enabled: false, ..installation.entered() });
+    switch(&mut owner, false);
+    assert!(owner.open(PAGE).says("Single sign-on is not enabled."));
+    assert!(installation.browser().open("/admin/login").says("Password"));
+}
+
+/// The form with what is set up.
+fn filled(installation: &Installation, form: Form) -> Form {
+    let entered = installation.entered();
+    form.with("issuer", entered.issuer)
+        .with("client_id", entered.client_id)
+        .with("role_claim", entered.role_claim)
+        .with("roles", entered.roles)
+        .with("default_role", entered.default_role)
+        .with("reach", "tenant")
+        .with("tenant", entered.tenant)
+        .with("enabled", "on")
+}
+
+impl Installation {
+    fn query_execute(&self, statement: &str) {
+        use crate::support::database;
+        database::execute(&mut database::connect(&self.data_dir, "provisor"), statement);
+    }
+
+    /// Tries a password with a form that was opened while there was one.
+    fn assert_password_refused(&self, email: &str) {
+        let mut browser = self.browser();
+        self.allow_passwords(true);
+        let form = browser.open("/admin/login").form("/admin/login");
+        self.allow_passwords(false);
+        for password in [PASSWORD, "wrong horse battery"] {
+            let page = browser.post(&form.clone().with("email", email).with("password", password));
+            assert_eq!((page.status, &*page.heading()), (403, "Sign in"));
+            assert!(page.says("Nobody signs in with a password here any more."));
+        }
+        self.assert_recorded("sign-in with passwords is switched off");
+    }
+}
