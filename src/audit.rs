@@ -246,6 +246,13 @@ impl AuditEvent {
         Self { action, target, before: None, after: None, detail: None }
     }
 
+    /// Adds the state before.
+    #[must_use]
+    pub fn before(mut self, before: Value) -> Self {
+        self.before = Some(before);
+        self
+    }
+
     /// Adds the state after.
     #[must_use]
     pub fn after(mut self, after: Value) -> Self {

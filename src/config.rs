@@ -46,8 +46,8 @@ pub struct Settings {
     )]
     pub trusted_proxies: Networks,
 
-    /// Take the keys of OAuth clients (--jwks-uri) from private addresses and over plain http as well: for identity providers inside
-    /// your own network.
+    /// Ask private addresses, and over plain http, for the keys of OAuth clients (--jwks-uri) and for single sign-on as well: for
+    /// identity providers inside your own network.
     #[arg(long, global = true, env = "PROVISOR_ALLOW_PRIVATE_ADDRESSES")]
     pub allow_private_addresses: bool,
 

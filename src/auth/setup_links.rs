@@ -9,7 +9,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::administrators::{self, Person, fold, is_email};
-use super::password;
 use super::principal::{Caller, Principal, TenantSettings};
 use super::role::Role;
 use super::secret::{Kind, Secret, TokenKey};

@@ -36,6 +36,8 @@ pub(super) struct IdentityProvider {
 /// What a sign-in was begun with, and must come back with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Begun {
+    /// The provider, by its issuer: what comes back from it goes to no other that was set up meanwhile.
+    issuer: String,
     /// Comes back in the URL.
     pub state: String,
     /// Comes back in the ID token.
@@ -100,7 +102,8 @@ impl IdentityProvider {
             .set_pkce_challenge(challenge)
             .add_extra_param("nonce", nonce.as_str())
             .url();
-        Ok((url, Begun { state: state.into_secret(), nonce, verifier: verifier.into_secret() }))
+        let (issuer, state, verifier) = (provider.issuer.clone(), state.into_secret(), verifier.into_secret());
+        Ok((url, Begun { issuer, state, nonce, verifier }))
     }
 
     /// Who came back. `keys` are those that others publish.
@@ -115,6 +118,9 @@ impl IdentityProvider {
         begun: Begun,
         sent_back: SentBack<'_>,
     ) -> Result<Claims, Refusal> {
+        if begun.issuer != provider.issuer {
+            return Err(Refusal::State("a sign-in by a provider that was replaced meanwhile"));
+        }
         let discovery = self.discover(provider).await?;
         match sent_back.issuer {
             Some(issuer) if issuer != provider.issuer => return Err(Refusal::Token("answer of another issuer")),

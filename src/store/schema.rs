@@ -473,7 +473,6 @@ diesel::joinable!(administrator_identities -> administrators (administrator_id))
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
 diesel::allow_tables_to_appear_in_same_query!(sessions, administrators, totp_secrets, installation);
 diesel::allow_tables_to_appear_in_same_query!(totp_secrets, recovery_codes);
-diesel::allow_tables_to_appear_in_same_query!(sessions, administrators);
 diesel::allow_tables_to_appear_in_same_query!(administrator_identities, administrators);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);

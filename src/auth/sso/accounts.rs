@@ -15,7 +15,7 @@ use crate::auth::role::Role;
 use crate::auth::secret::{Secret, TokenKey};
 use crate::auth::sessions::{self, SessionError};
 use crate::id::TenantId;
-use crate::store::{self, AdministratorRow, Arrival, ArrivalEvents, Store};
+use crate::store::{self, AdministratorRow, Arrival, ArrivalEvents, SecondFactor, Store};
 
 /// What an account is to an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

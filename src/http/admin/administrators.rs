@@ -365,7 +365,9 @@ fn refused_invitation(error: InvitationError) -> Result<(StatusCode, String), Pa
         InvitationError::Administrator(error) => refused(error),
         InvitationError::Store(error) => Err(error.into()),
         error @ InvitationError::Random(_) => Err(PageError::fault(error)),
-        error @ InvitationError::Code => Ok((StatusCode::FORBIDDEN, show::sentence(&error.to_string()))),
+        error @ (InvitationError::Code | InvitationError::NoPasswords) => {
+            Ok((StatusCode::FORBIDDEN, show::sentence(&error.to_string())))
+        }
     }
 }
 

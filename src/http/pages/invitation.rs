@@ -8,7 +8,7 @@ use super::form::Form;
 use super::page::Page;
 use super::sign_in::{user_agent, welcome};
 use super::visitor::Visitor;
-use super::{PageRoute, show};
+use super::{PageRoute, see_page, show};
 use crate::auth::invitations::{self, InvitationError};
 use crate::auth::password::SHORTEST;
 use crate::auth::sessions;

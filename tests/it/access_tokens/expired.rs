@@ -30,6 +30,8 @@ const ROWS: &str = "
     INSERT INTO revoked_access_tokens (jti, expires_at) VALUES ('new', now() - interval '30 s');
     INSERT INTO used_assertions (client_id, jti, expires_at)
         VALUES ('c', 'old', now() - interval '5 min'), ('c', 'new', now() + interval '1 min');
+    INSERT INTO used_sso_states (state, expires_at)
+        VALUES ('old', now() - interval '1 min'), ('new', now() + interval '1 min');
     INSERT INTO administrators (id, tenant_id, email, folded_email, role, password_hash, created_at)
         VALUES (md5('ada')::uuid, '00000000-0000-0000-0000-000000000000', 'ada@example.com', 'ada@example.com', 'owner', '', now());
     INSERT INTO sessions (id_hash, administrator_id, created_at, seen_at)
@@ -53,6 +55,7 @@ const LEFT: &str = "
     UNION ALL SELECT 'refresh ' || id FROM refresh_tokens
     UNION ALL SELECT 'revoked ' || jti FROM revoked_access_tokens
     UNION ALL SELECT 'assertion ' || jti FROM used_assertions
+    UNION ALL SELECT 'state ' || state FROM used_sso_states
     UNION ALL SELECT 'session ' || encode(id_hash, 'escape') FROM sessions
     UNION ALL SELECT 'set-up ' || encode(code_hash, 'escape') FROM setup_codes
     UNION ALL SELECT 'throttle ' || subject FROM throttles
@@ -87,6 +90,7 @@ fn what_has_had_its_time_is_deleted_and_an_old_key_is_exchanged() {
         "revoked new",
         "session new",
         "set-up new",
+        "state new",
         "throttle new",
     ];
     expected.sort_unstable();

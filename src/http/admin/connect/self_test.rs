@@ -54,7 +54,6 @@ pub(super) async fn run(
         public_url: app.public_url.to_string(),
         token: format!("Bearer {}", secret.reveal()),
         steps: Vec::new(),
-        allowed_networks: Vec::new(),
         user: None,
         group: None,
     };

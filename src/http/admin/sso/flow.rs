@@ -116,9 +116,9 @@ async fn arrive(
     request: &HttpRequest,
     visitor: Visitor,
 ) -> Result<HttpResponse, PageError> {
-    let held = presented(request.headers(), app.site.sso_cookie);
-    let pending = held.filter_map(|held| app.forms.read(&[PURPOSE], held)).next();
-    let pending = pending.and_then(|content| serde_json::from_slice::<Pending>(&content).ok());
+    let mut held = presented(request.headers(), app.site.sso_cookie);
+    let content = held.find_map(|held| app.forms.read(&[PURPOSE], held));
+    let pending = content.and_then(|content| serde_json::from_slice::<Pending>(&content).ok());
     let Some(pending) = pending else {
         let refusal = Refusal::State("a sign-in that was not begun in this browser");
         return refused(app, &visit, &visitor, &Then::new(app, "", ""), &refusal, None);

@@ -66,9 +66,10 @@ pub(super) async fn save(
     let problems = match result {
         Ok(()) => {
             app.identity_provider.forget(form.get("issuer").trim());
-            let notice = match form.is_set("enabled") {
-                true => "Single sign-on is saved, and people may sign in by it.",
-                false => "Single sign-on is saved. Nobody signs in by it before it is enabled: test it first.",
+            let notice = if form.is_set("enabled") {
+                "Single sign-on is saved, and people may sign in by it."
+            } else {
+                "Single sign-on is saved. Nobody signs in by it before it is enabled: test it first."
             };
             return administrator.done(&app, PAGE, notice).await;
         }
@@ -161,8 +162,8 @@ fn values(present: &Present) -> Value {
 
 fn page(app: &AppState, administrator: &Administrator, present: &Present, values: Value) -> Page {
     let option = |role: Role| json!({"value": role.name(), "label": capital(role.name())});
-    let nobody = json!({"value": "", "label": "Nobody"});
-    let roles: Vec<Value> = std::iter::once(nobody).chain(ROLES.into_iter().rev().map(option)).collect();
+    let none = json!({"value": "", "label": "None"});
+    let roles: Vec<Value> = std::iter::once(none).chain(ROLES.into_iter().rev().map(option)).collect();
     administrator
         .page("sso/settings.html")
         .with("values", values)

@@ -158,6 +158,13 @@ fn nobody_is_sent_to_a_provider_that_is_not_enabled() {
     installation.set_up(Entered { enabled: false, ..installation.entered() });
     assert_eq!(browser.open(&back).status, 404);
     assert_eq!(browser.open("/admin/login/sso").status, 404);
+    installation.set_up(installation.entered());
+    let back = installation.come_back(&mut browser, "/admin/login/sso", &Somebody::new(&email, &email));
+    installation.set_up(Entered { issuer: "https://id.example.com", ..installation.entered() });
+    let page = browser.open(&back);
+    assert_refused(&mut browser, &page, 400);
+    installation.assert_recorded("a sign-in by a provider that was replaced meanwhile");
+    installation.set_up(Entered { enabled: false, ..installation.entered() });
     assert!(!browser.open("/admin/login").says("Sign in with SSO"));
 }
 
