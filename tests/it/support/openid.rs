@@ -45,7 +45,7 @@ pub struct Somebody {
     pub signs: Signs,
     /// The status of its token endpoint.
     pub status: u16,
-    /// What UserInfo says.
+    /// What `UserInfo` says.
     pub information: Option<Value>,
 }
 
