@@ -113,6 +113,12 @@ pub struct ChainEnd {
     pub last: Option<(i64, Vec<u8>)>,
 }
 
+/// A checkpoint, and the hash of its link as it is.
+pub type Signed = (CheckpointRow, Option<Vec<u8>>);
+
+/// Number and hash of the last link, and those of the head.
+type End = (i64, Vec<u8>, Option<i64>, Option<Vec<u8>>);
+
 define_sql_function! {
     /// Takes a lock until the transaction ends, or says that somebody else has it.
     fn pg_try_advisory_xact_lock(first: Integer, second: Integer) -> Bool;
@@ -472,12 +478,7 @@ impl Gate<'_> {
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn checkpoints(
-        &mut self,
-        tenant: Uuid,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<(CheckpointRow, Option<Vec<u8>>)>, Error> {
+    pub fn checkpoints(&mut self, tenant: Uuid, after: i64, limit: i64) -> Result<Vec<Signed>, Error> {
         use {audit_checkpoints as p, audit_seals as s};
         let query = p::table
             .left_join(s::table.on(s::tenant_id.eq(tenant).and(s::seq.eq(p::seq)).and(s::seq.gt(after))))
@@ -496,7 +497,7 @@ impl Gate<'_> {
     pub fn chain_end(&mut self, tenant: Uuid) -> Result<ChainEnd, Error> {
         use {audit_chains as c, audit_seals as s};
         // One statement sees one state.
-        let rows: Vec<(i64, Vec<u8>, Option<i64>, Option<Vec<u8>>)> = s::table
+        let rows: Vec<End> = s::table
             .left_join(c::table.on(c::tenant_id.eq(s::tenant_id)))
             .filter(s::tenant_id.eq(tenant))
             .order(s::seq.desc())

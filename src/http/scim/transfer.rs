@@ -20,7 +20,7 @@ pub const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a client must have taken a large reply whole.
 pub const REPLY_TIMEOUT: Duration = Duration::from_mins(5);
 /// Time in which somebody must have taken an export whole. It is made as slowly as it is read, and holds no connection meanwhile.
-pub(in crate::http) const EXPORT_TIMEOUT: Duration = Duration::from_mins(60);
+pub(in crate::http) const EXPORT_TIMEOUT: Duration = Duration::from_hours(1);
 /// Pieces that wait for the connection to take them.
 const PIECES_WAITING: usize = 1;
 

@@ -43,9 +43,10 @@ pub(super) async fn ask(
         app.store.run(&caller, |tenant| tenant.ask_verification(Utc::now(), &event)).map_err(PageError::from)
     })
     .await?;
-    let notice = match asked {
-        true => "The whole chain is being verified. This page says how far it is.",
-        false => "The chain is being verified already, or has no entries yet.",
+    let notice = if asked {
+        "The whole chain is being verified. This page says how far it is."
+    } else {
+        "The chain is being verified already, or has no entries yet."
     };
     administrator.done(&app, &query.elsewhere("/verify", &[]), notice).await
 }
