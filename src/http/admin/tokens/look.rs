@@ -88,7 +88,8 @@ async fn page(app: &web::Data<AppState>, administrator: &Administrator, id: Stri
 fn overlap(old: &TokenRow, here: &TokenRow, now: DateTime<Utc>) -> Value {
     let path = |id: &str| format!("{PATH}/{id}");
     let calls = old.calls - old.calls_at_rotation;
-    let last = old.last_used_at.filter(|at| calls > 0 && old.rotated_at.is_some_and(|rotated| *at >= rotated));
+    // The last use is known to the second, and may seem to be from before the rotation.
+    let last = old.last_used_at.max(old.rotated_at);
     let uses = match (calls, last) {
         (1.., Some(at)) => {
             let (count, ago) = (show::number(calls), &show::time(at, now)["ago"]);
