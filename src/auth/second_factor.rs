@@ -340,6 +340,7 @@ mod tests {
             hash: SecretHash::from_bytes(&[byte; 32]).unwrap(),
             created_at,
             chosen: None,
+            ends_at: None,
             notice: None,
             must_set_up: false,
         }

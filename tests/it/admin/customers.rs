@@ -102,6 +102,7 @@ fn a_suspended_tenant_is_served_nothing_within_a_second_and_goes_on_afterwards()
             name: "okta".into(),
             scopes: provisor::auth::Scopes::default(),
             expires_at: None,
+            allowed_networks: Vec::new(),
             user: None,
         };
         provisor::auth::create(&backend.store, &operator(tenant.id), &backend.token_key, &new).is_err()

@@ -298,7 +298,7 @@ fn odd_object(random: &mut Random, attributes: &Value) -> Map<String, Value> {
         if never || attribute["required"] != true && random.chance(40) {
             continue;
         }
-        let mut one = |random: &mut Random| match attribute.get("subAttributes") {
+        let one = |random: &mut Random| match attribute.get("subAttributes") {
             Some(parts) => Value::Object(odd_object(random, parts)),
             None => odd_value(random, attribute["type"].as_str().unwrap()),
         };

@@ -239,7 +239,7 @@ fn registered(installation: &Installation, client: ClientRow) -> ClientRow {
     use provisor::audit::{Action, AuditEvent, Target};
     let event = AuditEvent::new(Action::ClientCreate, Target::new("OAuthClient", &client.id));
     let caller = operator(TenantId(client.tenant_id));
-    installation.backend.store.run(&caller, |tenant| tenant.insert_client(&client, &[], &event)).unwrap();
+    installation.backend.store.run(&caller, |tenant| tenant.insert_client(&client, &[], None, &event)).unwrap();
     client
 }
 

@@ -77,7 +77,7 @@ impl Installation {
 
     fn set_up(&self, entered: Entered<'_>) {
         let caller = operator(TenantId::NONE);
-        provider::save(&self.backend.store, &self.backend.seal_key, &caller, &entered).unwrap();
+        provider::save(&self.backend.store, &self.backend.sso_key, &caller, &entered).unwrap();
     }
 
     fn allow_passwords(&self, on: bool) {
