@@ -8,8 +8,9 @@ use super::TenantConn;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{
-    administrators, authorization_codes, header_tokens, invitations, memberships, oauth_clients, oauth_grants,
-    refresh_tokens, requests, resource_counts, resources, tenants,
+    administrators, authorization_codes, connect_runs, header_tokens, invitations, memberships, oauth_clients,
+    oauth_grants, refresh_tokens, request_counts, requests, resource_counts, resources, setup_links, tenants,
+    user_counts,
 };
 use crate::audit::AuditEvent;
 
@@ -26,7 +27,7 @@ macro_rules! delete {
 }
 
 /// One table after the other; what refers to another comes before it.
-const TABLES: [fn(&mut PgConnection, Uuid) -> QueryResult<usize>; 11] = [
+const TABLES: &[fn(&mut PgConnection, Uuid) -> QueryResult<usize>] = &[
     some_memberships,
     some_resources,
     |pg, tenant| delete!(pg, tenant, resource_counts by resource_type: String),
@@ -36,6 +37,10 @@ const TABLES: [fn(&mut PgConnection, Uuid) -> QueryResult<usize>; 11] = [
     |pg, tenant| delete!(pg, tenant, oauth_grants by id: Uuid),
     |pg, tenant| delete!(pg, tenant, oauth_clients by id: String),
     |pg, tenant| delete!(pg, tenant, requests by id: Uuid),
+    |pg, tenant| delete!(pg, tenant, request_counts by hour: DateTime<Utc>),
+    |pg, tenant| delete!(pg, tenant, user_counts by hour: DateTime<Utc>),
+    |pg, tenant| delete!(pg, tenant, connect_runs by id: Uuid),
+    |pg, tenant| delete!(pg, tenant, setup_links by id: Uuid),
     |pg, tenant| delete!(pg, tenant, invitations by id: String),
     |pg, tenant| delete!(pg, tenant, administrators by id: Uuid),
 ];

@@ -10,7 +10,6 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::administrator::Administrator;
-use super::routes;
 use super::why::why;
 use crate::auth::role::Right;
 use crate::http::pages::{BASE, PageError, PageRoute, Problem, show};
@@ -228,11 +227,6 @@ fn page_of(mut rows: Vec<RequestRow>, place: RequestPlace) -> (Vec<RequestRow>, 
     }
 }
 
-/// Whether a page is among those of this server.
-pub(super) fn has_page(path: &str) -> bool {
-    routes::all().any(|page| page.path == path)
-}
-
 /// The label of an outcome and its colour.
 fn outcome_shown(outcome: &str) -> Value {
     let (_, label, colour) = OUTCOMES.iter().find(|(code, ..)| *code == outcome).unwrap_or(&OUTCOMES[3]);
@@ -254,11 +248,9 @@ fn duration_shown(microseconds: i64) -> String {
 
 /// Who called, where that is known.
 fn caller_shown(row: &RequestRow) -> Value {
-    let tokens = has_page("/tokens/{id}").then_some("/tokens");
-    let clients = has_page("/clients/{id}").then_some("/clients");
     let (kind, page) = match row.actor_kind.as_str() {
-        "header_token" => ("Header token", tokens),
-        "oauth_client" => ("OAuth client", clients),
+        "header_token" => ("Header token", Some("/tokens")),
+        "oauth_client" => ("OAuth client", Some("/clients")),
         _ => ("", None),
     };
     let name =
@@ -268,14 +260,14 @@ fn caller_shown(row: &RequestRow) -> Value {
 
 /// The page of the resource, where there is one.
 fn resource_path(row: &RequestRow) -> Option<String> {
-    let (pattern, path) = match row.resource_type.as_deref()? {
-        "User" => ("/users/{id}", "/users"),
-        "Group" => ("/groups/{id}", "/groups"),
+    let path = match row.resource_type.as_deref()? {
+        "User" => "/users",
+        "Group" => "/groups",
         _ => return None,
     };
     // Whatever else stands in the place of an id leads nowhere.
     let id = Uuid::try_parse(row.resource_id.as_deref()?).ok()?;
-    has_page(pattern).then(|| format!("{BASE}{path}/{id}"))
+    Some(format!("{BASE}{path}/{id}"))
 }
 
 fn line(app: &AppState, row: &RequestRow, now: DateTime<Utc>) -> Value {
@@ -314,10 +306,7 @@ async fn look(
     let row = row.ok_or_else(not_found)?;
     let why = why(&row).map(|why| json!({"cause": why.cause, "fix": why.fix, "then": why.then}));
     let query = row.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
-    let audit = has_page("/audit").then(|| {
-        let text = form_urlencoded::Serializer::new(String::new()).append_pair("text", &row.request_id).finish();
-        format!("{BASE}/audit?{text}")
-    });
+    let text = form_urlencoded::Serializer::new(String::new()).append_pair("text", &row.request_id).finish();
     let page = administrator
         .page("log/request.html")
         .with("line", line(&app, &row, Utc::now()))
@@ -343,7 +332,7 @@ async fn look(
                 format!("{BASE}{PATH}?{query}")
             }),
         )
-        .with("audit", audit)
+        .with("audit", format!("{BASE}/audit?{text}"))
         .with("why", why)
         .with("list", format!("{BASE}{PATH}"));
     administrator.respond(&app, page)

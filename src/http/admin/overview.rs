@@ -10,14 +10,14 @@ use url::form_urlencoded;
 
 use super::administrator::Administrator;
 use super::chart::{self, Bucket};
-use super::log::{has_page, sees_unknown};
+use super::log::sees_unknown;
 use super::why::why;
 use crate::auth::role::Right;
 use crate::http::pages::{BASE, PageError, PageRoute, show};
 use crate::http::{AppState, blocking};
 use crate::store::{
-    ClientRow, RequestFilter, RequestPlace, RequestRow, RequestsInStep, RequestsOfCredential, SigningKeyRow, Step,
-    TokenRow, UserCountRow,
+    ChainRow, ClientRow, RequestFilter, RequestPlace, RequestRow, RequestsInStep, RequestsOfCredential, SigningKeyRow,
+    Step, TokenRow, UserCountRow,
 };
 
 pub(super) const ROUTES: &[PageRoute] = &[PageRoute::get("", Right::Read, || web::get().to(show))];
@@ -57,6 +57,7 @@ struct Found {
     groups: i64,
     /// The active users, and when they were counted where that was not now.
     active: Option<(i64, Option<DateTime<Utc>>)>,
+    chain: Option<ChainRow>,
     keys: Vec<SigningKeyRow>,
     database_milliseconds: f64,
 }
@@ -149,6 +150,7 @@ fn find(
             users,
             groups,
             active,
+            chain: tenant.audit_chain()?,
             keys: keys.clone(),
             database_milliseconds,
         })
@@ -157,18 +159,12 @@ fn find(
 
 /// The first steps on a fresh server; `Null` when all are done. Only the next one is a button.
 fn steps(found: &Found, is_used: bool) -> Value {
-    let first = |paths: [&'static str; 2]| paths.into_iter().find(|path| has_page(path)).unwrap_or("/connect");
     let has_credential = !found.tokens.is_empty() || !found.clients.is_empty();
     let all = [
-        (
-            has_credential,
-            "Create a credential for your identity provider",
-            "Create a token",
-            first(["/tokens/new", "/tokens"]),
-        ),
+        (has_credential, "Create a credential for your identity provider", "Create a token", "/tokens/new"),
         (is_used, "Let Okta test the connection", "Connect Okta", "/connect"),
-        (found.users > 0, "Assign the first person to the app", "See how", first(["/users", "/connect"])),
-        (found.groups > 0, "Push the first group", "See how", first(["/groups", "/connect"])),
+        (found.users > 0, "Assign the first person to the app", "See how", "/connect"),
+        (found.groups > 0, "Push the first group", "See how", "/connect"),
     ];
     if all.iter().all(|(is_done, ..)| *is_done) {
         return Value::Null;
@@ -188,7 +184,7 @@ fn steps(found: &Found, is_used: bool) -> Value {
 
 /// What somebody should look at: each a sentence, what is behind it, and where to go.
 fn attention(app: &AppState, found: &Found, now: DateTime<Utc>) -> Vec<Value> {
-    let token_path = |id: &str| if has_page("/tokens/{id}") { format!("{BASE}/tokens/{id}") } else { log_of(id) };
+    let token_path = |id: &str| format!("{BASE}/tokens/{id}");
     let entry = |colour: &str, sentence: String, more: Value, label: &str, path: String| json!({"colour": colour, "sentence": sentence, "more": more, "label": label, "path": path});
     let mut shown = Vec::new();
     for token in found.tokens.iter().filter(|token| token.is_valid(now) && token.rotated_to.is_none()) {
@@ -260,12 +256,11 @@ fn credentials(found: &Found, now: DateTime<Utc>) -> Vec<Value> {
             own.map(|(.., number)| number).sum::<i64>()
         };
         let (kind, page) = if is_client(id) { ("OAuth client", "/clients") } else { ("Header token", "/tokens") };
-        let pattern = format!("{page}/{{id}}");
         let end = ends.get(id);
         json!({
             "name": name,
             "kind": kind,
-            "path": if has_page(&pattern) { format!("{BASE}{page}/{id}") } else { log_of(id) },
+            "path": format!("{BASE}{page}/{id}"),
             "log": log_of(id),
             "used": show::time_or_none(used, now),
             "calls": show::number(of(false)),
@@ -289,6 +284,10 @@ fn health(app: &AppState, found: &Found, now: DateTime<Utc>) -> Vec<Value> {
         Some(at) => line(now - at < OLD_KEY, "Signing key", format!("in use for {}", show::length(now - at))),
         None => line(false, "Signing key", "there is none".into()),
     });
+    let chain = super::audit::chain_shown(found.chain.as_ref(), now);
+    if let (Some(text), Some(colour)) = (chain["text"].as_str(), chain["colour"].as_str()) {
+        lines.push(line(colour == "green", "Audit log", text.to_lowercase()));
+    }
     let dropped = app.request_log.dropped();
     let missing = if dropped == 0 {
         "complete".into()

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::administrator::Administrator;
-use super::routes;
 use crate::auth::role::Right;
 use crate::auth::settings::{self, BODY_DAYS, REQUEST_DAYS, SettingsError};
 use crate::http::pages::{Form, Page, PageError, PageRoute, show};
@@ -21,8 +20,6 @@ pub(super) const ROUTES: &[PageRoute] = &[
 ];
 
 const PATH: &str = "/admin/settings";
-/// The page of another part, which is linked where there is one.
-const SSO: &str = "/settings/sso";
 /// What this build consists of.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 /// What the settings that a form was opened with are stamped for.
@@ -119,8 +116,6 @@ async fn page(
     let rows = about(app, &facts);
     let report: String = rows.iter().fold(String::new(), |text, (name, value)| text + name + ": " + value + "\n");
     let rows: Vec<Value> = rows.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-    let has_sso =
-        routes::all().any(|page| page.path == SSO && page.right.is_some_and(|right| administrator.may(right)));
     Ok(administrator
         .page("settings/settings.html")
         .with("request_days", shown.request_days)
@@ -135,7 +130,6 @@ async fn page(
         .with("about", rows)
         .with("report", report.trim_end())
         .with("url_problems", url_problems)
-        .with("has_sso", has_sso)
         .with("problems", problems))
 }
 

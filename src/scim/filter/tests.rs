@@ -288,7 +288,7 @@ fn each_error_in_a_typed_filter_knows_its_character() {
     for (filter, position) in [
         ("userName xx \"a\"", Some(9)),
         ("userName eq \"ä\" and shoeSize eq 42", Some(20)),
-        ("not (userName eq \"a\") or (title pr and active gt true)", Some(40)),
+        ("not (userName eq \"a\") or (title pr and active gt true)", Some(39)),
         ("emails[type eq \"work\" and kind eq \"x\"]", Some(26)),
         ("emails[type eq \"work\"].kind eq \"x\"", Some(22)),
         ("nothing[type eq \"work\"]", Some(0)),

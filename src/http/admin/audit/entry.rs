@@ -10,7 +10,6 @@ use super::shown;
 use crate::chain::to_hex;
 use crate::http::admin::administrator::Administrator;
 use crate::http::admin::diff::diff;
-use crate::http::admin::routes;
 use crate::http::pages::{BASE, PageError, Problem, show};
 use crate::http::{AppState, blocking};
 
@@ -33,7 +32,6 @@ pub(super) async fn show(
     })
     .await?;
     let raw = |state: &Option<Value>| state.as_ref().map(|state| format!("{state:#}"));
-    let has_log = routes::all().any(|page| page.path == "/log");
     let request = url::form_urlencoded::Serializer::new(String::new()).append_pair("text", &row.request_id).finish();
     let page = administrator
         .page("audit/entry.html")
@@ -41,7 +39,7 @@ pub(super) async fn show(
         .with("changes", diff(row.before.as_ref(), row.after.as_ref()))
         .with("before", raw(&row.before))
         .with("after", raw(&row.after))
-        .with("log", has_log.then(|| format!("{BASE}/log?{request}")))
+        .with("log", format!("{BASE}/log?{request}"))
         .with("seq", seal.as_ref().map(|seal| show::number(seal.seq)))
         .with("hash", seal.as_ref().map(|seal| to_hex(&seal.hash)))
         .with("previous", previous.as_ref().map(|previous| to_hex(&previous.hash)))

@@ -10,7 +10,6 @@ use actix_web::web;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::routes;
 use crate::audit::{Action, Outcome};
 use crate::auth::role::Right;
 use crate::chain::{Fault, to_hex};
@@ -57,8 +56,7 @@ const PAGES: [(&str, &str); 8] = [
 fn page_of(kind: &str, id: &str) -> Option<String> {
     let (_, path) = PAGES.iter().find(|(known, _)| *known == kind)?;
     let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    let has_page = routes::all().any(|page| page.path == format!("{path}/{{id}}"));
-    (is_id && has_page).then(|| format!("{BASE}{path}/{id}"))
+    is_id.then(|| format!("{BASE}{path}/{id}"))
 }
 
 /// What lists and entries say of an entry alike.
@@ -114,7 +112,7 @@ fn name_of(row: &AuditRow) -> Option<&str> {
 }
 
 /// The state of the chain, as a badge and what stands beside it.
-fn chain_shown(chain: Option<&ChainRow>, now: DateTime<Utc>) -> Value {
+pub(super) fn chain_shown(chain: Option<&ChainRow>, now: DateTime<Utc>) -> Value {
     let Some(chain) = chain else {
         return Value::Null;
     };
