@@ -13,6 +13,9 @@ impl TenantId {
     /// Holds the audit events of callers whose tenant is not known.
     pub const NONE: Self = Self(Uuid::nil());
 
+    /// The tenant that is there from the start.
+    pub const DEFAULT: Self = Self(Uuid::from_u128(0x7000_8000_0000_0000_0001));
+
     /// A new tenant's id.
     #[must_use]
     pub fn generate() -> Self {

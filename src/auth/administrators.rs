@@ -91,6 +91,11 @@ pub struct NewAdministrator<'a> {
 /// Why an administrator could not be created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdministratorError {
+    /// The person is an IT contact, who comes by a set-up link and has nothing else.
+    #[error(
+        "an IT contact comes by a set-up link, and has no other role and no password; invite the person as an administrator instead"
+    )]
+    Contact,
     /// There is none with this address.
     #[error("no administrator '{0}'; 'provisor admin list' shows them")]
     Unknown(String),
@@ -291,10 +296,19 @@ pub fn set_enabled(store: &Store, caller: &Caller, id: Uuid, enabled: bool) -> R
 /// [`AdministratorError`] when it is the caller, or the last enabled owner over all tenants.
 pub fn set_role(store: &Store, caller: &Caller, row: &AdministratorRow, role: Role) -> Result<(), AdministratorError> {
     refuse_own(caller, row.id)?;
+    refuse_contact(row)?;
     let event = AuditEvent { before: Some(json!({"role": row.role})), ..updated(row.id) };
     let event = event.after(json!({"role": role.name()}));
     let takes_ownership = role != Role::Owner;
     allowed(store.run(caller, |tenant| tenant.set_administrator_role(row.id, role.name(), takes_ownership, &event))?)
+}
+
+/// Refuses an IT contact: whoever has a set-up link for the address would have whatever the account is given.
+///
+/// # Errors
+/// [`AdministratorError::Contact`].
+pub(super) fn refuse_contact(row: &AdministratorRow) -> Result<(), AdministratorError> {
+    if row.role == Role::Contact.name() { Err(AdministratorError::Contact) } else { Ok(()) }
 }
 
 /// Ends all sessions of a person of the caller's tenant; how many there were.

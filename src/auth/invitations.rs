@@ -79,6 +79,7 @@ pub fn invite_again(
     caller: &Caller,
     person: &AdministratorRow,
 ) -> Result<IssuedInvitation, InvitationError> {
+    administrators::refuse_contact(person)?;
     if person.disabled_at.is_some() {
         return Err(AdministratorError::Disabled.into());
     }

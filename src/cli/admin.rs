@@ -86,7 +86,10 @@ pub(super) enum Command {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::parse(text).ok_or_else(|| format!("wants one of {}", Role::ALL.map(Role::name).join(", ")))
+    // Contacts come by set-up links alone.
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Contact);
+    let wanted = || format!("wants one of {}", roles.clone().map(Role::name).collect::<Vec<_>>().join(", "));
+    roles.clone().find(|role| role.name() == text).ok_or_else(wanted)
 }
 
 pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use super::schema::{administrators, sessions, setup_links};
 use super::sessions::SessionRow;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
+use crate::auth::role::Role;
 
 /// A link as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -151,7 +152,8 @@ impl TenantConn<'_> {
             let person = administrators::table
                 .filter(administrators::folded_email.eq(&contact.folded_email))
                 .filter(administrators::tenant_id.eq(tenant))
-                .filter(administrators::role.eq(&contact.role))
+                // Not a contact who was made more meanwhile: a link is no way in for that.
+                .filter(administrators::role.eq(Role::Contact.name()))
                 .filter(administrators::disabled_at.is_null());
             let person: Option<Uuid> = diesel::update(person)
                 .set(administrators::last_sign_in_at.eq(session.created_at))

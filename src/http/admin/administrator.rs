@@ -22,8 +22,6 @@ use crate::provider::Service;
 use crate::scim::error::ScimError;
 use crate::store::TenantRow;
 
-/// The tenant that operators work in who have not chosen one.
-const DEFAULT_TENANT: &str = "default";
 /// Tenants that the switch at the top offers at most.
 const OFFERED_TENANTS: i64 = 100;
 
@@ -62,16 +60,13 @@ impl Administrator {
         let mut session = visitor.signed_in(app, &page)?.clone();
         blocking::run(app, move |app| {
             let person = &session.person;
-            let own = if person.is_operator() { session.chosen } else { Some(person.tenant) };
-            let (at_hand, tenants) = app.store.gate(|gate| {
-                let at_hand = match own {
-                    Some(id) => gate.tenant_with_id(id)?,
-                    None => gate.tenant(DEFAULT_TENANT)?,
-                };
+            // By its id, so that a form never means another tenant than it did when it was opened.
+            let own = if person.is_operator() { session.chosen.unwrap_or(TenantId::DEFAULT) } else { person.tenant };
+            let (tenant, tenants) = app.store.gate(|gate| {
+                let at_hand = gate.tenant_with_id(own)?;
                 let tenants = if person.is_operator() { gate.tenants(OFFERED_TENANTS)? } else { Vec::new() };
                 Ok((at_hand, tenants))
             })?;
-            let tenant = at_hand.or_else(|| tenants.first().cloned());
             let tenant = tenant.ok_or_else(|| PageError::new(Problem::NotFound).saying("There is no tenant."))?;
             let notice = if is_opened { sessions::take_notice(&app.store, &mut session)? } else { None };
             Ok(Self { visitor, session, tenant, tenants, visit, page, notice })

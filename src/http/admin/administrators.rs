@@ -480,6 +480,7 @@ fn shown(administrator: &Administrator, row: &AdministratorRow, now: DateTime<Ut
         "created": show::time(row.created_at, now),
         "last_sign_in": show::time_or_none(row.last_sign_in_at, now),
         "is_own": row.id == administrator.person().id,
+        "is_contact": row.role == Role::Contact.name(),
     })
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::signed_in;
-use crate::support::browser::Page;
+use crate::support::browser::{Form, Page};
 use crate::support::people::{CALLBACK, PASSWORD, somebody};
 use crate::support::{Browser, Client, Tenant, database, eventually, shared, tenant};
 
@@ -450,6 +450,35 @@ fn a_contact_never_signs_in_with_a_password() {
         let mut browser = Browser::new(&shared().url);
         assert_eq!(browser.sign_in(&entered, PASSWORD).status, 422);
     }
+}
+
+#[test]
+fn a_contact_is_made_nothing_else_and_a_link_leads_to_no_other_account() {
+    let tenant = tenant();
+    let email = format!("grace{}@example.com", Uuid::now_v7().simple());
+    let mut owner = signed_in(tenant.id, Role::Owner);
+    let code = link(&mut owner, &email);
+    let mut contact = open_link(&code);
+    let folded = format!("{} {email}", tenant.id.0);
+    let query = format!("SELECT id::text AS value FROM administrators WHERE folded_email = '{folded}'");
+    let ids = database::texts(&mut database::connect(&shared().data_dir, "provisor"), &query);
+    let path = format!("/admin/administrators/{}", ids[0]);
+    let page = owner.open(&path);
+    assert!(page.says("comes by a set-up link") && !page.text.contains("/password-link"), "{}", page.text);
+    let form = page.form("/admin/logout");
+    for (action, field) in [("role", ("role", "owner")), ("password-link", ("x", "y"))] {
+        let form = Form { action: format!("{path}/{action}"), ..form.clone() }.with(field.0, field.1);
+        let answer = owner.post(&form);
+        assert!(answer.status == 422 && answer.says("An IT contact comes by a set-up link"), "{}", answer.text);
+    }
+    // Even where the account was made more in another way.
+    let raise = format!("UPDATE administrators SET role = 'owner' WHERE folded_email = '{folded}'");
+    database::execute(&mut database::connect(&shared().data_dir, "provisor"), &raise);
+    let again = link(&mut owner, &email);
+    let mut stranger = open_link(&again);
+    assert_eq!(stranger.page.status, 422, "{}", stranger.page.text);
+    assert_eq!(stranger.open("/admin/users").heading(), "Sign in");
+    drop(contact.follow());
 }
 
 #[test]

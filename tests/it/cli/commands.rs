@@ -81,8 +81,10 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
 }
 
 fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
-    const FIELDS: [&str; 11] = [
+    const FIELDS: [&str; 13] = [
+        "allowedNetworks",
         "createdAt",
+        "createdBy",
         "expiresAt",
         "id",
         "lastUsedAddress",
@@ -95,7 +97,7 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
         "userId",
     ];
     let mut with_token = FIELDS.to_vec();
-    with_token.insert(10, "token");
+    with_token.insert(12, "token");
     let created = run_json(data_dir, &["token", "create", "okta", "--tenant", tenant, "--expires", "24h"]);
     assert_eq!(names(&created), with_token);
     assert_eq!((&created["name"], &created["state"]), (&json!("okta"), &json!("valid")));
