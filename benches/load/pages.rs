@@ -8,7 +8,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 
 use super::server::Server;
-use super::{groups, quantile};
+use super::{driver, groups, quantile};
 
 /// Entries of the audit log and requests in the provisioning log that pages are measured with.
 const ENTRIES: usize = 1_000_000;
@@ -22,6 +22,7 @@ const TENANT: &str = "00000000-0000-7000-8000-000000000001";
 
 /// Measures and prints every page that is looked at.
 pub fn measure(server: &Server) {
+    make_examples(server);
     let group = fill(server);
     let browser = Browser::sign_in(server);
     println!();
@@ -41,7 +42,7 @@ pub fn measure(server: &Server) {
         for _ in 0..READS {
             let begun = Instant::now();
             let answer = browser.open(&path);
-            assert_eq!(answer.status(), 200, "{path}");
+            assert_eq!(answer.status(), 200, "{path}: {}", answer.text().unwrap());
             bytes = answer.bytes().unwrap().len();
             times.push(begun.elapsed());
         }
@@ -83,29 +84,103 @@ fn fill(server: &Server) -> String {
     group
 }
 
+/// What pages of one thing show, by the path before the parameter and a query for the parameter.
+const EXAMPLES: [(&str, &str); 13] = [
+    ("/administrators/invitations/", "SELECT id FROM invitations"),
+    ("/administrators/", "SELECT id FROM administrators WHERE email LIKE 'other%'"),
+    ("/audit/", "SELECT id FROM audit_events WHERE action = 'resource.modify'"),
+    ("/clients/", "SELECT id FROM oauth_clients"),
+    ("/connect/links/", "SELECT id FROM setup_links"),
+    ("/connect/", "SELECT id FROM connect_runs"),
+    ("/keys/", "SELECT kid FROM signing_keys WHERE activated_at IS NULL"),
+    ("/log/", "SELECT id FROM requests WHERE outcome = 'refused'"),
+    ("/resources/Roles/", "SELECT id FROM resources WHERE resource_type = 'Role'"),
+    ("/tenants/", "SELECT id FROM tenants WHERE name = 'acme'"),
+    ("/tokens/", "SELECT id FROM header_tokens WHERE rotated_to IS NOT NULL"),
+    ("/users/", "SELECT id FROM resources WHERE resource_type = 'User'"),
+    ("/clients/ID/secrets/", "SELECT id FROM client_secrets"),
+];
+/// Parameters that are the same in every directory.
+const FIXED: [(&str, &str); 4] = [
+    ("/resources/", "Roles"),
+    ("/schemas/types/", "Role"),
+    ("/schemas/", "urn:example:scim:schemas:extension:badge:1.0:User"),
+    ("/clients/ID/grants/", "00000000-0000-7000-8000-00000000000a"),
+];
+/// Pages that show nothing by themselves: they only lead elsewhere, or answer what another site sends.
+const ON_THE_WAY: [&str; 1] = ["/settings/sso/test"];
+
+/// Makes one of each thing that has a page of its own.
+fn make_examples(server: &Server) {
+    let file = |name: &str, text: &str| {
+        let path = server.data_dir.with_extension(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let password = file("password", PASSWORD);
+    server.command(&["admin", "create", EMAIL, "--password-file", &password]);
+    server.command(&["admin", "create", "other@example.com", "--tenant", "default", "--password-file", &password]);
+    server.command(&["tenant", "create", "acme"]);
+    let token: serde_json::Value =
+        serde_json::from_str(&server.command(&["token", "create", "rotated", "--json"])).unwrap();
+    server.command(&["token", "rotate", token["id"].as_str().unwrap(), "--overlap", "24h"]);
+    let client: serde_json::Value =
+        serde_json::from_str(&server.command(&["client", "create", "okta", "--okta-app", "acme_1", "--json"])).unwrap();
+    server.command(&["client", "rotate-secret", client["id"].as_str().unwrap(), "--overlap", "24h"]);
+    server.command(&["resource-type", "okta"]);
+    let badge = file(
+        "json",
+        r#"{"id": "urn:example:scim:schemas:extension:badge:1.0:User", "name": "Badge", "attributes": [{"name": "number", "type": "integer"}]}"#,
+    );
+    server.command(&["schema", "import", &badge, "--extends", "User"]);
+    for path in [password, badge] {
+        std::fs::remove_file(path).unwrap();
+    }
+    // The server goes by the new definitions within a second.
+    std::thread::sleep(Duration::from_millis(1_500));
+    let role = r#"{"schemas":["urn:okta:scim:schemas:core:1.0:Role"],"displayName":"Bench"}"#;
+    let mut client = driver::Client::connect(server);
+    let (status, answer) = client.send("POST", "/Roles", role);
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(answer));
+    server.sql(&format!(
+        "INSERT INTO oauth_grants (tenant_id, id, client_id, administrator_id, administrator_email, scopes, created_at)
+             SELECT '{TENANT}', '00000000-0000-7000-8000-00000000000a', id, gen_random_uuid(), 'ada@example.com', scopes, now() FROM oauth_clients;
+         INSERT INTO invitations (id, tenant_id, code_hash, key_version, email, folded_email, role, invited_by, created_at, expires_at)
+             VALUES ('bench', '{TENANT}', '', 1, 'new@example.com', 'new@example.com', 'admin', 'ada@example.com', now(), now() + interval '1 day');
+         INSERT INTO setup_links (tenant_id, id, code_hash, email, label, created_at, created_by, expires_at)
+             VALUES ('{TENANT}', gen_random_uuid(), '', 'it@example.com', 'Acme', now(), 'ada@example.com', now() + interval '1 day');
+         INSERT INTO connect_runs (tenant_id, id, provider, method, started_at, started_by, version, credential_id, made_at)
+             SELECT '{TENANT}', gen_random_uuid(), 'okta', 'header_token', now(), 'ada@example.com', 1, id, now() - interval '1 day'
+             FROM header_tokens WHERE name = 'bench'"
+    ));
+}
+
 /// Every page of the table that somebody signed in looks at, with something for its parameters.
 fn paths(server: &Server, group: &str) -> Vec<String> {
     let pages = page_routes().filter(|page| page.method == "GET" && page.right.is_some());
-    pages.map(|page| format!("/admin{}", filled(server, page.path, group))).collect()
+    let shown = pages.filter(|page| !ON_THE_WAY.contains(&page.path));
+    shown.map(|page| format!("/admin{}", filled(server, page.path, group))).collect()
 }
 
-/// A path with the parameter that stands in it.
+/// A path with what stands in the place of its parameters.
 fn filled(server: &Server, path: &str, group: &str) -> String {
-    let Some((before, rest)) = path.split_once('{') else {
-        return path.to_owned();
-    };
-    let after = rest.split_once('}').unwrap().1;
-    let one = |query: &str| server.sql(&format!("{query} LIMIT 1"));
-    let value = match before {
-        "/users/" => one("SELECT id FROM resources WHERE resource_type = 'User'"),
-        "/groups/" => group.to_owned(),
-        "/audit/" => one(&format!("SELECT id FROM audit_events WHERE tenant_id = '{TENANT}'")),
-        "/log/" => one(&format!("SELECT id FROM requests WHERE tenant_id = '{TENANT}'")),
-        "/tokens/" => one("SELECT id FROM header_tokens"),
-        "/tenants/" => TENANT.to_owned(),
-        other => panic!("the benchmark knows nothing for {other}"),
-    };
-    format!("{before}{value}{after}")
+    let mut path = path.to_owned();
+    while let Some((before, rest)) = path.split_once('{') {
+        let after = rest.split_once('}').unwrap().1;
+        let mut plain = before.to_owned();
+        if let Some(client) = plain.strip_prefix("/clients/").and_then(|rest| rest.split_once('/')) {
+            plain = format!("/clients/ID/{}", client.1);
+        }
+        let fixed = FIXED.iter().find(|(known, _)| *known == plain).map(|(_, value)| (*value).to_owned());
+        let example = || {
+            let (_, query) = EXAMPLES.iter().find(|(known, _)| *known == plain)?;
+            Some(server.sql(&format!("{query} LIMIT 1")))
+        };
+        let value = if before == "/groups/" { Some(group.to_owned()) } else { fixed.or_else(example) };
+        let value = value.filter(|value| !value.is_empty());
+        path = format!("{before}{}{after}", value.unwrap_or_else(|| panic!("the benchmark has nothing for {path}")));
+    }
+    path
 }
 
 /// Somebody who is signed in.
@@ -117,10 +192,6 @@ struct Browser {
 
 impl Browser {
     fn sign_in(server: &Server) -> Self {
-        let password = server.data_dir.with_extension("password");
-        std::fs::write(&password, PASSWORD).unwrap();
-        server.command(&["admin", "create", EMAIL, "--password-file", password.to_str().unwrap()]);
-        std::fs::remove_file(password).unwrap();
         let http = Client::builder().redirect(Policy::none()).build().unwrap();
         let mut browser = Self { http, url: format!("http://{}", server.address), cookies: String::new() };
         let answer = browser.open("/admin/login");

@@ -84,7 +84,7 @@ fn issue(server: &Server) -> String {
     let principal = Arc::new(Principal::operator(tenant));
     let operator = Caller { principal, request_id: "bench".into(), address: None };
     let event = AuditEvent::new(Action::ClientCreate, Target::new("OAuthClient", &client.id));
-    backend.store.run(&operator, |tenant| tenant.insert_client(&client, &[], &event)).unwrap();
+    backend.store.run(&operator, |tenant| tenant.insert_client(&client, &[], None, &event)).unwrap();
     let issuer = format!("http://{}", server.address);
     let claims = Claims {
         aud: format!("{issuer}/scim/v2"),

@@ -4,15 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import {
-  assertAccessible, assertValid, closeBrowser, closePage, createAdministrator, createToken, openPage, scim, signIn, startServer,
+  closeBrowser, closePage, createAdministrator, createToken, openPage, scim, signIn, startServer,
 } from "./support.mjs";
-import { pages, seed } from "./pages/log.mjs";
 
 const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 let server;
 let token;
-let seeded;
 before(async () => {
   server = await startServer();
   await createAdministrator(server);
@@ -107,20 +105,3 @@ test("without scripts the live tail loads itself anew", async () => {
   assert.match(await answer.text(), /<noscript><meta http-equiv="refresh" content="5"><\/noscript>/);
   await closePage(page);
 });
-
-for (const colorScheme of ["light", "dark"]) {
-  for (const width of [1280, 320]) {
-    test(`each page is accessible and valid, ${colorScheme}, ${width} px`, async () => {
-      await (seeded ??= seed(server, {}));
-      const page = await openPage(server, { colorScheme, width });
-      await signIn(page);
-      for (const { name, path, visit } of pages) {
-        if (visit) await visit(page, {});
-        else await assertValid(await (await page.goto(path)).text(), name);
-        await assertAccessible(page, name);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} is too wide`);
-      }
-      await closePage(page);
-    });
-  }
-}

@@ -21,6 +21,5 @@ export const pages = [
       await page.getByRole("alert").waitFor();
     },
   },
-  { name: "error-not-found", path: "/admin/nothing" },
   { name: "error-authorize", path: "/oauth/authorize" },
 ];
