@@ -8,9 +8,9 @@ use super::TenantConn;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{
-    administrators, authorization_codes, connect_runs, header_tokens, invitations, memberships, oauth_clients,
-    oauth_grants, refresh_tokens, request_counts, requests, resource_counts, resources, setup_links, tenants,
-    user_counts,
+    administrators, authorization_codes, connect_runs, header_token_callers, header_tokens, invitations, memberships,
+    oauth_clients, oauth_grants, refresh_tokens, request_counts, requests, resource_counts, resources, setup_links,
+    tenants, user_counts,
 };
 use crate::audit::AuditEvent;
 
@@ -31,6 +31,7 @@ const TABLES: &[fn(&mut PgConnection, Uuid) -> QueryResult<usize>] = &[
     some_memberships,
     some_resources,
     |pg, tenant| delete!(pg, tenant, resource_counts by resource_type: String),
+    some_token_callers,
     |pg, tenant| delete!(pg, tenant, header_tokens by id: String),
     |pg, tenant| delete!(pg, tenant, refresh_tokens by id: String),
     |pg, tenant| delete!(pg, tenant, authorization_codes by id: String),
@@ -52,25 +53,20 @@ impl TenantConn<'_> {
     /// [`Error`] from the database.
     pub fn erase_some(&mut self) -> Result<bool, Error> {
         let tenant = self.tenant().0;
-        for some in TABLES {
-            let result = some(self.pg, tenant);
-            if self.done(result)? > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let result = erase_some(self.pg, tenant);
+        self.done(result)
     }
 
-    /// Marks the tenant as deleted, once nothing is left of it; its name is free again. `false` when that was done before.
+    /// Marks the tenant as deleted, once nothing is left of it; its name is free again. `false` when that was done before, or something
+    /// has come since [`TenantConn::erase_some`] found nothing, of which some is deleted then.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn finish_erasure(&mut self, name: &str, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        let own = tenants::table
-            .find(self.tenant().0)
-            .filter(tenants::delete_after.le(now))
-            .filter(tenants::deleted_at.is_null());
+        let tenant = self.tenant().0;
+        let own =
+            tenants::table.find(tenant).filter(tenants::delete_after.le(now)).filter(tenants::deleted_at.is_null());
         let changes = (
             tenants::name.eq(name),
             tenants::definitions.eq(None::<serde_json::Value>),
@@ -78,12 +74,41 @@ impl TenantConn<'_> {
             tenants::deleted_at.eq(now),
         );
         self.transaction(|pg| {
-            if diesel::update(own).set(changes).execute(pg)? == 0 {
+            // Locked: whoever has begun to come into the tenant is waited for, and found.
+            let due: Option<Uuid> = own.select(tenants::id).for_update().first(pg).optional()?;
+            if due.is_none() || erase_some(pg, tenant)? {
                 return Ok(false);
             }
+            diesel::update(tenants::table.find(tenant)).set(changes).execute(pg)?;
             audit.insert(pg).map(|()| true)
         })
     }
+}
+
+/// Deletes some rows of the first table that has any. `false` when none has.
+fn erase_some(pg: &mut PgConnection, tenant: Uuid) -> QueryResult<bool> {
+    for some in TABLES {
+        if some(pg, tenant)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Some of the addresses that one token came from.
+fn some_token_callers(pg: &mut PgConnection, tenant: Uuid) -> QueryResult<usize> {
+    let token = header_tokens::table
+        .inner_join(header_token_callers::table.on(header_token_callers::token_id.eq(header_tokens::id)))
+        .filter(header_tokens::tenant_id.eq(tenant))
+        .select(header_tokens::id)
+        .first::<String>(pg)
+        .optional()?;
+    let Some(token) = token else {
+        return Ok(0);
+    };
+    let of_token = || header_token_callers::table.filter(header_token_callers::token_id.eq(&token));
+    let addresses: Vec<String> = of_token().select(header_token_callers::address).limit(ROWS).load(pg)?;
+    diesel::delete(of_token().filter(header_token_callers::address.eq_any(addresses))).execute(pg)
 }
 
 /// Some members of one group: a group has no largest size.

@@ -280,13 +280,17 @@ impl Gate<'_> {
     /// [`Error`] from the database.
     pub fn record_token_uses(&mut self, uses: &HashMap<String, TokenUse>) -> Result<(), Error> {
         for (id, token_use) in uses {
-            diesel::update(header_tokens::table.find(id))
+            let changed = diesel::update(header_tokens::table.find(id))
                 .set((
                     header_tokens::last_used_at.eq(token_use.at),
                     header_tokens::last_used_address.eq(&token_use.address),
                     header_tokens::calls.eq(header_tokens::calls + token_use.calls),
                 ))
                 .execute(self.pg)?;
+            // It went with its tenant meanwhile.
+            if changed == 0 {
+                continue;
+            }
             let callers: Vec<_> = token_use
                 .callers
                 .iter()

@@ -471,6 +471,7 @@ diesel::joinable!(header_tokens -> tenants (tenant_id));
 diesel::joinable!(sessions -> administrators (administrator_id));
 diesel::joinable!(administrator_identities -> administrators (administrator_id));
 diesel::allow_tables_to_appear_in_same_query!(header_tokens, tenants, resources);
+diesel::allow_tables_to_appear_in_same_query!(header_tokens, header_token_callers);
 diesel::allow_tables_to_appear_in_same_query!(sessions, administrators, totp_secrets, installation);
 diesel::allow_tables_to_appear_in_same_query!(totp_secrets, recovery_codes);
 diesel::allow_tables_to_appear_in_same_query!(administrator_identities, administrators);

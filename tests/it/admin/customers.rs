@@ -223,6 +223,9 @@ fn after_its_grace_the_data_of_a_tenant_is_gone_and_its_audit_log_stays() {
     other.user("ada");
     registered(crate::support::people::client(tenant.id));
     let person = somebody(tenant.id, Role::Owner);
+    let caller = "INSERT INTO header_token_callers SELECT id, '192.0.2.1', now(), now() FROM header_tokens";
+    let mut pg = database::connect(&shared().data_dir, "provisor");
+    database::execute(&mut pg, &format!("{caller} WHERE tenant_id IN ('{}', '{}')", tenant.id, other.id));
     let before = tenant.audit().len();
     let later = Utc::now() + tenants::GRACE + TimeDelta::minutes(1);
     shared().with_backend(|backend| {
@@ -252,6 +255,10 @@ fn after_its_grace_the_data_of_a_tenant_is_gone_and_its_audit_log_stays() {
         let left = format!("SELECT count(*) AS number FROM {table} WHERE tenant_id = '{}'", tenant.id);
         assert_eq!(database::number(&left), 0, "{table}");
     }
+    // The addresses that its tokens came from are gone with them.
+    let strays = "SELECT count(*) AS number FROM header_token_callers WHERE address = '192.0.2.1'";
+    let of_other = format!("{strays} AND token_id IN (SELECT id FROM header_tokens WHERE tenant_id = '{}')", other.id);
+    assert_eq!((database::number(strays), database::number(&of_other)), (1, 1));
     assert_eq!(other.client.get("/Users").json()["totalResults"], 1);
     let audit = tenant.audit();
     assert_eq!(audit.len(), before + 2);
@@ -267,6 +274,39 @@ fn after_its_grace_the_data_of_a_tenant_is_gone_and_its_audit_log_stays() {
     let page = browser.post(&form.with("email", "fresh@example.com").with("role", "admin"));
     assert_eq!(page.status, 409);
     assert!(page.says("nothing can be changed"), "{}", page.text);
+}
+
+#[test]
+fn whoever_comes_into_a_tenant_in_the_last_moment_is_erased_with_it() {
+    let tenant = tenant();
+    let mut pg = database::connect(&shared().data_dir, "provisor");
+    database::execute(
+        &mut pg,
+        &format!("UPDATE tenants SET delete_after = now() - interval '1 minute' WHERE id = '{}'", tenant.id),
+    );
+    let erase = || {
+        let erased = shared().with_backend(|backend| tenants::erase_due(&backend.store, Utc::now(), || true));
+        erased.unwrap().contains(&tenant.name)
+    };
+    // Somebody who began to come before, and is not done.
+    let email = format!("late.{}@example.com", tenant.name);
+    let begun = format!(
+        "BEGIN; SELECT 1 FROM tenants WHERE id = '{0}' FOR SHARE;
+         INSERT INTO administrators (id, tenant_id, email, folded_email, role, created_at)
+         VALUES (gen_random_uuid(), '{0}', '{email}', '{email}', 'admin', now())",
+        tenant.id
+    );
+    database::execute(&mut pg, &begun);
+    let is_erased = std::thread::scope(|scope| {
+        let erasing = scope.spawn(erase);
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!erasing.is_finished());
+        database::execute(&mut pg, "COMMIT");
+        erasing.join().unwrap()
+    });
+    assert!(is_erased || erase());
+    let left = format!("SELECT count(*) AS number FROM administrators WHERE tenant_id = '{}'", tenant.id);
+    assert_eq!(database::number(&left), 0);
 }
 
 /// What a tenant has is deleted with it: a table that is new must be cleared away too, or stay for a reason.
