@@ -77,6 +77,9 @@ pub enum RedeemError {
     /// It was withdrawn, or its contact was.
     #[error("this link was withdrawn; ask whoever sent it for another one")]
     Revoked(TenantId),
+    /// Nobody comes into its tenant.
+    #[error("the tenant that this link leads to is suspended, or is to be deleted; ask whoever sent it")]
+    Closed(TenantId),
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(#[from] getrandom::Error),
@@ -219,9 +222,14 @@ pub fn redeem(
     let signed_in = AuditEvent::new(Action::SignIn, Target::new("Administrator", Person::from(&contact).id));
     let events: Vec<AuditEvent> = created.into_iter().chain([opened, signed_in]).collect();
     let before = before.map(|secret| secret.hash(key).as_bytes().to_vec());
-    let begun = store
-        .run(&caller, |tenant| tenant.redeem_setup_link(link.id, &contact, &session, before.as_deref(), &events))?;
-    if begun { Ok(Redeemed { secret, ends_at: link.expires_at }) } else { Err(RedeemError::Revoked(tenant)) }
+    let begun =
+        store.run(&caller, |tenant| tenant.redeem_setup_link(link.id, &contact, &session, before.as_deref(), &events));
+    match begun {
+        Ok(true) => Ok(Redeemed { secret, ends_at: link.expires_at }),
+        Ok(false) => Err(RedeemError::Revoked(tenant)),
+        Err(store::Error::Closed) => Err(RedeemError::Closed(tenant)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The address of a contact as it is compared: with the tenant before it, so that it is nobody's who signs in.

@@ -133,7 +133,7 @@ pub fn give(
     let stored: Result<(), store::Error> = store.run(&caller, |tenant| tenant.insert_authorization_code(&row, &event));
     stored.map_err(|error| {
         let code = match error {
-            store::Error::Conflict { .. } | store::Error::Database(_) => ErrorCode::ServerError,
+            store::Error::Conflict { .. } | store::Error::Closed | store::Error::Database(_) => ErrorCode::ServerError,
             _ => ErrorCode::TemporarilyUnavailable,
         };
         trouble(OAuthError::new(code, "the server failed to store the consent").caused_by(error))

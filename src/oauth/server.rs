@@ -152,7 +152,7 @@ pub fn target(client_id: &str) -> Target {
 impl From<store::Error> for OAuthError {
     fn from(error: store::Error) -> Self {
         let (code, description) = match &error {
-            store::Error::Conflict { .. } | store::Error::Database(_) => {
+            store::Error::Conflict { .. } | store::Error::Closed | store::Error::Database(_) => {
                 (ErrorCode::ServerError, "the server failed to carry out the request")
             }
             store::Error::Unavailable(_) => {

@@ -28,6 +28,9 @@ pub enum Error {
     /// The transaction was rolled back because of another one, and may be tried again.
     #[error("rolled back because of a concurrent transaction: {0}")]
     RolledBack(String),
+    /// Nobody comes into the tenant: it is suspended, to be deleted, or gone.
+    #[error("the tenant is suspended, or is to be deleted")]
+    Closed,
     /// Anything else is a fault of ours.
     #[error(transparent)]
     Database(Diesel),
@@ -100,7 +103,7 @@ impl From<Error> for ScimError {
             Error::Conflict { constraint } if constraint == "resources_unique_name" => {
                 (ErrorKind::Uniqueness, "another resource has this name already")
             }
-            Error::Conflict { .. } | Error::Database(_) => {
+            Error::Conflict { .. } | Error::Closed | Error::Database(_) => {
                 (ErrorKind::Internal, "the server failed to carry out the request")
             }
             Error::Unavailable(_) => (ErrorKind::Unavailable, "the database is not available; try again"),

@@ -69,10 +69,10 @@ impl TenantConn<'_> {
     /// Inserts an invitation in place of the one for its address.
     ///
     /// # Errors
-    /// [`Error`] from the database.
+    /// [`Error::Closed`] when nobody may come into the tenant.
     pub fn insert_invitation(&mut self, row: &InvitationRow, event: &AuditEvent) -> Result<(), Error> {
         let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.entering(|pg| {
             let former = invitations::table
                 .filter(invitations::tenant_id.eq(row.tenant_id))
                 .filter(invitations::folded_email.eq(&row.folded_email));
@@ -101,7 +101,8 @@ impl TenantConn<'_> {
     /// end. The administrator as stored; `None`, and nothing changed, when the invitation or its person is gone or disabled.
     ///
     /// # Errors
-    /// [`Error::Conflict`] on `administrators_unique_email` when the address was taken meanwhile.
+    /// [`Error::Conflict`] on `administrators_unique_email` when the address was taken meanwhile; [`Error::Closed`] when nobody may
+    /// come into the tenant.
     pub fn accept_invitation(
         &mut self,
         id: &str,
@@ -110,7 +111,7 @@ impl TenantConn<'_> {
     ) -> Result<Option<AdministratorRow>, Error> {
         let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.entering(|pg| {
             let open = invitations::table
                 .find(id)
                 .filter(invitations::tenant_id.eq(tenant))

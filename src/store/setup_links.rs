@@ -83,10 +83,10 @@ impl TenantConn<'_> {
     /// Inserts a link. `false`, and nothing changed, when there is one of this id.
     ///
     /// # Errors
-    /// [`Error`] from the database.
+    /// [`Error::Closed`] when nobody may come into the tenant.
     pub fn insert_setup_link(&mut self, row: &SetupLinkRow, event: &AuditEvent) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.entering(|pg| {
             if diesel::insert_into(setup_links::table).values(row).on_conflict_do_nothing().execute(pg)? == 0 {
                 return Ok(false);
             }
@@ -124,7 +124,7 @@ impl TenantConn<'_> {
     /// no contact any more.
     ///
     /// # Errors
-    /// [`Error`] from the database.
+    /// [`Error::Closed`] when nobody may come into the tenant.
     pub fn redeem_setup_link(
         &mut self,
         link: Uuid,
@@ -135,7 +135,7 @@ impl TenantConn<'_> {
     ) -> Result<bool, Error> {
         let audits: Vec<Draft> = events.iter().map(|event| Draft::new(self.caller, event)).collect();
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.entering(|pg| {
             let open = setup_links::table
                 .find((tenant, link))
                 .filter(setup_links::redeemed_at.is_null())

@@ -35,7 +35,7 @@ pub struct SsoProviderRow {
     pub roles: Value,
     /// The role of whoever has none by the claim.
     pub default_role: Option<String>,
-    /// The tenant of the accounts that are made; nil for operators.
+    /// The tenant whose people sign in by it, and of the accounts that are made; nil for those of all tenants, and operators.
     pub people_tenant_id: Uuid,
     /// Whose addresses are let in; all where it is empty.
     pub email_domains: Vec<String>,
@@ -162,13 +162,14 @@ impl TenantConn<'_> {
     /// that is due. The last owner of a tenant stays one. `false`, and nothing changed, when the account is disabled or gone by now.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when somebody else has taken the address, the account or the identity meanwhile.
+    /// [`Error::Conflict`] when somebody else has taken the address, the account or the identity meanwhile; [`Error::Closed`] when
+    /// nobody may come into the tenant.
     pub fn insert_arrival(&mut self, arrival: &Arrival<'_>, events: &ArrivalEvents) -> Result<bool, Error> {
         let caller = self.caller;
         let record = |pg: &mut PgConnection, event: &AuditEvent| Draft::new(caller, event).insert(pg);
         let Arrival { issuer, subject, person, role, session, before } = *arrival;
         let now = session.created_at;
-        self.transaction(|pg| {
+        self.entering(|pg| {
             if let Some(event) = &events.created {
                 diesel::insert_into(administrators::table).values(person).execute(pg)?;
                 record(pg, event)?;

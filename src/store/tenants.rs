@@ -127,6 +127,14 @@ impl Gate<'_> {
         query.first(self.pg).optional().map_err(Error::from)
     }
 
+    /// Whether somebody may come into a tenant, which is neither suspended nor to be deleted.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn is_open(&mut self, id: TenantId) -> Result<bool, Error> {
+        is_open(self.pg, id).map_err(Error::from)
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -221,7 +229,32 @@ impl Gate<'_> {
     }
 }
 
+/// Whether somebody may come into a tenant. In a transaction it stays so until the end: whoever suspends or deletes it meanwhile waits.
+/// Operators come into none.
+fn is_open(pg: &mut PgConnection, tenant: TenantId) -> QueryResult<bool> {
+    if tenant == TenantId::NONE {
+        return Ok(true);
+    }
+    let open = tenants::table
+        .find(tenant.0)
+        .filter(tenants::suspended_at.is_null())
+        .filter(tenants::delete_after.is_null())
+        .select(tenants::id)
+        .for_share();
+    Ok(open.first::<Uuid>(pg).optional()?.is_some())
+}
+
 impl TenantConn<'_> {
+    /// Runs several statements by which somebody comes into the tenant, or is asked to, as one transaction.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], and nothing is run, when nobody may come; else as [`TenantConn::transaction`].
+    pub(super) fn entering<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
+        let tenant = self.tenant();
+        let entered = self.transaction(|pg| if is_open(pg, tenant)? { work(pg).map(Some) } else { Ok(None) });
+        entered?.ok_or(Error::Closed)
+    }
+
     /// Inserts the caller's own tenant, which does not exist yet.
     ///
     /// # Errors

@@ -236,6 +236,10 @@ pub(in crate::http) fn refused(error: AdministratorError) -> Result<(StatusCode,
 impl From<store::Error> for PageError {
     fn from(error: store::Error) -> Self {
         let problem = match error {
+            store::Error::Closed => {
+                let sentence = "The tenant is suspended, or is to be deleted: nobody new is let in. Whoever runs this server can resume it.";
+                return Self::new(Problem::Conflict).saying(sentence);
+            }
             store::Error::Conflict { .. } | store::Error::Database(_) => Problem::Fault,
             _ => Problem::Unavailable,
         };

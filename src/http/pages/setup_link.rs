@@ -52,9 +52,12 @@ async fn open(
         }
         Err(RedeemError::Store(error)) => return Err(error.into()),
         Err(error @ RedeemError::Random(_)) => return Err(PageError::fault(error)),
-        Err(error @ (RedeemError::Used(tenant) | RedeemError::Expired(tenant) | RedeemError::Revoked(tenant))) => {
-            (tenant, error)
-        }
+        Err(
+            error @ (RedeemError::Used(tenant)
+            | RedeemError::Expired(tenant)
+            | RedeemError::Revoked(tenant)
+            | RedeemError::Closed(tenant)),
+        ) => (tenant, error),
         Err(error) => (TenantId::NONE, error),
     };
     let event = AuditEvent::new(Action::SetupLinkRefused, Target::new("SetupLink", "")).because(error.to_string());

@@ -99,6 +99,31 @@ fn a_link_is_replaced_by_the_next_and_can_be_taken_back() {
 }
 
 #[test]
+fn no_invitation_leads_into_a_tenant_that_is_suspended_or_deleted() {
+    let tenant = tenant();
+    let mut owner = signed_in(tenant.id, Role::Owner);
+    let email = fresh_email(&tenant);
+    let code = code(&invite(&mut owner, "", &email, "admin"));
+    let mut pg = database::connect(&shared().data_dir, "provisor");
+    let mut change = |changes: &str| {
+        database::execute(&mut pg, &format!("UPDATE tenants SET {changes} WHERE id = '{}'", tenant.id));
+    };
+    let accounts = format!("SELECT count(*) AS number FROM administrators WHERE email = '{email}'");
+    for state in ["suspended_at = now()", "suspended_at = NULL, delete_after = now() + interval '1 day'"] {
+        change(state);
+        let page = accept(&mut Browser::new(&shared().url), &code, NEW);
+        assert_eq!(page.status, 409, "{}", page.text);
+        assert!(page.says("The tenant is suspended, or is to be deleted"), "{}", page.text);
+        assert_eq!(database::number(&accounts), 0, "{state}");
+        // Nor is one made.
+        assert_eq!(invite(&mut owner, "", "eve@example.com", "admin").status, 409);
+    }
+    // The code was not used up.
+    change("delete_after = NULL");
+    assert_eq!(accept(&mut Browser::new(&shared().url), &code, NEW).heading(), "Overview");
+}
+
+#[test]
 fn a_link_ends_after_three_days() {
     let tenant = tenant();
     let code = code(&invite(&mut signed_in(tenant.id, Role::Owner), "", &fresh_email(&tenant), "admin"));

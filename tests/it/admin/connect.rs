@@ -535,6 +535,35 @@ fn the_session_of_a_contact_lasts_as_long_as_the_link_and_no_longer() {
 }
 
 #[test]
+fn no_link_leads_into_a_tenant_that_is_suspended_or_deleted() {
+    let tenant = tenant();
+    let mut admin = signed_in(tenant.id, Role::Admin);
+    let code = link(&mut admin, "grace@example.com");
+    let form = admin.open("/admin/connect/links").form("/admin/connect/links");
+    let mut pg = database::connect(&shared().data_dir, "provisor");
+    let mut change = |changes: &str| {
+        database::execute(&mut pg, &format!("UPDATE tenants SET {changes} WHERE id = '{}'", tenant.id));
+    };
+    let contacts =
+        format!("SELECT count(*) AS number FROM administrators WHERE role = 'contact' AND tenant_id = '{}'", tenant.id);
+    for state in ["suspended_at = now()", "suspended_at = NULL, delete_after = now() + interval '1 day'"] {
+        change(state);
+        let page = open_link(&code).page;
+        assert_eq!(page.status, 422);
+        assert!(page.says("The tenant that this link leads to is suspended, or is to be deleted"), "{}", page.text);
+        assert_eq!(database::number(&contacts), 0, "{state}");
+        // Nor is one made.
+        let form = form.clone().with("email", "eve@example.com").with("label", "Acme Okta").with("days", "7");
+        let page = admin.post(&form);
+        assert_eq!(page.status, 409, "{}", page.text);
+        assert!(page.says("nobody new is let in"), "{}", page.text);
+    }
+    // The code was not used up.
+    change("delete_after = NULL");
+    assert_eq!(open_link(&code).follow().heading(), "Connect a directory");
+}
+
+#[test]
 fn a_link_that_cannot_be_is_not_made() {
     let tenant = tenant();
     let mut browser = signed_in(tenant.id, Role::Admin);
