@@ -30,14 +30,14 @@ async function assertGood(page, name) {
 }
 
 /** Fills in the settings. */
-async function setUp(page, { enabled = true, roles = "staff = admin\nchiefs = owner" } = {}) {
+async function setUp(page, { enabled = true, roles = "staff = admin\nchiefs = owner", whom = "The people of one tenant" } = {}) {
   await page.goto(PAGE);
   await page.getByLabel("Issuer").fill(provider.issuer);
   await page.getByLabel("Client id").fill(CLIENT.id);
   await page.getByLabel("Client secret").fill(CLIENT.secret);
   await page.getByLabel("Claim that holds roles").fill("groups");
   await page.getByLabel("Which value is which role").fill(roles);
-  await page.getByLabel("New accounts are for").selectOption("One tenant");
+  await page.getByLabel("Who signs in by it").selectOption(whom);
   await page.locator("#tenant").fill("default");
   await page.getByLabel("Enabled").setChecked(enabled);
   await page.getByRole("button", { name: "Save" }).click();
@@ -116,7 +116,7 @@ test("what is wrong with the settings stands at the fields, and can be mended", 
 test("passwords are switched off once an owner came by the provider, and brought back at the server", async () => {
   const operator = await openPage(server);
   await signIn(operator);
-  await setUp(operator);
+  await setUp(operator, { whom: "Everybody: the people of all tenants, and operators" });
   await operator.goto(PAGE);
   assert.ok(await operator.getByRole("button", { name: "Switch off passwords" }).isDisabled());
 

@@ -86,6 +86,10 @@ fn account_of(
         };
         Ok((linked, found))
     })?;
+    let known = linked.as_ref().or(found.as_ref().map(|(_, row)| row));
+    if known.is_some_and(|row| !provider.answers_for(TenantId(row.tenant_id))) {
+        return Ok(Err(Refusal::OtherTenant));
+    }
     let (row, standing) = match (linked, found) {
         (Some(row), _) => (row, Standing::Linked),
         // An address goes from one person to the next; a subject never does.
@@ -102,6 +106,9 @@ fn account_of(
     };
     if row.disabled_at.is_some() {
         return Ok(Err(Refusal::Disabled));
+    }
+    if !store.gate(|gate| gate.is_open(TenantId(row.tenant_id)))? {
+        return Ok(Err(Refusal::Closed));
     }
     let present = Person::from(&row).role;
     let role = if applicant.is_mapped { applicant.role.unwrap_or(present) } else { present };
@@ -172,6 +179,7 @@ pub fn sign_in(
     match store.run(&caller, |tenant| tenant.insert_arrival(&arrival, &events)) {
         Ok(true) => Ok(Ok(SignedIn { secret, email: person.email })),
         Ok(false) => Ok(Err(Refusal::Disabled)),
+        Err(store::Error::Closed) => Ok(Err(Refusal::Closed)),
         Err(store::Error::Conflict { .. }) => Ok(Err(Refusal::Taken("somebody else was quicker"))),
         Err(error) => Err(error.into()),
     }
@@ -182,6 +190,9 @@ fn end_sessions(store: &Store, caller: &Caller, provider: &Provider, subject: &s
         return Ok(());
     };
     let person = Person::from(&row);
+    if !provider.answers_for(person.tenant) {
+        return Ok(());
+    }
     let caller = Caller { principal: person.principal(person.tenant), ..caller.clone() };
     let event = AuditEvent::new(Action::SignOut, Target::new("Administrator", row.id))
         .because("all sessions: no role by the identity provider");

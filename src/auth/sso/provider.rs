@@ -32,8 +32,18 @@ pub struct Provider {
     pub client_secret: Zeroizing<Vec<u8>>,
     /// Whom we let in, and as what.
     pub terms: Terms,
-    /// The tenant of the accounts that are made; [`TenantId::NONE`] for operators.
+    /// The tenant whose people sign in by it, and of the accounts that are made; [`TenantId::NONE`] for those of all tenants, and
+    /// operators.
     pub people: TenantId,
+}
+
+impl Provider {
+    /// Whether what it says counts for the accounts of a tenant, [`TenantId::NONE`] for operators. That of one tenant must not decide
+    /// who the people of another are, or what operators may do.
+    #[must_use]
+    pub fn answers_for(&self, tenant: TenantId) -> bool {
+        self.people == TenantId::NONE || self.people == tenant
+    }
 }
 
 /// Why there is no provider to be asked.
@@ -64,7 +74,7 @@ pub struct Entered<'a> {
     pub roles: &'a str,
     /// The role of whoever has none by the claim; empty for none.
     pub default_role: &'a str,
-    /// Whether accounts are made for one tenant, and not for operators over all of them.
+    /// Whether it is for the people of one tenant, and not for those of all and for operators.
     pub is_for_tenant: bool,
     /// The name of that tenant.
     pub tenant: &'a str,
@@ -97,6 +107,9 @@ pub enum PasswordsError {
     /// It is not proven to work for whoever has to look after the installation.
     #[error("no owner over all tenants has signed in by the identity provider yet")]
     NoOwner,
+    /// Operators cannot sign in by it.
+    #[error("the identity provider is for the people of one tenant, and operators need their passwords")]
+    ForTenant,
 }
 
 /// The provider, if there is one.
@@ -140,7 +153,8 @@ pub fn save(store: &Store, seal: &SealKey, caller: &Caller, entered: &Entered<'_
     let (before, allows_passwords, tenant) = store.gate(|gate| {
         let name = Some(entered.tenant.trim()).filter(|name| entered.is_for_tenant && is_text(name));
         let tenant = match name {
-            Some(name) => gate.tenant(name)?,
+            // What a deleted one is called then is no name that anybody gives.
+            Some(name) => gate.tenant(name)?.filter(|tenant| tenant.delete_after.is_none()),
             None => None,
         };
         Ok((gate.sso_provider()?, gate.installation()?.allows_passwords, tenant))
@@ -166,6 +180,9 @@ pub fn save(store: &Store, seal: &SealKey, caller: &Caller, entered: &Entered<'_
     let terms = read_terms(entered, &mut problems);
     if entered.is_for_tenant && tenant.is_none() {
         problems.push(("tenant", "There is no tenant of this name.".into()));
+    }
+    if !allows_passwords && entered.is_for_tenant {
+        problems.push(("reach", "Operators sign in by it alone at the moment. Allow passwords first.".into()));
     }
     if !allows_passwords && !entered.enabled {
         problems.push(("enabled", "People sign in by it alone at the moment. Allow passwords first.".into()));
@@ -230,6 +247,9 @@ pub fn may_do_without_passwords(store: &Store) -> Result<Result<(), PasswordsErr
         let Some(provider) = gate.sso_provider()?.filter(|provider| provider.enabled) else {
             return Ok(Err(PasswordsError::NotEnabled));
         };
+        if TenantId(provider.people_tenant_id) != TenantId::NONE {
+            return Ok(Err(PasswordsError::ForTenant));
+        }
         Ok(if gate.has_owner_of_issuer(&provider.issuer)? { Ok(()) } else { Err(PasswordsError::NoOwner) })
     })
 }

@@ -24,6 +24,10 @@ pub enum Refusal {
     Disabled,
     /// The account with this address belongs to somebody else at the provider, or may not be linked.
     Taken(&'static str),
+    /// The account is not of the tenant whose people the provider answers for.
+    OtherTenant,
+    /// Nobody comes into the tenant of the account.
+    Closed,
 }
 
 impl Refusal {
@@ -45,6 +49,8 @@ impl Refusal {
             Self::Unanswered(problem) => format!("the identity provider could not be asked: {problem}").into(),
             Self::Role => "no role by the identity provider".into(),
             Self::Disabled => "disabled account".into(),
+            Self::OtherTenant => "the account is not of the tenant that the identity provider is for".into(),
+            Self::Closed => "the tenant is suspended, or is to be deleted".into(),
         }
     }
 
@@ -75,6 +81,12 @@ impl Refusal {
             Self::Taken(_) => {
                 "There is an account with your e-mail address here that is not yours to take over. An owner finds the reason in the audit \
                  log."
+            }
+            Self::OtherTenant => {
+                "Your account here is not of the tenant whose people sign in by this identity provider. Sign in with your password."
+            }
+            Self::Closed => {
+                "The tenant that you come to is suspended, or is to be deleted. Whoever runs this server can resume it."
             }
         }
     }

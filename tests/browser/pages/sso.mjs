@@ -17,7 +17,7 @@ async function fillIn(page, roles) {
   await page.getByLabel("Client secret").fill("a secret of this server");
   await page.getByLabel("Claim that holds roles").fill("groups");
   await page.getByLabel("Which value is which role").fill(roles);
-  await page.getByLabel("New accounts are for").selectOption("One tenant");
+  await page.getByLabel("Who signs in by it").selectOption("The people of one tenant");
   await page.locator("#tenant").fill("default");
   await page.getByLabel("E-mail domains").fill("example.com");
   await page.getByLabel("Enabled").check();

@@ -174,8 +174,8 @@ fn page(app: &AppState, administrator: &Administrator, present: &Present, values
         .with(
             "reach_options",
             json!([
-                {"value": "tenant", "label": "One tenant"},
-                {"value": "all", "label": "All tenants: operators of this installation"},
+                {"value": "tenant", "label": "The people of one tenant"},
+                {"value": "all", "label": "Everybody: the people of all tenants, and operators"},
             ]),
         )
         .with("allows_passwords", present.allows_passwords)

@@ -2,7 +2,7 @@
 
 use provisor::auth::administrators::{self, find};
 use provisor::auth::role::Role;
-use provisor::auth::sso::provider::Entered;
+use provisor::auth::sso::provider::{self, Entered};
 use provisor::id::TenantId;
 use provisor::store::ClientRow;
 use reqwest::Method;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Installation, address, assert_refused, installation};
 use crate::support::openid::{Signs, Somebody};
 use crate::support::people::{self, CALLBACK, PASSWORD};
-use crate::support::{Browser, operator};
+use crate::support::{Browser, database, operator};
 
 #[test]
 fn somebody_new_gets_an_account_and_the_page_that_was_wanted() {
@@ -69,7 +69,7 @@ fn an_account_is_linked_by_its_verified_address_and_stays_where_it_is() {
     let tenant = installation.new_tenant();
     let email = installation.administrator(tenant, Role::Owner);
     let subject = format!("subject of {email}");
-    installation.set_up(Entered { role_claim: "", roles: "", ..installation.entered() });
+    installation.set_up(Entered { role_claim: "", roles: "", is_for_tenant: false, ..installation.entered() });
     // Of an address that may be anybody's nobody gets the account.
     let unverified = Somebody::new(&subject, &email).with("email_verified", Value::Null);
     let mut browser = installation.browser();
@@ -130,6 +130,7 @@ fn the_role_follows_the_claim_at_each_sign_in_and_whoever_has_none_loses_the_ses
 fn the_last_owner_of_a_tenant_stays_one() {
     let installation = installation();
     let tenant = installation.new_tenant();
+    installation.set_up(Entered { tenant: &tenant.to_string(), ..installation.entered() });
     let email = installation.administrator(tenant, Role::Owner);
     let somebody = Somebody::new(&email, &email).with("groups", json!(["staff"]));
     assert_eq!(installation.sign_in(&mut installation.browser(), &somebody).heading(), "Overview");
@@ -137,6 +138,75 @@ fn the_last_owner_of_a_tenant_stays_one() {
     installation.administrator(tenant, Role::Owner);
     installation.sign_in(&mut installation.browser(), &somebody);
     assert_eq!(installation.account(&email).0, "admin");
+}
+
+#[test]
+fn the_provider_of_one_tenant_neither_signs_in_nor_changes_anybody_of_another_or_an_operator() {
+    let installation = installation();
+    for place in [TenantId::NONE, installation.new_tenant()] {
+        installation.set_up(installation.entered());
+        let email = installation.administrator(place, Role::Auditor);
+        let as_group = |groups: Value| Somebody::new(&email, &email).with("groups", groups);
+        let refused = |somebody: &Somebody| {
+            let mut browser = installation.browser();
+            let page = installation.sign_in(&mut browser, somebody);
+            assert_refused(&mut browser, &page, 403);
+            page
+        };
+        let page = refused(&as_group(json!("chiefs")));
+        assert!(page.says("Your account here is not of the tenant whose people sign in"), "{}", page.text);
+        installation.assert_recorded("the account is not of the tenant that the identity provider is for");
+        assert_eq!(installation.account(&email), ("auditor".into(), place, true));
+        assert_eq!(installation.history(&email), ["administrator.create"]);
+        // Nor somebody who was linked while it was for everybody.
+        installation.set_up(Entered { is_for_tenant: false, ..installation.entered() });
+        let mut browser = installation.browser();
+        assert_eq!(installation.sign_in(&mut browser, &as_group(json!("staff"))).heading(), "Overview");
+        installation.set_up(Entered { default_role: "", ..installation.entered() });
+        refused(&as_group(json!("chiefs")));
+        assert_eq!(installation.account(&email).0, "admin");
+        // Having no role there ends no sessions here.
+        refused(&as_group(json!([])));
+        assert_eq!(browser.request(Method::GET, "/admin").status, 200);
+    }
+}
+
+#[test]
+fn nobody_signs_in_to_a_tenant_that_is_suspended_or_deleted() {
+    let installation = installation();
+    let tenant = installation.new_tenant();
+    let name = tenant.to_string();
+    installation.set_up(Entered { tenant: &name, ..installation.entered() });
+    let email = address();
+    let linked = Somebody::new(&email, &email);
+    assert_eq!(installation.sign_in(&mut installation.browser(), &linked).heading(), "Overview");
+    let change = |changes: &str| {
+        let mut pg = database::connect(&installation.data_dir, "provisor");
+        database::execute(&mut pg, &format!("UPDATE tenants SET {changes} WHERE id = '{tenant}'"));
+    };
+    for state in [
+        "suspended_at = now()",
+        "suspended_at = NULL, delete_after = now() + interval '1 day'",
+        "delete_after = now(), deleted_at = now()",
+    ] {
+        change(state);
+        let other = address();
+        for somebody in [&linked, &Somebody::new(&other, &other)] {
+            let mut browser = installation.browser();
+            let page = installation.sign_in(&mut browser, somebody);
+            assert_refused(&mut browser, &page, 403);
+            assert!(page.says("The tenant that you come to is suspended, or is to be deleted."), "{}", page.text);
+        }
+        let query = format!("SELECT folded_email AS value FROM administrators WHERE tenant_id = '{tenant}'");
+        assert_eq!(installation.query(&query), [email.as_str()], "{state}");
+    }
+    installation.assert_recorded("the tenant is suspended, or is to be deleted");
+    // Nor is it set up for such a one.
+    let caller = operator(TenantId::NONE);
+    let entered = Entered { tenant: &name, ..installation.entered() };
+    assert!(provider::save(&installation.backend.store, &installation.backend.sso_key, &caller, &entered).is_err());
+    change("delete_after = NULL, deleted_at = NULL");
+    assert_eq!(installation.sign_in(&mut installation.browser(), &linked).heading(), "Overview");
 }
 
 #[test]

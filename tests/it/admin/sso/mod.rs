@@ -43,8 +43,8 @@ fn installation() -> MutexGuard<'static, Installation> {
         Mutex::new(Installation { url, data_dir, backend, provider: Provider::start() })
     });
     let installation = installation.lock().unwrap_or_else(PoisonError::into_inner);
-    installation.set_up(installation.entered());
     installation.allow_passwords(true);
+    installation.set_up(installation.entered());
     // There is somebody, so that nobody is sent to the set-up.
     if administrators::list(&installation.backend.store).unwrap().is_empty() {
         installation.administrator(TenantId::NONE, Power::Owner);

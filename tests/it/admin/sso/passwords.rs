@@ -19,8 +19,9 @@ fn switch(browser: &mut Browser, on: bool) {
     assert_eq!(browser.post(&if on { form.with("allow", "on") } else { form }).status, 303);
 }
 
-/// An operator who has signed in by the provider.
+/// An operator who has signed in by the provider, which is for everybody from now on.
 fn proven(installation: &Installation) -> Browser {
+    installation.set_up(Entered { is_for_tenant: false, ..installation.entered() });
     let email = installation.administrator(TenantId::NONE, Role::Owner);
     let somebody = Somebody::new(&email, &email).with("groups", json!("chiefs"));
     let mut browser = installation.browser();
@@ -32,6 +33,7 @@ fn proven(installation: &Installation) -> Browser {
 fn passwords_are_switched_off_once_an_owner_came_by_the_provider_and_brought_back_at_the_server() {
     let installation = installation();
     installation.query_execute("DELETE FROM administrator_identities");
+    installation.set_up(Entered { is_for_tenant: false, ..installation.entered() });
     let mut browser = installation.operator();
     assert!(browser.open(PAGE).says("No owner over all tenants has signed in by the identity provider yet."));
     assert_eq!(browser.open("/admin/settings/sso/passwords").heading(), "Single sign-on");
@@ -65,6 +67,10 @@ fn passwords_are_switched_off_once_an_owner_came_by_the_provider_and_brought_bac
     let answer = owner.post(&form);
     assert_eq!(answer.status, 422);
     assert!(answer.says("People sign in by it alone at the moment. Allow passwords first."));
+    let form = filled(&installation, page.form(PAGE)).with("reach", "tenant");
+    let answer = owner.post(&form);
+    assert_eq!(answer.status, 422);
+    assert!(answer.says("Operators sign in by it alone at the moment. Allow passwords first."));
     let form = filled(&installation, page.form(PAGE)).with("issuer", "https://other.example.com");
     assert!(owner.post(&form.with("client_secret", "x")).says("People sign in by the present issuer alone."));
 
@@ -101,6 +107,16 @@ fn passwords_stay_while_single_sign_on_is_not_enabled() {
     assert!(installation.browser().open("/admin/login").says("Password"));
 }
 
+#[test]
+fn passwords_stay_while_operators_cannot_sign_in_by_the_provider() {
+    let installation = installation();
+    let mut owner = proven(&installation);
+    installation.set_up(installation.entered());
+    switch(&mut owner, false);
+    assert!(owner.open(PAGE).says("Nothing was changed: the identity provider is for the people of one tenant"));
+    assert!(installation.browser().open("/admin/login").says("Password"));
+}
+
 /// The form with what is set up.
 fn filled(installation: &Installation, form: Form) -> Form {
     let entered = installation.entered();
@@ -109,7 +125,7 @@ fn filled(installation: &Installation, form: Form) -> Form {
         .with("role_claim", entered.role_claim)
         .with("roles", entered.roles)
         .with("default_role", entered.default_role)
-        .with("reach", "tenant")
+        .with("reach", "all")
         .with("tenant", entered.tenant)
         .with("enabled", "on")
 }

@@ -162,6 +162,9 @@ fn a_test_shows_what_would_happen_and_changes_nothing() {
     assert_eq!(installation.query(&query), ["0"]);
     let known = installation.administrator(TenantId::NONE, Role::Owner);
     let page = tested(&installation, &mut browser, &Somebody::new(&known, &known));
+    assert!(page.says("the account is not of the tenant that the identity provider is for"), "{}", page.text);
+    let known = installation.administrator(installation.tenant_id("default"), Role::Owner);
+    let page = tested(&installation, &mut browser, &Somebody::new(&known, &known));
     assert!(page.says(&format!("The account {known} would be linked to this person")), "{}", page.text);
     for (somebody, reason) in [
         (somebody.clone().with("nonce", json!("x")), "ID token with a wrong nonce"),
