@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::id_token::Claims;
 use super::provider::Provider;
 use super::refusal::Refusal;
-use super::terms::Applicant;
+use super::terms::{Applicant, UNVERIFIED};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::administrators::{self, Person, fold};
 use crate::auth::principal::Caller;
@@ -117,6 +117,10 @@ fn account_of(
 
 fn new_row(tenant: TenantId, applicant: &Applicant) -> Result<AdministratorRow, Refusal> {
     let email = applicant.email.clone().ok_or(Refusal::Email("no e-mail address"))?;
+    // It would keep the address from whomever it belongs to.
+    if !applicant.is_verified {
+        return Err(Refusal::Email(UNVERIFIED));
+    }
     let role = applicant.role.ok_or(Refusal::Role)?;
     Ok(AdministratorRow {
         id: Uuid::now_v7(),

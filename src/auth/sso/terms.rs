@@ -10,6 +10,9 @@ use crate::auth::role::Role;
 /// Roles that an identity provider can give, the one with more rights first. A contact comes by a set-up link alone.
 pub const ROLES: [Role; 3] = [Role::Owner, Role::Admin, Role::Auditor];
 
+/// Why an address does not count.
+pub const UNVERIFIED: &str = "the identity provider does not say that the e-mail address is verified";
+
 /// The rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
@@ -50,8 +53,9 @@ impl Terms {
         if verified == Some(false) {
             return Err(Refusal::Email("the e-mail address is not verified"));
         }
+        let is_verified = verified.unwrap_or(self.assumes_verified_email);
         let email = claims.email().map(str::trim).filter(|email| is_email(email));
-        self.check_domain(email)?;
+        self.check_domain(email, is_verified)?;
         let mapped = self.mapped(claims);
         let role = mapped.or(self.default_role);
         if self.role_claim.is_some() && role.is_none() {
@@ -60,7 +64,7 @@ impl Terms {
         Ok(Applicant {
             subject: claims.subject.clone(),
             email: email.map(str::to_owned),
-            is_verified: verified.unwrap_or(self.assumes_verified_email),
+            is_verified,
             role,
             is_mapped: self.role_claim.is_some(),
         })
@@ -72,17 +76,17 @@ impl Terms {
         claims.email().is_none() || self.role_claim.as_deref().is_some_and(|name| claim(claims, name).is_none())
     }
 
-    fn check_domain(&self, email: Option<&str>) -> Result<(), Refusal> {
+    fn check_domain(&self, email: Option<&str>, is_verified: bool) -> Result<(), Refusal> {
         if self.email_domains.is_empty() {
             return Ok(());
         }
         let folded = fold(email.ok_or(Refusal::Email("no e-mail address"))?);
         let domain = folded.split_once('@').map_or("", |(_, domain)| domain);
-        if self.email_domains.iter().any(|allowed| allowed == domain) {
-            Ok(())
-        } else {
-            Err(Refusal::Email("an e-mail address of a domain that is not let in"))
+        if !self.email_domains.iter().any(|allowed| allowed == domain) {
+            return Err(Refusal::Email("an e-mail address of a domain that is not let in"));
         }
+        // Where people write their addresses themselves, anybody has one of that domain.
+        if is_verified { Ok(()) } else { Err(Refusal::Email(UNVERIFIED)) }
     }
 
     /// The highest of the roles that the claim stands for.
@@ -167,8 +171,10 @@ mod tests {
         let judge = |said: Value| terms.judge(&claims(&said));
         let ada = judge(json!({"email": " Ada@Example.COM ", "email_verified": true})).unwrap();
         assert_eq!((ada.email.as_deref(), ada.is_verified), (Some("Ada@Example.COM"), true));
-        assert!(!judge(json!({"email": "ada@example.com"})).unwrap().is_verified);
+        let everywhere = Terms { email_domains: Vec::new(), ..terms.clone() };
+        assert!(!everywhere.judge(&claims(&json!({"email": "ada@example.com"}))).unwrap().is_verified);
         for said in [
+            json!({"email": "ada@example.com"}),
             json!({"email": "ada@example.com", "email_verified": false}),
             json!({"email": "ada@example.com", "email_verified": "false"}),
             json!({"email": "ada@other.example", "email_verified": true}),

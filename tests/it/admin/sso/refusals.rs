@@ -47,6 +47,7 @@ fn an_address_that_may_not_sign_in_does_not() {
         (json!(address()), json!(true), "an e-mail address of a domain that is not let in"),
         (json!("ada@sub.example.org"), json!(true), "an e-mail address of a domain that is not let in"),
         (json!("ada@example.org"), json!(false), "the e-mail address is not verified"),
+        (json!("ada@example.org"), Value::Null, "does not say that the e-mail address is verified"),
         (json!("<b>ada</b>"), json!(true), "no e-mail address"),
         (Value::Null, json!(true), "no e-mail address"),
     ] {
@@ -58,6 +59,21 @@ fn an_address_that_may_not_sign_in_does_not() {
     }
     let somebody = Somebody::new(&address(), &format!("{}.example.net", address()).replace("example.com.", ""));
     assert_eq!(installation.sign_in(&mut installation.browser(), &somebody).heading(), "Overview");
+}
+
+#[test]
+fn nobody_takes_an_address_that_is_not_verified() {
+    let installation = installation();
+    let email = address();
+    let silent = Somebody::new("somebody else", &email).with("email_verified", Value::Null);
+    let mut browser = installation.browser();
+    let page = installation.sign_in(&mut browser, &silent);
+    assert_refused(&mut browser, &page, 403);
+    let query = format!("SELECT count(*)::text AS value FROM administrators WHERE folded_email = '{email}'");
+    assert_eq!(installation.query(&query), ["0"]);
+    // Whom it belongs to gets an account.
+    let own = Somebody::new(&email, &email);
+    assert_eq!(installation.sign_in(&mut browser, &own).heading(), "Overview");
 }
 
 #[test]
