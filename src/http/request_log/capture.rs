@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use uuid::Uuid;
 
-use super::{Entry, RequestLog, Seen};
+use super::{BODY_BYTES, Entry, RequestLog, STRANGER_BODY_BYTES, Seen};
 use crate::auth::{Actor, Caller, Refusal};
 use crate::http::visit::Visit;
 use crate::http::{AppState, SCIM_BASE};
@@ -43,6 +43,8 @@ const REQUEST_HEADERS: [HeaderName; 9] = [
 const RESPONSE_HEADERS: [HeaderName; 4] = [CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER];
 /// Characters that are kept of a path, a query, a header.
 const LONGEST: usize = 2_000;
+/// The same of a stranger's request, who may send anything as often as they like.
+const LONGEST_OF_STRANGERS: usize = 300;
 
 /// A request that is being served.
 pub(in crate::http) struct Capture {
@@ -69,15 +71,19 @@ impl Capture {
         caller: Option<&Caller>,
     ) -> ServiceResponse<Recorded> {
         let row = self.row(&response, visit, caller);
+        let is_strangers = caller.is_none();
+        let most = if is_strangers { STRANGER_BODY_BYTES } else { BODY_BYTES };
         response.map_body(|_, body| {
-            let request = self.request.map(|seen| seen.take()).unwrap_or_default();
-            let entry = Entry { row, request, response: Seen::default() };
+            let request = self.request.map(|seen| seen.take()).unwrap_or_default().limited(most);
+            let entry = Entry { row, is_strangers, request, response: Seen::default().limited(most) };
             Recorded { body: body.boxed(), recording: Some((self.log, entry)) }
         })
     }
 
     fn row<B>(&self, response: &ServiceResponse<B>, visit: &Visit, caller: Option<&Caller>) -> RequestRow {
         let (request, status) = (response.request(), response.status());
+        let longest = if caller.is_some() { LONGEST } else { LONGEST_OF_STRANGERS };
+        let kept = |text: &str| shortened(text, longest);
         let extensions = request.extensions();
         let refusal = extensions.get::<Refusal>();
         let service = extensions.get::<Service>();
@@ -101,27 +107,27 @@ impl Capture {
             at: self.at,
             request_id: visit.request_id.to_string(),
             method: request.method().as_str().chars().take(20).collect(),
-            path: shortened(below.unwrap_or(request.path())),
-            query: Some(request.query_string()).filter(|query| !query.is_empty()).map(shortened),
+            path: kept(below.unwrap_or(request.path())),
+            query: Some(request.query_string()).filter(|query| !query.is_empty()).map(kept),
             operation: operation.to_owned(),
             outcome: outcome(status).to_owned(),
             status: i16::try_from(status.as_u16()).unwrap_or_default(),
             scim_type: error.and_then(|error| error.kind().scim_type()).map(str::to_owned),
             // What the caller is not told.
-            detail: refusal.map(|refusal| refusal.reason).or(error.map(ScimError::detail)).map(shortened),
+            detail: refusal.map(|refusal| refusal.reason).or(error.map(ScimError::detail)).map(kept),
             resource_type,
-            resource_id: id.map(shortened),
+            resource_id: id.map(kept),
             resource_name: None,
             actor_kind,
             actor_id,
             actor_name,
             address: visit.address.as_deref().map(str::to_owned),
-            user_agent: header(request.headers(), &USER_AGENT),
+            user_agent: header(request.headers(), &USER_AGENT, longest),
             microseconds: i64::try_from(visit.elapsed().as_micros()).unwrap_or(i64::MAX),
             request_body: None,
             response_body: None,
-            request_headers: headers(request.headers(), &REQUEST_HEADERS),
-            response_headers: headers(response.headers(), &RESPONSE_HEADERS),
+            request_headers: headers(request.headers(), &REQUEST_HEADERS, longest),
+            response_headers: headers(response.headers(), &RESPONSE_HEADERS, longest),
         }
     }
 }
@@ -186,19 +192,19 @@ fn outcome(status: StatusCode) -> &'static str {
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| shortened(&String::from_utf8_lossy(value.as_bytes())))
+fn header(headers: &HeaderMap, name: &HeaderName, longest: usize) -> Option<String> {
+    headers.get(name).map(|value| shortened(&String::from_utf8_lossy(value.as_bytes()), longest))
 }
 
-fn headers(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
+fn headers(headers: &HeaderMap, names: &[HeaderName], longest: usize) -> Option<String> {
     let lines: Vec<String> =
-        names.iter().filter_map(|name| Some(format!("{name}: {}", header(headers, name)?))).collect();
+        names.iter().filter_map(|name| Some(format!("{name}: {}", header(headers, name, longest)?))).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The writer masks it.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -246,7 +252,13 @@ impl Drop for Recorded {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::Arc;
+
+    use actix_web::HttpResponse;
+    use actix_web::test::TestRequest;
+
     use super::*;
+    use crate::auth::Principal;
 
     /// A row of nothing in particular.
     pub(in crate::http::request_log) fn row() -> RequestRow {
@@ -303,6 +315,36 @@ pub(super) mod tests {
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             assert_eq!(operation(&method, path), (called, endpoint, id), "{method} {path}");
+        }
+    }
+
+    /// What is seen of a request with long everything, and what of it is kept.
+    fn long(caller: Option<&Caller>) -> RequestRow {
+        let long = "x".repeat(LONGEST * 2);
+        let mut request = TestRequest::get().uri(&format!("/scim/v2/Users/{long}?filter={long}"));
+        for name in REQUEST_HEADERS {
+            request = request.insert_header((name, long.as_str()));
+        }
+        let request = request.to_srv_request();
+        let (visit, log) = (Visit::begin(&request), RequestLog::to_nowhere());
+        let capture = Capture { log, id: Uuid::now_v7(), at: Utc::now(), request: None };
+        capture.row(&request.into_response(HttpResponse::Ok().insert_header((LOCATION, long)).finish()), &visit, caller)
+    }
+
+    #[test]
+    fn of_strangers_little_is_kept_whatever_they_send() {
+        let caller = Caller {
+            principal: Arc::new(Principal::operator(TenantId::generate())),
+            request_id: "1".into(),
+            address: None,
+        };
+        let size = |row: &RequestRow| format!("{row:?}").len();
+        let (known, stranger) = (long(Some(&caller)), long(None));
+        assert!(size(&known) > 12 * LONGEST, "{}", size(&known));
+        assert!(size(&stranger) < 20 * LONGEST_OF_STRANGERS, "{}", size(&stranger));
+        let texts = [Some(stranger.path), stranger.query, stranger.resource_id, stranger.user_agent];
+        for text in texts.into_iter().flatten() {
+            assert_eq!(text.chars().count(), LONGEST_OF_STRANGERS + 1, "{text}");
         }
     }
 

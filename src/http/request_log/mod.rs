@@ -21,18 +21,36 @@ const QUEUE: usize = 8_192;
 const QUEUE_BYTES: usize = 32 << 20;
 /// Bytes of a body that are kept.
 const BODY_BYTES: usize = 16 << 10;
+/// Requests of strangers that may wait: an eighth of the queue, so that the rest of it is for those who are known.
+const QUEUE_OF_STRANGERS: usize = QUEUE / 8;
+/// Bytes of a body that are kept of a stranger's request. The longer answers that strangers get are the same for everybody.
+const STRANGER_BODY_BYTES: usize = 1 << 10;
 
 /// The beginning of a body, and how long all of it was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     start: Vec<u8>,
     length: usize,
+    /// How long the beginning may be.
+    most: usize,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { start: Vec::new(), length: 0, most: BODY_BYTES }
+    }
 }
 
 impl Seen {
+    /// With a beginning that is no longer than this.
+    fn limited(mut self, most: usize) -> Self {
+        self.start.truncate(most);
+        Self { most, ..self }
+    }
+
     /// Takes another piece in, as far as there is room.
     fn take(&mut self, piece: &[u8]) {
-        let room = BODY_BYTES - self.start.len();
+        let room = self.most - self.start.len();
         self.start.extend_from_slice(&piece[..room.min(piece.len())]);
         self.length += piece.len();
     }
@@ -42,6 +60,8 @@ impl Seen {
 #[derive(Debug)]
 struct Entry {
     row: RequestRow,
+    /// Whether nobody knows who sent it. Anybody can send any number of those.
+    is_strangers: bool,
     request: Seen,
     response: Seen,
 }
@@ -70,7 +90,16 @@ pub struct RequestLog {
 #[derive(Debug, Default)]
 struct Shared {
     waiting_bytes: AtomicUsize,
+    waiting_strangers: AtomicUsize,
     dropped: AtomicU64,
+}
+
+impl Shared {
+    /// So much waits no more.
+    fn leave(&self, bytes: usize, strangers: usize) {
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiting_strangers.fetch_sub(strangers, Ordering::Relaxed);
+    }
 }
 
 impl RequestLog {
@@ -93,10 +122,12 @@ impl RequestLog {
     }
 
     fn record(&self, entry: Entry) {
-        let bytes = entry.bytes();
-        let fits = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
+        let (bytes, strangers) = (entry.bytes(), usize::from(entry.is_strangers));
+        let waiting_bytes = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let waiting_strangers = self.shared.waiting_strangers.fetch_add(strangers, Ordering::Relaxed) + strangers;
+        let fits = waiting_bytes <= QUEUE_BYTES && (strangers == 0 || waiting_strangers <= QUEUE_OF_STRANGERS);
         if !fits || self.queue.try_send(Message::Entry(Box::new(entry))).is_err() {
-            self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.leave(bytes, strangers);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -112,10 +143,17 @@ impl RequestLog {
 mod tests {
     use super::*;
 
+    impl RequestLog {
+        /// A log that nobody reads.
+        pub(super) fn to_nowhere() -> Self {
+            Self { queue: sync_channel(0).0, shared: Arc::default() }
+        }
+    }
+
     fn entry(bytes: usize) -> Entry {
         let mut request = Seen::default();
         request.take(&vec![b'x'; bytes]);
-        Entry { row: capture::tests::row(), request, response: Seen::default() }
+        Entry { row: capture::tests::row(), is_strangers: false, request, response: Seen::default() }
     }
 
     #[test]
@@ -137,6 +175,28 @@ mod tests {
         assert_eq!(log.dropped(), 3);
         assert_eq!(waiting.try_iter().count(), 2);
         assert_eq!(log.shared.waiting_bytes.load(Ordering::Relaxed), 20);
+    }
+
+    #[test]
+    fn strangers_fill_no_more_than_their_part_of_the_queue() {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let log = RequestLog { queue, shared: Arc::default() };
+        for _ in 0..QUEUE * 2 {
+            log.record(Entry { is_strangers: true, ..entry(0) });
+        }
+        assert_eq!(log.dropped(), (QUEUE * 2 - QUEUE_OF_STRANGERS) as u64);
+        let known = QUEUE - QUEUE_OF_STRANGERS;
+        for _ in 0..known {
+            log.record(entry(0));
+        }
+        assert_eq!(log.dropped(), (QUEUE * 2 - QUEUE_OF_STRANGERS) as u64, "whoever is known has the rest");
+        assert_eq!(
+            waiting
+                .try_iter()
+                .filter(|message| matches!(message, Message::Entry(entry) if !entry.is_strangers))
+                .count(),
+            known
+        );
     }
 
     #[test]

@@ -21,6 +21,11 @@ const ROWS_PER_STATEMENT: usize = 100;
 const ROWS_PER_SECOND: f64 = 500.0;
 /// Rows that may be written at once after a quiet time.
 const BURST: f64 = 5_000.0;
+/// The same of rows of strangers, whom nobody can hold to account: enough to see what is wrong with a credential, too little to fill
+/// a disk by. Such a row has a few thousand bytes, so this is less than a gigabyte a day.
+const STRANGERS_PER_SECOND: f64 = 2.0;
+/// The same of a burst of strangers.
+const BURST_OF_STRANGERS: f64 = 1_000.0;
 /// How often it is said that rows were dropped.
 const TELL: Duration = Duration::from_mins(1);
 
@@ -33,22 +38,44 @@ pub(super) struct Writer {
 struct Allowance {
     rows: f64,
     since: Instant,
+    per_second: f64,
+    burst: f64,
 }
 
 impl Allowance {
-    fn new(now: Instant) -> Self {
-        Self { rows: BURST, since: now }
+    fn new(now: Instant, per_second: f64, burst: f64) -> Self {
+        Self { rows: burst, since: now, per_second, burst }
     }
 
     /// Whether another row may be written.
     fn take(&mut self, now: Instant) -> bool {
-        self.rows = (self.rows + (now - self.since).as_secs_f64() * ROWS_PER_SECOND).min(BURST);
+        self.rows = (self.rows + (now - self.since).as_secs_f64() * self.per_second).min(self.burst);
         self.since = now;
         let may = self.rows >= 1.0;
         if may {
             self.rows -= 1.0;
         }
         may
+    }
+}
+
+/// What may be written of those who are known, and of strangers. Neither takes from the other.
+struct Allowances {
+    known: Allowance,
+    strangers: Allowance,
+}
+
+impl Allowances {
+    fn new(now: Instant) -> Self {
+        Self {
+            known: Allowance::new(now, ROWS_PER_SECOND, BURST),
+            strangers: Allowance::new(now, STRANGERS_PER_SECOND, BURST_OF_STRANGERS),
+        }
+    }
+
+    /// Whether another row, of a stranger or not, may be written.
+    fn take(&mut self, is_strangers: bool, now: Instant) -> bool {
+        if is_strangers { self.strangers.take(now) } else { self.known.take(now) }
     }
 }
 
@@ -60,7 +87,7 @@ impl Writer {
     pub(super) fn run(&self, waiting: &Receiver<Message>) {
         let mut gathered = Vec::new();
         let mut written = Instant::now();
-        let mut allowance = Allowance::new(written);
+        let mut allowances = Allowances::new(written);
         let (mut told, mut told_at) = (0, None::<Instant>);
         loop {
             let closed = match waiting.recv_timeout(GATHER.saturating_sub(written.elapsed())) {
@@ -73,7 +100,7 @@ impl Writer {
             };
             if closed || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
                 if !gathered.is_empty() {
-                    self.write(std::mem::take(&mut gathered), &mut allowance);
+                    self.write(std::mem::take(&mut gathered), &mut allowances);
                 }
                 written = Instant::now();
                 let dropped = self.shared.dropped.load(Ordering::Relaxed);
@@ -88,24 +115,26 @@ impl Writer {
         }
     }
 
-    fn write(&self, gathered: Vec<Entry>, allowance: &mut Allowance) {
+    fn write(&self, gathered: Vec<Entry>, allowances: &mut Allowances) {
         let number = gathered.len();
+        let strangers = gathered.iter().filter(|entry| entry.is_strangers).count();
         let bytes: usize = gathered.iter().map(Entry::bytes).sum();
-        if let Err(error) = self.try_write(gathered, allowance) {
+        if let Err(error) = self.try_write(gathered, allowances) {
             self.shared.dropped.fetch_add(number as u64, Ordering::Relaxed);
             log::warn!("{number} requests were not written to the provisioning log: {error}");
         }
-        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.leave(bytes, strangers);
     }
 
-    fn try_write(&self, gathered: Vec<Entry>, allowance: &mut Allowance) -> Result<(), crate::store::Error> {
+    fn try_write(&self, gathered: Vec<Entry>, allowances: &mut Allowances) -> Result<(), crate::store::Error> {
         let keeps_bodies = self.store.gate(|gate| gate.installation())?.body_days > 0;
         let now = Instant::now();
         let (mut rows, mut counts) = (Vec::new(), HashMap::new());
         for entry in gathered {
+            let is_strangers = entry.is_strangers;
             let row = finished(entry, keeps_bodies);
             count(&row, &mut counts);
-            if allowance.take(now) {
+            if allowances.take(is_strangers, now) {
                 rows.push(row);
             } else {
                 self.shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +152,7 @@ impl Writer {
 
 /// The row as it is written.
 fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
-    let Entry { mut row, request, response } = entry;
+    let Entry { mut row, request, response, .. } = entry;
     let (mut asked, mut answered) = (redact(&request.start, request.length), redact(&response.start, response.length));
     let query = row.query.take();
     let name = query.as_deref().and_then(name_in_filter);
@@ -197,11 +226,22 @@ mod tests {
     #[test]
     fn in_the_long_run_rows_are_limited() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(start);
-        let taken = |allowance: &mut Allowance, at| (0..20_000).filter(|_| allowance.take(at)).count();
-        assert_eq!(taken(&mut allowance, start), 5_000);
-        assert_eq!(taken(&mut allowance, start + Duration::from_secs(2)), 1_000);
-        assert_eq!(taken(&mut allowance, start + Duration::from_secs(200)), 5_000);
+        let mut allowances = Allowances::new(start);
+        let mut taken = |at| (0..20_000).filter(|_| allowances.take(false, at)).count();
+        assert_eq!(taken(start), 5_000);
+        assert_eq!(taken(start + Duration::from_secs(2)), 1_000);
+        assert_eq!(taken(start + Duration::from_secs(200)), 5_000);
+    }
+
+    #[test]
+    fn strangers_have_a_small_allowance_and_take_nothing_of_the_others() {
+        let start = Instant::now();
+        let mut allowances = Allowances::new(start);
+        let mut taken = |is_strangers, at| (0..20_000).filter(|_| allowances.take(is_strangers, at)).count();
+        assert_eq!(taken(true, start), 1_000);
+        assert_eq!(taken(false, start), 5_000);
+        let later = start + Duration::from_secs(5);
+        assert_eq!((taken(true, later), taken(false, later)), (10, 2_500));
     }
 
     #[test]
@@ -212,6 +252,7 @@ mod tests {
                 detail: Some("c4n4ry is wrong".into()),
                 ..row()
             },
+            is_strangers: false,
             request: Seen::default(),
             response: seen("{\"detail\":\"c4n4ry is wrong\",\"scimType\":\"invalidFilter\"}"),
         };
@@ -224,6 +265,7 @@ mod tests {
     fn a_row_learns_from_the_bodies_that_it_may_not_keep() {
         let entry = || Entry {
             row: RequestRow { operation: "modify".into(), ..row() },
+            is_strangers: false,
             request: seen("{\"Operations\":[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]}"),
             response: seen("{\"id\":\"1\",\"userName\":\"ada@example.com\"}"),
         };
@@ -237,7 +279,8 @@ mod tests {
     #[test]
     fn a_long_body_is_marked_as_cut() {
         let text = format!("{{\"x\":\"{}\"}}", "y".repeat(BODY_BYTES));
-        let row = finished(Entry { row: row(), request: seen(&text), response: Seen::default() }, true);
+        let row =
+            finished(Entry { row: row(), is_strangers: false, request: seen(&text), response: Seen::default() }, true);
         let kept = row.request_body.unwrap();
         assert!(kept.ends_with(&format!("\n… ({BODY_BYTES} of {} bytes)", text.len())), "{}", &kept[kept.len() - 60..]);
     }
