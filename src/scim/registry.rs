@@ -1,5 +1,6 @@
 //! The resource types and schemas that a service provider serves, built once and shared.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::definitions::{Definitions, Extension};
 use super::resource_type::{ResourceType, SchemaExtension};
 use super::schema::check::DefinitionError;
-use super::schema::{Attributes, Schema, Uniqueness};
+use super::schema::{Attributes, Returned, Schema, Uniqueness};
 use super::urn;
 
 const COMMON: &str = include_str!("schema/definitions/common.json");
@@ -41,6 +42,7 @@ pub struct Registry {
     common: Arc<Attributes>,
     /// Those of discovery itself.
     discovery: Vec<Arc<Schema>>,
+    never_returned: Arc<BTreeSet<String>>,
 }
 
 impl Registry {
@@ -74,7 +76,8 @@ impl Registry {
             }
         }
         schemas.extend(discovery.iter().map(Arc::clone));
-        Self { resource_types, schemas, common, discovery }
+        let never_returned = Arc::new(schemas.iter().flat_map(|schema| never_returned(&schema.attributes)).collect());
+        Self { resource_types, schemas, common, discovery, never_returned }
     }
 
     /// This registry with what a tenant defines; whether the names of groups are unique is up to the tenant. Shares with this one
@@ -147,6 +150,19 @@ impl Registry {
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
         self.schemas.iter().map(Arc::as_ref)
     }
+
+    /// The names, in lower case, of all attributes and sub-attributes that no reply may contain, and that nothing is kept of.
+    #[must_use]
+    pub fn never_returned(&self) -> &Arc<BTreeSet<String>> {
+        &self.never_returned
+    }
+}
+
+/// The names, in lower case, of those attributes and sub-attributes that no reply may contain.
+fn never_returned(attributes: &Attributes) -> Vec<String> {
+    let parts = attributes.iter().flat_map(|attribute| attribute.sub_attributes.iter());
+    let all = attributes.iter().chain(parts).filter(|attribute| attribute.returned == Returned::Never);
+    all.map(|attribute| attribute.name.to_lowercase()).collect()
 }
 
 /// The representation of a schema at `/Schemas`, below the base URL given (RFC 7643 section 7).

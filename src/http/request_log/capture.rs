@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use uuid::Uuid;
 
+use super::redact::Secrets;
 use super::{BODY_BYTES, Entry, RequestLog, STRANGER_BODY_BYTES, Seen};
 use crate::auth::{Actor, Caller, Refusal};
 use crate::http::visit::Visit;
@@ -71,11 +73,12 @@ impl Capture {
         caller: Option<&Caller>,
     ) -> ServiceResponse<Recorded> {
         let row = self.row(&response, visit, caller);
+        let secrets = secrets(response.request(), caller);
         let is_strangers = caller.is_none();
         let most = if is_strangers { STRANGER_BODY_BYTES } else { BODY_BYTES };
         response.map_body(|_, body| {
             let request = self.request.map(|seen| seen.take()).unwrap_or_default().limited(most);
-            let entry = Entry { row, is_strangers, request, response: Seen::default().limited(most) };
+            let entry = Entry { row, is_strangers, secrets, request, response: Seen::default().limited(most) };
             Recorded { body: body.boxed(), recording: Some((self.log, entry)) }
         })
     }
@@ -130,6 +133,18 @@ impl Capture {
             response_headers: headers(response.headers(), &RESPONSE_HEADERS, longest),
         }
     }
+}
+
+/// What is secret in a request, by the schemas of the tenant that it is sent to.
+fn secrets(request: &HttpRequest, caller: Option<&Caller>) -> Secrets {
+    let named = |service: &Service| Secrets::Named(Arc::clone(service.registry.never_returned()));
+    if let Some(service) = request.extensions().get::<Service>() {
+        return named(service);
+    }
+    // Of whoever came no further than to be recognized.
+    let app = request.app_data::<web::Data<AppState>>();
+    let service = app.zip(caller).and_then(|(app, caller)| app.services.find(&caller.principal));
+    service.as_ref().map_or(Secrets::Unknown, named)
 }
 
 /// Puts something into the way of the body that sees its beginning.
@@ -252,8 +267,6 @@ impl Drop for Recorded {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
-
     use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
 

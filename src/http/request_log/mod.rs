@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use crate::store::{RequestRow, Store};
 
 pub(super) use capture::{Capture, Recorded, is_astray};
+use redact::Secrets;
 use writer::Writer;
 
 /// Requests that may wait.
@@ -62,6 +63,7 @@ struct Entry {
     row: RequestRow,
     /// Whether nobody knows who sent it. Anybody can send any number of those.
     is_strangers: bool,
+    secrets: Secrets,
     request: Seen,
     response: Seen,
 }
@@ -153,7 +155,13 @@ mod tests {
     fn entry(bytes: usize) -> Entry {
         let mut request = Seen::default();
         request.take(&vec![b'x'; bytes]);
-        Entry { row: capture::tests::row(), is_strangers: false, request, response: Seen::default() }
+        Entry {
+            row: capture::tests::row(),
+            is_strangers: false,
+            secrets: Secrets::default(),
+            request,
+            response: Seen::default(),
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! parsed as a whole, because of a large body only the beginning is there.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use url::form_urlencoded;
 
@@ -36,8 +38,62 @@ pub(super) struct Redacted {
     pub searches_secret: bool,
 }
 
+/// What names something that is not kept, besides passwords.
+#[derive(Debug)]
+pub(super) enum Secrets {
+    /// The attributes of these names, in lower case: those that the tenant's schemas never return.
+    Named(Arc<BTreeSet<String>>),
+    /// Nobody knows whose schemas count, so that no filter is kept.
+    Unknown,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self::Named(Arc::default())
+    }
+}
+
+impl Secrets {
+    /// Whether text, such as a filter, names something secret anywhere.
+    fn are_in(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        is_password(&lower) || self.has_word(&lower)
+    }
+
+    /// Whether the name of a member or an attribute path leads to something secret: by its names, not by those in the URI of its
+    /// schema or in the filter in its brackets.
+    fn are_at(&self, path: &str) -> bool {
+        let lower = path.to_lowercase();
+        let (head, rest) = lower.split_once('[').unwrap_or((&lower, ""));
+        let head = head.rsplit(':').next().unwrap_or_default();
+        is_password(&lower) || self.has_word(head) || self.has_word(rest.rsplit(']').next().unwrap_or_default())
+    }
+
+    fn has_word(&self, lower: &str) -> bool {
+        match self {
+            Self::Named(names) => lower.split(|c| !is_of_name(c)).any(|word| names.contains(word)),
+            Self::Unknown => false,
+        }
+    }
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '$')
+}
+
+/// What stands in an attribute path besides names: the filter in its brackets, or all of what is no path.
+fn condition(path: &str) -> &str {
+    let is_plain = |c: char| is_of_name(c) || matches!(c, ':' | '.');
+    let rest = path.trim_start_matches(is_plain);
+    match rest.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) {
+        _ if rest.is_empty() => "",
+        Some((filter, tail)) if tail.chars().all(is_plain) => filter,
+        _ => path,
+    }
+}
+
 /// Reads the beginning of a body of this length.
-pub(super) fn redact(start: &[u8], length: usize) -> Redacted {
+pub(super) fn redact(start: &[u8], length: usize, secrets: &Secrets) -> Redacted {
     if length == 0 {
         return Redacted::default();
     }
@@ -50,7 +106,7 @@ pub(super) fn redact(start: &[u8], length: usize) -> Redacted {
         }
         Err(_) => return opaque(length),
     };
-    let mut walk = Walk { text, at: 0, is_cut, masks: Vec::new(), found: Redacted::default() };
+    let mut walk = Walk { text, at: 0, is_cut, secrets, masks: Vec::new(), found: Redacted::default() };
     if walk.document().is_err() {
         return opaque(length);
     }
@@ -90,19 +146,25 @@ fn without_jwt(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Whether a query is about a password.
-pub(super) fn searches_secret(query: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| is_secret(&value.to_lowercase()))
+/// Whether a query is about something secret.
+pub(super) fn searches_secret(query: &str, secrets: &Secrets) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| secrets.are_in(&value) || hides_filter(&name, secrets))
 }
 
-/// A query as it may be kept: no credential, and no filter on a password.
-pub(super) fn clean_query(query: &str) -> String {
+/// Whether this parameter is a filter of which nobody knows if it is about something secret.
+fn hides_filter(name: &str, secrets: &Secrets) -> bool {
+    matches!(secrets, Secrets::Unknown) && name.eq_ignore_ascii_case("filter")
+}
+
+/// A query as it may be kept: no credential, and no filter on something secret.
+pub(super) fn clean_query(query: &str, secrets: &Secrets) -> String {
     let parts = query.split('&').map(|part| {
         let decoded = form_urlencoded::parse(part.as_bytes()).next();
         let (name, value) = decoded.unwrap_or_default();
         // It may be written otherwise than it reads.
-        let hides = |text: &str| is_secret(&text.to_lowercase()) || clean(text) != text;
-        if hides(&name) || hides(&value) || name.eq_ignore_ascii_case("access_token") {
+        let hides = |text: &str| secrets.are_in(text) || clean(text) != text;
+        let is_hidden = name.eq_ignore_ascii_case("access_token") || hides_filter(&name, secrets);
+        if is_hidden || hides(&name) || hides(&value) {
             format!("{}=…", clean(part.split('=').next().unwrap_or_default()))
         } else {
             part.to_owned()
@@ -112,8 +174,8 @@ pub(super) fn clean_query(query: &str) -> String {
 }
 
 /// A sentence about such a query, without what it quotes.
-pub(super) fn clean_detail(detail: &str) -> String {
-    if !is_secret(&detail.to_ascii_lowercase()) {
+pub(super) fn clean_detail(detail: &str, secrets: &Secrets) -> String {
+    if !secrets.are_in(detail) {
         return clean(detail);
     }
     let quoted = detail.split('"').enumerate();
@@ -121,7 +183,7 @@ pub(super) fn clean_detail(detail: &str) -> String {
 }
 
 /// Whether this, in lower case, names or holds a password.
-fn is_secret(lower: &str) -> bool {
+fn is_password(lower: &str) -> bool {
     lower.contains("password") || lower.contains("passwd") || lower.contains("client_secret")
 }
 
@@ -138,6 +200,7 @@ struct Walk<'t> {
     text: &'t str,
     at: usize,
     is_cut: bool,
+    secrets: &'t Secrets,
     /// What is replaced, by what.
     masks: Vec<(Range<usize>, String)>,
     found: Redacted,
@@ -219,7 +282,7 @@ impl Walk<'_> {
             self.at = self.text.len();
             // What it would have been cannot be told from its beginning.
             let there = &self.text[span.clone()];
-            if there.contains('\\') || is_secret(&there.to_lowercase()) || clean(there) != there {
+            if there.contains('\\') || self.secrets.are_in(there) || clean(there) != there {
                 self.mask(span);
             }
             return self.end(None);
@@ -302,21 +365,24 @@ impl Walk<'_> {
             |name: &str| members.iter().filter(|(member, _)| member == name).find_map(|(_, part)| part.text.as_deref());
         let path = text("path").map(str::to_lowercase);
         let targets_secret = match &path {
-            Some(path) => is_secret(path),
+            Some(path) => self.secrets.are_at(path),
             // The path may have stood behind the cut.
             None => !is_whole,
         };
         for (name, part) in members {
-            let holds_secret = |text: &String| is_secret(&text.to_lowercase());
-            let is_masked = is_secret(name)
-                || name == "value" && targets_secret
-                || (name == "filter" || name == "path" || name == "detail")
-                    && part.text.as_ref().is_some_and(holds_secret);
-            self.found.searches_secret |= is_masked && name == "filter";
+            let searches = part.text.as_deref().is_some_and(|text| match name.as_str() {
+                "filter" => self.secrets.are_in(text),
+                "path" => self.secrets.are_in(condition(text)),
+                _ => false,
+            });
+            self.found.searches_secret |= searches;
+            let sentence = part.text.as_deref().filter(|text| name == "detail" && self.secrets.are_in(text));
+            let is_masked =
+                searches || sentence.is_some() || self.secrets.are_at(name) || name == "value" && targets_secret;
             if is_masked && part.text.as_deref() != Some("null") {
                 // A sentence is kept but for what it quotes.
-                match part.text.as_deref().filter(|_| name == "detail" || name == "path") {
-                    Some(sentence) => self.replace(part.span.clone(), &clean_detail(sentence)),
+                match sentence {
+                    Some(sentence) => self.replace(part.span.clone(), &clean_detail(sentence, self.secrets)),
                     None => self.mask(part.span.clone()),
                 }
             }
@@ -327,11 +393,12 @@ impl Walk<'_> {
         }
         if RESOURCE_DEPTHS.contains(&depth) {
             self.found.deactivates |= text("active").is_some_and(is_false);
-            let kept = |name: &str| text(name).map(clean);
+            let secrets = self.secrets;
+            let kept = |name: &str| text(name).filter(|_| !secrets.are_at(name)).map(clean);
             if depth == 1 {
                 self.found.id = kept("id");
                 self.found.scim_type = kept("scimtype");
-                self.found.detail = text("detail").map(clean_detail);
+                self.found.detail = text("detail").map(|detail| clean_detail(detail, secrets));
             }
             if let Some(name) = kept("username").or_else(|| kept("displayname")) {
                 self.found.name = Some(name);
@@ -371,9 +438,13 @@ mod tests {
     use super::*;
     use crate::auth::secret::{Kind, Secret};
 
+    fn read(start: &[u8], length: usize) -> Redacted {
+        redact(start, length, &Secrets::default())
+    }
+
     fn whole(body: &Value) -> Redacted {
         let text = body.to_string();
-        redact(text.as_bytes(), text.len())
+        read(text.as_bytes(), text.len())
     }
 
     const CANARY: &str = "c4n4ry";
@@ -409,11 +480,11 @@ mod tests {
     #[test]
     fn no_password_is_kept_wherever_it_stands_and_wherever_the_body_is_cut() {
         for text in texts() {
-            let kept = redact(text.as_bytes(), text.len()).text.unwrap();
+            let kept = read(text.as_bytes(), text.len()).text.unwrap();
             assert!(!kept.contains(CANARY) && kept.contains('…'), "{kept}");
             assert!(serde_json::from_str::<Value>(&kept).is_ok(), "{kept}");
             for end in 1..text.len() {
-                let kept = redact(&text.as_bytes()[..end], text.len()).text.unwrap();
+                let kept = read(&text.as_bytes()[..end], text.len()).text.unwrap();
                 for length in 2..=CANARY.len() {
                     assert!(!kept.contains(&CANARY[..length]), "{kept}");
                 }
@@ -421,12 +492,63 @@ mod tests {
         }
     }
 
+    /// A schema that never returns an attribute `pin` and a sub-attribute `place.key`.
+    fn own() -> Secrets {
+        Secrets::Named(Arc::new(["pin", "key"].map(str::to_owned).into()))
+    }
+
+    #[test]
+    fn what_the_schemas_of_a_tenant_never_return_is_not_kept_wherever_it_stands() {
+        const HR: &str = "urn:example:1.0:User";
+        let patch = |path: &str, value: Value| json!({"Operations": [{"op": "add", "value": value, "path": path}]});
+        for body in [
+            json!({"userName": "ada", HR: {"Pin": CANARY, "place": {"room": "1", "KEY": [CANARY]}}}),
+            json!({"Operations": [{"op": "add", "value": {format!("{HR}:pin"): CANARY, "place.key": CANARY}}]}),
+            patch(&format!("{HR}:PIN"), json!(CANARY)),
+            patch("place.key", json!({"value": CANARY})),
+            patch("places[type eq \"a\"].key", json!(CANARY)),
+            patch(&format!("{HR}:places[key eq {CANARY}].room"), json!("1")),
+            patch(&format!("pin eq {CANARY}"), json!("1")),
+            json!({"filter": format!("not (place[key eq \"{CANARY}\"])")}),
+            json!({"detail": format!("pin eq \"{CANARY}\" is no filter")}),
+        ] {
+            let text = body.to_string();
+            let kept = redact(text.as_bytes(), text.len(), &own()).text.unwrap();
+            assert!(!kept.contains(CANARY) && kept.contains('…'), "{kept}");
+            for end in 1..text.len() {
+                let kept = redact(&text.as_bytes()[..end], text.len(), &own()).text.unwrap();
+                assert!(!kept.contains(&CANARY[..2]), "{kept}");
+            }
+        }
+        let query = format!("filter=pin+eq+%22{CANARY}%22&count=1");
+        assert_eq!(clean_query(&query, &own()), "filter=…&count=1");
+        assert!(searches_secret(&query, &own()));
+    }
+
+    #[test]
+    fn what_only_sounds_like_a_secret_is_kept() {
+        let body = json!({
+            "spin": "a", "urn:key:pin:1.0:User": {"nick": "b"}, "displayName": "pin",
+            "Operations": [{"path": "urn:pin:1.0:User:keys[type eq \"c\"].room", "value": "d"}],
+        });
+        let text = body.to_string();
+        let kept = redact(text.as_bytes(), text.len(), &own());
+        assert_eq!((kept.text.as_deref(), kept.searches_secret), (Some(text.as_str()), false));
+    }
+
+    #[test]
+    fn without_the_schemas_no_filter_is_kept() {
+        let query = "filter=userName+eq+%22ada%22&count=1";
+        assert_eq!(clean_query(query, &Secrets::Unknown), "filter=…&count=1");
+        assert!(searches_secret(query, &Secrets::Unknown) && !searches_secret(query, &own()));
+    }
+
     #[test]
     fn what_is_no_secret_is_kept_as_it_was_sent() {
         let text =
             "{ \"schemas\" : [ \"x\" ],\r\n \"n\": -1.5e3, \"t\": [true, null, {}, []], \"s\": \"\\u00e9 \\\"q\\\"\" }";
-        assert_eq!(redact(text.as_bytes(), text.len()).text.unwrap(), text);
-        assert_eq!(redact(b"", 0), Redacted::default());
+        assert_eq!(read(text.as_bytes(), text.len()).text.unwrap(), text);
+        assert_eq!(read(b"", 0), Redacted::default());
     }
 
     #[test]
@@ -434,15 +556,15 @@ mod tests {
         for body in
             ["password=x", "{\"a\":1,}", "{\"passw\\u006frd\" \"x\"}", "<xml/>", "{} {}", "nul", "{\"a\":", "[1"]
         {
-            assert_eq!(redact(body.as_bytes(), body.len()).text.unwrap(), format!("(not JSON: {} bytes)", body.len()));
+            assert_eq!(read(body.as_bytes(), body.len()).text.unwrap(), format!("(not JSON: {} bytes)", body.len()));
         }
-        assert_eq!(redact(&[0xff, 0xfe], 2).text.unwrap(), "(not JSON: 2 bytes)");
+        assert_eq!(read(&[0xff, 0xfe], 2).text.unwrap(), "(not JSON: 2 bytes)");
     }
 
     #[test]
     fn a_name_that_is_escaped_is_no_way_around() {
         let text = "{\"p\\u0061ssword\": \"c4n4ry\"}";
-        assert!(!redact(text.as_bytes(), text.len()).text.unwrap().contains(CANARY));
+        assert!(!read(text.as_bytes(), text.len()).text.unwrap().contains(CANARY));
     }
 
     #[test]
@@ -457,7 +579,7 @@ mod tests {
         );
         assert!(!shown.name.unwrap().contains(&secret.reveal()[18..]));
         let query = format!("access_token=abc&p%61ssword=c4n4ry&filter=p%61ssword+eq+%22c4n4ry%22&x={jwt}&count=1");
-        assert_eq!(clean_query(&query), "access_token=…&p%61ssword=…&filter=…&x=…&count=1");
+        assert_eq!(clean_query(&query, &Secrets::default()), "access_token=…&p%61ssword=…&filter=…&x=…&count=1");
         assert_eq!(clean("a\0b eyJ short"), "a\u{fffd}b eyJ short");
     }
 
@@ -482,8 +604,8 @@ mod tests {
         #[test]
         fn any_text_is_read_without_a_panic_and_valid_json_stays_valid(text in "\\PC{0,60}", cut in 0_usize..60) {
             let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= cut).last().unwrap_or(0);
-            redact(&text.as_bytes()[..end], text.len());
-            clean_query(&text);
+            read(&text.as_bytes()[..end], text.len());
+            clean_query(&text, &Secrets::Unknown);
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
                 let kept = whole(&value).text.unwrap();
                 prop_assert!(serde_json::from_str::<Value>(&kept).is_ok(), "{}", kept);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, DurationRound, TimeDelta};
 
 use super::redact::{Redacted, clean, clean_detail, clean_query, redact, searches_secret};
-use super::{Entry, Message, QUEUE, Shared};
+use super::{Entry, Message, QUEUE, Seen, Shared};
 use crate::store::{RequestCountRow, RequestRow, Store};
 
 /// How long requests are gathered before they are written together.
@@ -152,17 +152,18 @@ impl Writer {
 
 /// The row as it is written.
 fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
-    let Entry { mut row, request, response, .. } = entry;
-    let (mut asked, mut answered) = (redact(&request.start, request.length), redact(&response.start, response.length));
+    let Entry { mut row, request, response, secrets, .. } = entry;
+    let read = |body: &Seen| redact(&body.start, body.length, &secrets);
+    let (mut asked, mut answered) = (read(&request), read(&response));
     let query = row.query.take();
-    let name = query.as_deref().and_then(name_in_filter);
-    if asked.searches_secret || query.as_deref().is_some_and(searches_secret) {
-        row.detail = None;
+    let mut name = query.as_deref().and_then(name_in_filter);
+    if asked.searches_secret || query.as_deref().is_some_and(|query| searches_secret(query, &secrets)) {
+        (row.detail, name) = (None, None);
         answered = Redacted { scim_type: answered.scim_type, ..Redacted::default() };
     }
-    row.query = query.as_deref().map(clean_query);
+    row.query = query.map(|query| clean_query(&query, &secrets));
     row.path = clean(&row.path);
-    row.detail = row.detail.or(answered.detail.take()).as_deref().map(clean_detail);
+    row.detail = row.detail.or(answered.detail.take()).map(|detail| clean_detail(&detail, &secrets));
     row.scim_type = row.scim_type.or(answered.scim_type);
     if matches!(row.operation.as_str(), "modify" | "replace") && asked.deactivates {
         row.operation = "deactivate".into();
@@ -213,8 +214,9 @@ type RequestKey = (uuid::Uuid, DateTime<chrono::Utc>, String, String, String);
 
 #[cfg(test)]
 mod tests {
+    use super::super::BODY_BYTES;
     use super::super::capture::tests::row;
-    use super::super::{BODY_BYTES, Seen};
+    use super::super::redact::Secrets;
     use super::*;
 
     fn seen(text: &str) -> Seen {
@@ -253,6 +255,7 @@ mod tests {
                 ..row()
             },
             is_strangers: false,
+            secrets: Secrets::default(),
             request: Seen::default(),
             response: seen("{\"detail\":\"c4n4ry is wrong\",\"scimType\":\"invalidFilter\"}"),
         };
@@ -266,6 +269,7 @@ mod tests {
         let entry = || Entry {
             row: RequestRow { operation: "modify".into(), ..row() },
             is_strangers: false,
+            secrets: Secrets::default(),
             request: seen("{\"Operations\":[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]}"),
             response: seen("{\"id\":\"1\",\"userName\":\"ada@example.com\"}"),
         };
@@ -279,8 +283,16 @@ mod tests {
     #[test]
     fn a_long_body_is_marked_as_cut() {
         let text = format!("{{\"x\":\"{}\"}}", "y".repeat(BODY_BYTES));
-        let row =
-            finished(Entry { row: row(), is_strangers: false, request: seen(&text), response: Seen::default() }, true);
+        let row = finished(
+            Entry {
+                row: row(),
+                is_strangers: false,
+                secrets: Secrets::default(),
+                request: seen(&text),
+                response: Seen::default(),
+            },
+            true,
+        );
         let kept = row.request_body.unwrap();
         assert!(kept.ends_with(&format!("\n… ({BODY_BYTES} of {} bytes)", text.len())), "{}", &kept[kept.len() - 60..]);
     }

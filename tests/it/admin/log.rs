@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::signed_in;
+use crate::definitions::imported;
 use crate::support::{
     Client, GROUP, Tenant, USER, eventually, minimal, okta_user, operator, patch, shared, tenant, tenant_with, token,
 };
@@ -194,6 +195,37 @@ fn no_secret_reaches_the_log() {
         let text = format!("{row:?}");
         assert!(!text.contains(canary), "{text}");
         assert!(!text.contains(&token[18..]), "{text}");
+    }
+}
+
+#[test]
+fn what_a_schema_never_returns_does_not_reach_the_log() {
+    const HR: &str = "urn:example:scim:schemas:extension:hr:1.0:User";
+    let tenant = tenant();
+    let schema = json!({"id": HR, "name": "HR", "description": "Human resources", "attributes": [
+        {"name": "nick", "type": "string"},
+        {"name": "pin", "type": "string", "mutability": "writeOnly", "returned": "never"},
+    ]});
+    imported(&tenant, "schema", &schema, &["--extends", "user"]);
+    let canary = "c4n4ry";
+    let user = json!({"schemas": [USER, HR], "userName": "ada@example.com", HR: {"nick": "lovelace", "pin": canary}});
+    let created = send(&tenant, &tenant.client, "POST", "/Users", Some(&user));
+    assert_eq!(created.status, 201);
+    let path = format!("/Users/{}", created.resource_id.as_deref().unwrap());
+    let change = patch(&json!([{"op": "replace", "path": format!("{HR}:pin"), "value": canary}]));
+    let changed = send(&tenant, &tenant.client, "PATCH", &path, Some(&change));
+    assert_eq!(changed.status, 200);
+    assert!(created.request_body.as_deref().unwrap().contains("lovelace"), "{created:?}");
+    let filter = format!("/Users?filter={HR}:pin+eq+%22{canary}%22");
+    let searched = send(&tenant, &tenant.client, "GET", &filter, None);
+    assert_eq!(searched.query.as_deref(), Some("filter=…"));
+    // Whoever is not known has no schemas.
+    let expired = token(tenant.id, &Scope::ALL, Some(Utc::now() - TimeDelta::hours(1)));
+    let expired = Client::new(&shared().url, &format!("Bearer {expired}"));
+    let refused = send(&tenant, &expired, "GET", &filter, None);
+    assert_eq!((refused.status, refused.query.as_deref()), (401, Some("filter=…")));
+    for row in [created, changed, searched, refused] {
+        assert!(!format!("{row:?}").contains(canary), "{row:?}");
     }
 }
 
