@@ -16,8 +16,8 @@ use crate::store::{self, BreakRow, Checked, Sealed, Store};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
-/// Entries sealed in one transaction, and links checked by one statement.
-const ROWS: i64 = 5_000;
+/// Entries sealed in one transaction, and links checked at a time, at most.
+const ROWS: i64 = 1_000;
 /// How often heads are signed.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
 /// How often it is looked whether there are links to check that another server has sealed.
@@ -129,9 +129,9 @@ impl Work {
         loop {
             match self.store.gate(|gate| gate.seal(ROWS, link))? {
                 Sealed::Elsewhere => return Ok(count),
-                Sealed::Entries(sealed) => {
+                Sealed::Entries { count: sealed, is_last } => {
                     count += sealed;
-                    if i64::try_from(sealed).is_ok_and(|sealed| sealed < ROWS) || !goes_on() {
+                    if is_last || !goes_on() {
                         return Ok(count);
                     }
                 }
@@ -142,8 +142,8 @@ impl Work {
     /// Reads new seals and their entries again.
     fn check(&self, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
         loop {
-            let rows = self.store.gate(|gate| gate.unchecked_links(ROWS))?;
-            for links in rows.chunk_by(|(one, _, _), (other, _, _)| one.tenant_id == other.tenant_id) {
+            let unchecked = self.store.gate(|gate| gate.unchecked_links(ROWS))?;
+            for links in unchecked.rows.chunk_by(|(one, _, _), (other, _, _)| one.tenant_id == other.tenant_id) {
                 let chain = &links[0].0;
                 let before = (chain.checked_seq > 0).then(|| chain.checked_hash.clone());
                 let (mut walk, mut found) = (Walk::behind(chain.checked_seq, before), Vec::new());
@@ -162,7 +162,7 @@ impl Work {
                 };
                 self.store.gate(|gate| gate.note_checked(&checked, Utc::now()))?;
             }
-            if i64::try_from(rows.len()).is_ok_and(|rows| rows < ROWS) || !goes_on() {
+            if unchecked.is_last || !goes_on() {
                 return Ok(());
             }
         }

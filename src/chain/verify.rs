@@ -7,7 +7,9 @@ use super::link::link;
 use crate::auth::stamp::StampKey;
 use crate::store::{self, AuditRow, BreakRow, ChainEnd, SealRow, Store};
 
-/// Rows that are read at a time.
+/// Links with their entries that are read at a time, at most.
+const LINKS: i64 = 1_000;
+/// Other rows, which are small.
 const ROWS: i64 = 5_000;
 /// Breaks that are told at most. Whoever has more has another problem than their number.
 const TOLD: usize = 1_000;
@@ -257,9 +259,9 @@ impl Verification {
         let tenant = self.tenant;
         match self.phase {
             Phase::Links => {
-                let rows = store.gate(|gate| gate.links(tenant, self.walk.seq, ROWS))?;
-                let end = if is_last(rows.len()) { Some(store.gate(|gate| gate.chain_end(tenant))?) } else { None };
-                for (seal, entry) in &rows {
+                let links = store.gate(|gate| gate.links(tenant, self.walk.seq, LINKS))?;
+                let end = if links.is_last { Some(store.gate(|gate| gate.chain_end(tenant))?) } else { None };
+                for (seal, entry) in &links.rows {
                     self.walk.step(seal, entry.as_ref(), &mut self.report.breaks);
                     self.report.links += 1;
                 }

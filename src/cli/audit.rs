@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Error, find_tenant, operator, output};
 use crate::audit::{Action, Outcome};
+use crate::auth::Caller;
 use crate::chain::{Report, Verification, to_hex};
 use crate::id::TenantId;
 use crate::server::Backend;
@@ -115,17 +116,17 @@ fn list(backend: &Backend, whose: &Whose, filter: &Filter, limit: u32, json: boo
         to: filter.to.as_deref().map(time).transpose()?,
         text: filter.text.clone(),
     };
-    let page = backend
-        .store
-        .run(&operator(tenant), |tenant| tenant.audit_page(&filter, AuditStart::Newest, i64::from(limit)))?;
+    let (caller, limit) = (operator(tenant), i64::from(limit));
     if json {
-        output::json(&page.rows.iter().map(to_json).collect())?;
+        output::json(&Value::Array(whole(backend, &caller, &filter, limit)?))?;
         return Ok(());
     }
+    let page = backend.store.run(&caller, |tenant| tenant.audit_list(&filter, AuditStart::Newest, limit))?;
     let rows: Vec<[String; 5]> = page
         .rows
         .into_iter()
-        .map(|row| {
+        .map(|entry| {
+            let row = entry.row;
             let actor = if row.actor_name.is_empty() { row.actor_id } else { row.actor_name };
             let actor = if actor.is_empty() { row.actor_kind } else { actor };
             let target = format!("{} {}", row.target_type, row.target_id);
@@ -134,6 +135,18 @@ fn list(backend: &Backend, whose: &Whose, filter: &Filter, limit: u32, json: boo
         .collect();
     output::table(["TIME", "ACTION", "ACTOR", "TARGET", "DETAIL"], &rows)?;
     Ok(())
+}
+
+/// The latest entries with all they hold. Those that hold much are read one by one.
+fn whole(backend: &Backend, caller: &Caller, filter: &AuditFilter, limit: i64) -> Result<Vec<Value>, Error> {
+    let (mut rows, mut left, mut next) = (Vec::new(), limit, Some(AuditStart::Newest));
+    while let Some(start) = next.filter(|_| left > 0) {
+        let page = backend.store.run(caller, |tenant| tenant.audit_page(filter, start, left))?;
+        left -= i64::try_from(page.rows.len()).unwrap_or(left);
+        rows.extend(page.rows.iter().map(to_json));
+        next = page.older.map(AuditStart::OlderThan);
+    }
+    Ok(rows)
 }
 
 fn to_json(row: &AuditRow) -> Value {
@@ -168,7 +181,7 @@ fn verify(backend: &Backend, tenant: Option<&str>, expect: Option<&(i64, String)
         let expected = match expect {
             Some((seq, hash)) => {
                 let found = store.gate(|gate| gate.links(id, seq - 1, 1))?;
-                Some(found.first().is_some_and(|(seal, _)| seal.seq == *seq && to_hex(&seal.hash) == *hash))
+                Some(found.rows.first().is_some_and(|(seal, _)| seal.seq == *seq && to_hex(&seal.hash) == *hash))
             }
             None => None,
         };

@@ -12,7 +12,7 @@ use super::outbound::Outbound;
 use super::published::Published;
 use super::refusals::Refusals;
 use super::request_log::RequestLog;
-use super::scim::{LARGE_BODIES, LARGE_REPLIES};
+use super::scim::{EXPORTS, LARGE_BODIES, LARGE_REPLIES};
 use crate::auth::Authenticator;
 use crate::auth::keys::KeyRing;
 use crate::auth::seal::SealKey;
@@ -57,6 +57,7 @@ pub struct AppState {
     pub(super) connections: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
     pub(super) large_replies: Arc<Semaphore>,
+    pub(super) exports: Arc<Semaphore>,
     /// The connections that long work may hold.
     pub(super) long_work: Arc<Semaphore>,
     pub(super) templates: tera::Tera,
@@ -170,6 +171,7 @@ impl AppState {
             connections: Arc::new(Semaphore::new(parts.connections)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             long_work: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             templates: parts.templates,
             data_dir: parts.data_dir,

@@ -4,10 +4,12 @@ use std::fmt;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use diesel::define_sql_function;
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Json, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -231,11 +233,20 @@ pub enum AuditStart {
     NewerThan(Uuid),
 }
 
+/// An entry with what people call the thing.
+#[derive(Debug, Clone, Queryable)]
+pub struct NamedEntry {
+    /// The entry; in lists with nothing in `before` and `after`, which may be large.
+    pub row: AuditRow,
+    /// The name, as far as a state of no great size says it.
+    pub name: Option<String>,
+}
+
 /// A page of entries, the newest first.
 #[derive(Debug)]
-pub struct AuditPage {
+pub struct AuditPage<T = AuditRow> {
     /// The entries.
-    pub rows: Vec<AuditRow>,
+    pub rows: Vec<T>,
     /// Where the page of newer entries ends, if there are any.
     pub newer: Option<Uuid>,
     /// Where the page of older entries begins, if there are any.
@@ -248,7 +259,63 @@ define_sql_function! {
     fn as_text(value: Nullable<Json>) -> Nullable<Text>;
 }
 
+/// What people call the thing: the first of these in a state that is not its id. A large state is not looked into, nor one that
+/// Postgres cannot read as text.
+fn name() -> SqlLiteral<Nullable<Text>> {
+    let name_in = |state: &str| {
+        let names = "'userName', 'displayName', 'email', 'name'";
+        format!(
+            "(SELECT left(found.value #>> '{{}}', 300) FROM json_each(CASE WHEN pg_column_size({state}) > 8192 THEN '{{}}' \
+             WHEN strpos({state}::text, '\\u0000') > 0 THEN '{{}}' WHEN json_typeof({state}) <> 'object' THEN '{{}}' ELSE {state} END) \
+             AS found WHERE json_typeof(found.value) = 'string' AND found.value #>> '{{}}' <> audit_events.target_id \
+             AND found.key IN ({names}) ORDER BY array_position(ARRAY[{names}], found.key) LIMIT 1)"
+        )
+    };
+    sql(&format!("coalesce({}, {})", name_in("audit_events.after"), name_in("audit_events.before")))
+}
+
+/// How much is to be read for the states of an entry, without reading them: their bytes as stored, and 64 times as many where they
+/// are compressed, since repetitive text is stored in up to some ninety times fewer.
+pub(super) const WEIGHT: &str = "coalesce(pg_column_size(audit_events.before)::bigint * \
+     CASE WHEN pg_column_compression(audit_events.before) IS NULL THEN 1 ELSE 64 END, 0) + \
+     coalesce(pg_column_size(audit_events.after)::bigint * \
+     CASE WHEN pg_column_compression(audit_events.after) IS NULL THEN 1 ELSE 64 END, 0)";
+/// The weight of entries that are read at a time.
+const HEAVIEST: i64 = 4 << 20;
+
+/// How many of the first rows are read at a time, by their weights: one in any case.
+pub(super) fn fitting(weights: impl Iterator<Item = i64>) -> usize {
+    let mut sum = 0_i64;
+    let light = weights.take_while(|weight| {
+        sum = sum.saturating_add(*weight);
+        sum <= HEAVIEST
+    });
+    light.count().max(1)
+}
+
 type Entries<'a> = audit_events::BoxedQuery<'a, Pg>;
+
+/// Those from a place on, in the order in which they are read.
+fn from(query: Entries<'_>, start: AuditStart) -> Entries<'_> {
+    use audit_events as e;
+    match start {
+        AuditStart::Newest => query.order(e::id.desc()),
+        AuditStart::OlderThan(id) => query.filter(e::id.lt(id)).order(e::id.desc()),
+        AuditStart::NewerThan(id) => query.filter(e::id.gt(id)).order(e::id.asc()),
+    }
+}
+
+/// The page of these rows, which are as they were read.
+fn page<T>(mut rows: Vec<T>, start: AuditStart, more: bool, id: impl Fn(&T) -> Uuid) -> AuditPage<T> {
+    let is_back = matches!(start, AuditStart::NewerThan(_));
+    if is_back {
+        rows.reverse();
+    }
+    let (first, last) = (rows.first().map(&id), rows.last().map(&id));
+    let newer = first.filter(|_| if is_back { more } else { start != AuditStart::Newest });
+    let older = last.filter(|_| is_back || more);
+    AuditPage { rows, newer, older }
+}
 
 /// The entries of a tenant that fulfil the filter.
 fn entries(tenant: Uuid, filter: &AuditFilter) -> Entries<'_> {
@@ -309,13 +376,52 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn audit_events(&mut self, limit: i64) -> Result<Vec<AuditRow>, Error> {
-        Ok(self.audit_page(&AuditFilter::default(), AuditStart::Newest, limit)?.rows)
+        let query = audit_events::table.filter(audit_events::tenant_id.eq(self.tenant().0));
+        let result = query.order(audit_events::id.desc()).limit(limit).select(AuditRow::as_select()).load(self.pg);
+        self.done(result)
     }
 
-    /// A page of the tenant's entries that fulfil a filter.
+    /// A page of the tenant's entries that fulfil a filter, without their states.
     ///
     /// # Errors
     /// [`Error::Timeout`] when too many entries had to be looked at, else [`Error`] from the database.
+    pub fn audit_list(
+        &mut self,
+        filter: &AuditFilter,
+        start: AuditStart,
+        limit: i64,
+    ) -> Result<AuditPage<NamedEntry>, Error> {
+        use audit_events as e;
+        let state = || None::<Value>.into_sql::<Nullable<Json>>();
+        let row = (
+            e::tenant_id,
+            e::id,
+            e::occurred_at,
+            e::action,
+            e::actor_kind,
+            e::actor_id,
+            e::actor_name,
+            e::target_type,
+            e::target_id,
+            state(),
+            state(),
+            e::detail,
+            e::request_id,
+            e::address,
+        );
+        let query = from(entries(self.tenant().0, filter), start).limit(limit + 1);
+        let query = query.select((row, name()));
+        let mut rows: Vec<NamedEntry> = self.within(HASTE, |pg| query.load(pg))?;
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        Ok(page(rows, start, more, |entry| entry.row.id))
+    }
+
+    /// The same with their states, and with fewer entries where the states are large.
+    ///
+    /// # Errors
+    /// As [`TenantConn::audit_list`].
     pub fn audit_page(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
         self.page_within(HASTE, filter, start, limit)
     }
@@ -336,31 +442,29 @@ impl TenantConn<'_> {
         limit: i64,
     ) -> Result<AuditPage, Error> {
         use audit_events as e;
-        let query = entries(self.tenant().0, filter).limit(limit + 1).select(AuditRow::as_select());
-        let query = match start {
-            AuditStart::Newest => query.order(e::id.desc()),
-            AuditStart::OlderThan(id) => query.filter(e::id.lt(id)).order(e::id.desc()),
-            AuditStart::NewerThan(id) => query.filter(e::id.gt(id)).order(e::id.asc()),
+        let tenant = self.tenant().0;
+        let keys = from(entries(tenant, filter), start).limit(limit + 1).select((e::id, sql::<BigInt>(WEIGHT)));
+        let of_keys = |keys: &[Uuid]| {
+            // What fulfilled the filter a moment ago does so for ever.
+            let query = e::table.filter(e::tenant_id.eq(tenant)).filter(e::id.eq_any(keys.to_vec())).into_boxed();
+            from(query, start).select(AuditRow::as_select())
         };
-        let mut rows: Vec<AuditRow> = self.within(bound, |pg| query.load(pg))?;
-        let more = i64::try_from(rows.len()).is_ok_and(|found| found > limit);
-        rows.truncate(usize::try_from(limit).unwrap_or_default());
-        let is_back = matches!(start, AuditStart::NewerThan(_));
-        if is_back {
-            rows.reverse();
-        }
-        let (first, last) = (rows.first().map(|row| row.id), rows.last().map(|row| row.id));
-        let newer = first.filter(|_| if is_back { more } else { start != AuditStart::Newest });
-        let older = last.filter(|_| is_back || more);
-        Ok(AuditPage { rows, newer, older })
+        let (rows, more) = self.within(bound, |pg| {
+            let keys: Vec<(Uuid, i64)> = keys.load(pg)?;
+            let wanted = usize::try_from(limit).unwrap_or_default();
+            let fitting = fitting(keys.iter().take(wanted).map(|(_, weight)| *weight)).min(wanted);
+            let ids: Vec<Uuid> = keys.iter().take(fitting).map(|(id, _)| *id).collect();
+            Ok((of_keys(&ids).load(pg)?, keys.len() > fitting))
+        })?;
+        Ok(page(rows, start, more, |row: &AuditRow| row.id))
     }
 
     /// One of the tenant's entries.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn audit_event(&mut self, id: Uuid) -> Result<Option<AuditRow>, Error> {
-        let query = audit_events::table.find((self.tenant().0, id)).select(AuditRow::as_select());
+    pub fn audit_event(&mut self, id: Uuid) -> Result<Option<NamedEntry>, Error> {
+        let query = audit_events::table.find((self.tenant().0, id)).select((AuditRow::as_select(), name()));
         let result = query.first(self.pg).optional();
         self.done(result)
     }

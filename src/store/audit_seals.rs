@@ -1,7 +1,10 @@
 //! The hash chains over the audit log: what waits for its seal, the seals, and what verifying them needs to read. What a hash is
 //! made of is no matter of the store.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -9,10 +12,10 @@ use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, Timestamptz, Uu
 use diesel::{define_sql_function, dsl};
 use uuid::Uuid;
 
-use super::audit_events::{AuditRow, Draft};
+use super::audit_events::{AuditRow, Draft, WEIGHT, fitting};
 use super::error::Error;
 use super::schema::{audit_chains, audit_checkpoints, audit_events, audit_seals, audit_unsealed};
-use super::{Gate, TenantConn};
+use super::{Gate, PATIENCE, TenantConn};
 use crate::audit::AuditEvent;
 
 /// The lock of whoever seals: one in the cluster at a time.
@@ -124,9 +127,15 @@ define_sql_function! {
     fn pg_try_advisory_xact_lock(first: Integer, second: Integer) -> Bool;
 }
 
-/// So many of the entries that wait, in the order of their ids, each with its number if it is sealed. Each is looked up by its key,
-/// whatever the planner believes of a table that fills and empties all the time.
+/// So many of the entries that wait, in the order of their ids, each with its weight and its number if it is sealed. Each is looked
+/// up by its key, whatever the planner believes of a table that fills and empties all the time.
 struct Waiting(i64);
+
+/// The entries of these keys that there are.
+struct Entries<'a> {
+    tenants: &'a [Uuid],
+    ids: &'a [Uuid],
+}
 
 /// The last link of each of these chains.
 struct Heads<'a>(&'a [Uuid]);
@@ -171,31 +180,74 @@ macro_rules! statement {
 }
 
 statement!(Waiting);
+statement!(Entries<'_>);
 statement!(Heads<'_>);
 statement!(Append<'_>);
 statement!(Settle<'_>);
 
 impl Query for Waiting {
-    type SqlType = (audit_events::SqlType, Nullable<BigInt>);
+    type SqlType = (SqlUuid, SqlUuid, BigInt, Nullable<BigInt>);
 }
 
 impl QueryFragment<Pg> for Waiting {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT event.tenant_id, event.id, event.occurred_at, event.action, event.actor_kind, event.actor_id, event.actor_name, \
-             event.target_type, event.target_id, event.before, event.after, event.detail, event.request_id, event.address, seal.seq \
-             FROM (SELECT waiting.tenant_id, waiting.event_id FROM audit_unsealed AS waiting \
+        out.push_sql("SELECT event.tenant_id, event.id, event.weight, seal.seq FROM (SELECT waiting.tenant_id, waiting.event_id \
+             FROM audit_unsealed AS waiting \
              WHERE EXISTS (SELECT FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) \
              ORDER BY waiting.tenant_id, waiting.event_id LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&self.0)?;
+        out.push_sql(") AS waiting CROSS JOIN LATERAL (SELECT tenant_id, id, ");
+        out.push_sql(WEIGHT);
         out.push_sql(
-            ") AS waiting CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id \
-             OFFSET 0) AS event LEFT JOIN LATERAL (SELECT seq FROM audit_seals WHERE tenant_id = waiting.tenant_id AND event_id = \
+            " AS weight FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) AS event LEFT JOIN LATERAL (SELECT seq FROM audit_seals WHERE tenant_id = waiting.tenant_id AND event_id = \
              waiting.event_id OFFSET 0) AS seal ON true ORDER BY waiting.tenant_id, waiting.event_id",
         );
         Ok(())
     }
+}
+
+impl Query for Entries<'_> {
+    type SqlType = audit_events::SqlType;
+}
+
+impl QueryFragment<Pg> for Entries<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT event.tenant_id, event.id, event.occurred_at, event.action, event.actor_kind, event.actor_id, event.actor_name, \
+             event.target_type, event.target_id, event.before, event.after, event.detail, event.request_id, event.address FROM unnest(",
+        );
+        out.push_bind_param::<Array<SqlUuid>, _>(self.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(self.ids)?;
+        out.push_sql(
+            ") AS wanted (tenant_id, id) CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE tenant_id = wanted.tenant_id \
+             AND id = wanted.id OFFSET 0) AS event",
+        );
+        Ok(())
+    }
+}
+
+/// Takes as many of the first rows as can be read at a time, by their weights, and reads their entries.
+fn batch<K, T>(
+    pg: &mut PgConnection,
+    mut keys: Vec<K>,
+    limit: i64,
+    weight: impl Fn(&K) -> i64,
+    event: impl Fn(&K) -> (Uuid, Uuid),
+    with: impl Fn(K, Option<AuditRow>) -> T,
+) -> QueryResult<Batch<T>> {
+    let read = keys.len();
+    keys.truncate(fitting(keys.iter().map(weight)));
+    let is_last = keys.len() == read && i64::try_from(read).is_ok_and(|read| read < limit);
+    let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(&event).unzip();
+    let entries: Vec<AuditRow> = Entries { tenants: &tenants, ids: &ids }.load(pg)?;
+    let mut entries: HashMap<_, _> = entries.into_iter().map(|row| ((row.tenant_id, row.id), row)).collect();
+    let rows = keys.into_iter().map(|key| {
+        let entry = entries.remove(&event(&key));
+        with(key, entry)
+    });
+    Ok(Batch { rows: rows.collect(), is_last })
 }
 
 impl Query for Heads<'_> {
@@ -254,11 +306,25 @@ impl QueryFragment<Pg> for Settle<'_> {
     }
 }
 
+/// Rows that are read at a time: as many as were asked for, or fewer where their entries are large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Whether there were no more.
+    pub is_last: bool,
+}
+
 /// What sealing came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sealed {
-    /// So many entries were sealed.
-    Entries(usize),
+    /// Entries were sealed.
+    Entries {
+        /// How many.
+        count: usize,
+        /// Whether none waits any more.
+        is_last: bool,
+    },
     /// Another server is at it.
     Elsewhere,
 }
@@ -274,14 +340,18 @@ impl Gate<'_> {
     pub fn seal(&mut self, limit: i64, link: impl Fn(Option<&[u8]>, &AuditRow) -> Vec<u8>) -> Result<Sealed, Error> {
         use audit_unsealed as u;
         if !dsl::select(dsl::exists(u::table.select(u::event_id))).get_result::<bool>(self.pg)? {
-            return Ok(Sealed::Entries(0));
+            return Ok(Sealed::Entries { count: 0, is_last: true });
         }
-        let sealed = self.pg.transaction(|pg| {
+        self.patiently(|pg| {
             if !dsl::select(pg_try_advisory_xact_lock(LOCK.0, LOCK.1)).get_result::<bool>(pg)? {
                 return Ok(Sealed::Elsewhere);
             }
             // What is sealed already may wait again after a copy of the database was loaded.
-            let waiting: Vec<(AuditRow, Option<i64>)> = Waiting(limit).load(pg)?;
+            let keys: Vec<(Uuid, Uuid, i64, Option<i64>)> = Waiting(limit).load(pg)?;
+            let waiting =
+                batch(pg, keys, limit, |key| key.2, |key| (key.0, key.1), |key, row| row.map(|row| (row, key.3)))?;
+            let Batch { rows, is_last } = waiting;
+            let waiting: Vec<(AuditRow, Option<i64>)> = rows.into_iter().flatten().collect();
             let mut tenants: Vec<Uuid> = waiting.iter().map(|(row, _)| row.tenant_id).collect();
             tenants.dedup();
             let heads: Vec<(Uuid, i64, Vec<u8>)> = Heads(&tenants).load(pg)?;
@@ -313,16 +383,24 @@ impl Gate<'_> {
                 Append { links: &links, heads: &ends, at: Utc::now() }.execute(pg)?;
             }
             Settle(&gone).execute(pg)?;
-            QueryResult::Ok(Sealed::Entries(waiting.len()))
-        })?;
-        Ok(sealed)
+            Ok(Sealed::Entries { count: waiting.len(), is_last })
+        })
+    }
+
+    /// Runs work that reads many entries as one transaction, with [`PATIENCE`] for each statement: a single entry may be large.
+    fn patiently<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<T, Error> {
+        let result = self.pg.transaction(|pg| {
+            pg.batch_execute(PATIENCE)?;
+            work(pg)
+        });
+        result.map_err(Error::from)
     }
 
     /// Links that were sealed since they were last checked, of some chains, in order, each with its entry.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn unchecked_links(&mut self, limit: i64) -> Result<Vec<(ChainRow, SealRow, Option<AuditRow>)>, Error> {
+    pub fn unchecked_links(&mut self, limit: i64) -> Result<Batch<(ChainRow, SealRow, Option<AuditRow>)>, Error> {
         use {audit_chains as c, audit_events as e, audit_seals as s};
         let query = c::table
             .inner_join(s::table.on(s::tenant_id.eq(c::tenant_id).and(s::seq.gt(c::checked_seq))))
@@ -330,8 +408,12 @@ impl Gate<'_> {
             .filter(c::checked_seq.lt(c::seq))
             .order((c::tenant_id, s::seq))
             .limit(limit)
-            .select((ChainRow::as_select(), SealRow::as_select(), Option::<AuditRow>::as_select()));
-        query.load(self.pg).map_err(Error::from)
+            .select((ChainRow::as_select(), SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
+        self.patiently(|pg| {
+            let keys: Vec<(ChainRow, SealRow, i64)> = query.load(pg)?;
+            let event = |key: &(ChainRow, SealRow, i64)| (key.1.tenant_id, key.1.event_id);
+            batch(pg, keys, limit, |key| key.2, event, |(chain, seal, _), entry| (chain, seal, entry))
+        })
     }
 
     /// Notes how far chains were checked. A break that is known already stays.
@@ -422,7 +504,7 @@ impl Gate<'_> {
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn links(&mut self, tenant: Uuid, after: i64, limit: i64) -> Result<Vec<(SealRow, Option<AuditRow>)>, Error> {
+    pub fn links(&mut self, tenant: Uuid, after: i64, limit: i64) -> Result<Batch<(SealRow, Option<AuditRow>)>, Error> {
         use {audit_events as e, audit_seals as s};
         let query = s::table
             .left_join(e::table.on(e::tenant_id.eq(s::tenant_id).and(e::id.eq(s::event_id))))
@@ -430,8 +512,12 @@ impl Gate<'_> {
             .filter(s::seq.gt(after))
             .order(s::seq)
             .limit(limit)
-            .select((SealRow::as_select(), Option::<AuditRow>::as_select()));
-        query.load(self.pg).map_err(Error::from)
+            .select((SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
+        self.patiently(|pg| {
+            let keys: Vec<(SealRow, i64)> = query.load(pg)?;
+            let event = |key: &(SealRow, i64)| (key.0.tenant_id, key.0.event_id);
+            batch(pg, keys, limit, |key| key.1, event, |(seal, _), entry| (seal, entry))
+        })
     }
 
     /// Entries of a tenant behind one of them, and what is there of their seals, at one moment.

@@ -59,8 +59,8 @@ use crate::id::TenantId;
 
 pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::{AdministratorRow, RoleChanged};
-pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, Refused};
-pub use audit_seals::{BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, SealRow, Sealed};
+pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, NamedEntry, Refused};
+pub use audit_seals::{Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, SealRow, Sealed};
 pub use authorization_codes::AuthorizationCodeRow;
 pub use clients::{ClientChanges, ClientRow, ClientSecretRow, SecretRotated};
 pub use connect_runs::{ConnectRunRow, CredentialState, SeenRequest};
@@ -95,7 +95,7 @@ pub use totp_secrets::TotpRow;
 use pool::Pool;
 use walks::Walks;
 
-/// For a transaction that changes a large group; less than the minute for which identity providers wait.
+/// For a transaction that changes a large group, or reads what such changes left in the audit log; less than the minute for which identity providers wait.
 const PATIENCE: &str = "SET LOCAL statement_timeout = '50s'";
 /// How long a search may take that no index helps.
 const HASTE: &str = "SET LOCAL statement_timeout = '2s'";

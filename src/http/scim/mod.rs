@@ -20,7 +20,7 @@ use super::authenticate::authenticate;
 use crate::scim::error::ScimError;
 
 pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
-pub use transfer::{LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT};
+pub use transfer::{EXPORTS, LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT};
 
 /// Where bulk requests go, below the base URL (RFC 7644 section 3.7).
 const BULK: &str = "/Bulk";

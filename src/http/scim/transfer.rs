@@ -14,13 +14,15 @@ pub(super) const LARGE_REPLY_BYTES: usize = 1 << 20;
 /// Large replies under way at once.
 pub const LARGE_REPLIES: usize = 16;
 /// Bytes of a text that are handed over at a time. The connection copies them into a buffer of its own.
-pub(super) const PIECE_BYTES: usize = 64 << 10;
+pub(in crate::http) const PIECE_BYTES: usize = 64 << 10;
 /// Time in which a client must have taken the next piece of its reply.
 pub const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a client must have taken a large reply whole.
 pub const REPLY_TIMEOUT: Duration = Duration::from_mins(5);
+/// Exports under way at once. They have places of their own, so that large replies never wait for one.
+pub const EXPORTS: usize = 4;
 /// Time in which somebody must have taken an export whole. It is made as slowly as it is read, and holds no connection meanwhile.
-pub(in crate::http) const EXPORT_TIMEOUT: Duration = Duration::from_hours(1);
+pub(in crate::http) const EXPORT_TIMEOUT: Duration = Duration::from_mins(10);
 /// Pieces that wait for the connection to take them.
 const PIECES_WAITING: usize = 1;
 

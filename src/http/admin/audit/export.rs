@@ -1,6 +1,8 @@
 //! Exports: entries of the present filter, the oldest of them last, made while they are sent. The last line says how many there
 //! are, what the lines above it hash to, and where the chain ended.
 
+use std::collections::HashMap;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::{self, Bytes};
@@ -15,13 +17,13 @@ use crate::auth::Caller;
 use crate::chain::{checkpoint, to_hex};
 use crate::http::admin::administrator::Administrator;
 use crate::http::pages::{Form, PageError, Problem};
-use crate::http::scim::transfer::{self, CutOff, Patience};
+use crate::http::scim::transfer::{self, CutOff, PIECE_BYTES, Patience};
 use crate::http::{AppState, blocking};
 use crate::store::{AuditFilter, AuditRow, AuditStart, ChainRow, SealRow};
 
 /// Entries of one export at most.
 const MOST: usize = 1_000_000;
-/// Entries that are read, and sent, at a time.
+/// Entries that are read at a time, at most.
 const ROWS: i64 = 1_000;
 /// Exports may be slow: somebody looks at a progress bar.
 const PATIENCE: Patience = Patience { piece: transfer::PIECE_TIMEOUT, whole: transfer::EXPORT_TIMEOUT };
@@ -81,7 +83,7 @@ async fn export(
         PageError::new(Problem::NotFound)
             .saying("The filter is not one that can be searched for. Nothing was exported.")
     })?;
-    let permit = blocking::permit(&app.large_replies).await?;
+    let permit = blocking::permit(&app.exports).await?;
     let caller = query.caller(&administrator);
     let (given, by) = (query.given(), caller.clone());
     let chain = blocking::run(&app, move |app| {
@@ -105,6 +107,7 @@ async fn export(
         rows: 0,
         hash: Sha256::new(),
         stage: Stage::Head,
+        made: Bytes::new(),
     };
     let pieces = stream::unfold(source, |mut source| async move {
         let piece = source.next().await?;
@@ -135,10 +138,23 @@ struct Source {
     rows: usize,
     hash: Sha256,
     stage: Stage,
+    /// What is made and not sent.
+    made: Bytes,
 }
 
 impl Source {
+    /// The next piece. A slow client has time for each.
     async fn next(&mut self) -> Option<Result<Bytes, CutOff>> {
+        while self.made.is_empty() {
+            match self.make().await? {
+                Ok(text) => self.made = text,
+                Err(cut_off) => return Some(Err(cut_off)),
+            }
+        }
+        Some(Ok(self.made.split_to(self.made.len().min(PIECE_BYTES))))
+    }
+
+    async fn make(&mut self) -> Option<Result<Bytes, CutOff>> {
         let text = match self.stage {
             Stage::Head => {
                 self.stage = Stage::Rows;
@@ -164,24 +180,26 @@ impl Source {
         let Some(start) = self.start else {
             return Ok(String::new());
         };
-        let (caller, filter) = (self.caller.clone(), self.filter.clone());
+        let (caller, filter, format) = (self.caller.clone(), self.filter.clone(), self.format);
         let read = blocking::run_long(&self.app, move |app| {
-            app.store.read(&caller, |tenant| {
+            let (page, seals) = app.store.read(&caller, |tenant| {
                 let page = tenant.audit_export(&filter, start, ROWS)?;
                 let ids: Vec<_> = page.rows.iter().map(|row| row.id).collect();
                 let seals = tenant.seals_of(&ids)?;
                 Ok::<_, PageError>((page, seals))
-            })
+            })?;
+            let seals: HashMap<_, _> = seals.iter().map(|seal| (seal.event_id, seal)).collect();
+            let text: String = page.rows.iter().map(|row| format.line(row, seals.get(&row.id).copied())).collect();
+            Ok::<_, PageError>((text, page.rows.len(), page.older))
         })
         .await;
-        let (page, seals) = read.map_err(|error| {
+        let (text, rows, older) = read.map_err(|error| {
             log::error!("an export of the audit log broke off: {error}");
             CutOff
         })?;
-        self.start = page.older.map(AuditStart::OlderThan);
-        self.rows += page.rows.len();
-        let seals: std::collections::HashMap<_, _> = seals.iter().map(|seal| (seal.event_id, seal)).collect();
-        Ok(page.rows.iter().map(|row| self.format.line(row, seals.get(&row.id).copied())).collect())
+        self.start = older.map(AuditStart::OlderThan);
+        self.rows += rows;
+        Ok(text)
     }
 
     fn last_line(&self) -> String {

@@ -11,13 +11,13 @@ use crate::audit::{Action, Outcome};
 use crate::http::admin::administrator::Administrator;
 use crate::http::pages::PageError;
 use crate::http::{AppState, blocking};
-use crate::store::{self, AuditFilter, AuditPage, AuditStart, ChainRow, TenantConn};
+use crate::store::{self, AuditFilter, AuditPage, AuditStart, ChainRow, NamedEntry, TenantConn};
 
 /// Entries on a page.
 const ROWS: i64 = 50;
 
 /// What is on the page, or that too much had to be looked at.
-type Found = (Option<ChainRow>, Option<AuditPage>);
+type Found = (Option<ChainRow>, Option<AuditPage<NamedEntry>>);
 
 pub(super) async fn show(app: web::Data<AppState>, administrator: Administrator) -> Result<HttpResponse, PageError> {
     let query = Query::of_page(&administrator.page);
@@ -38,7 +38,7 @@ pub(super) async fn show(app: web::Data<AppState>, administrator: Administrator)
     let is_understood = problems.is_empty();
     let is_cut_off = is_understood && found.is_none();
     let (rows, newer, older) = match &found {
-        Some(page) => (page.rows.iter().map(|row| shown(row, now)).collect(), page.newer, page.older),
+        Some(page) => (page.rows.iter().map(|entry| shown(entry, now)).collect(), page.newer, page.older),
         None => (Vec::new(), None, None),
     };
     let rows: Vec<Value> = rows
@@ -85,11 +85,11 @@ fn find(
     tenant: &mut TenantConn<'_>,
     filter: &AuditFilter,
     start: AuditStart,
-) -> Result<Option<AuditPage>, store::Error> {
+) -> Result<Option<AuditPage<NamedEntry>>, store::Error> {
     let mut by_name = filter.clone();
     by_name.actor_name = by_name.actor.take();
-    let search = tenant.audit_page(filter, start, ROWS).and_then(|page| {
-        if page.rows.is_empty() && filter.actor.is_some() { tenant.audit_page(&by_name, start, ROWS) } else { Ok(page) }
+    let search = tenant.audit_list(filter, start, ROWS).and_then(|page| {
+        if page.rows.is_empty() && filter.actor.is_some() { tenant.audit_list(&by_name, start, ROWS) } else { Ok(page) }
     });
     match search {
         Err(store::Error::Timeout) => Ok(None),

@@ -14,7 +14,7 @@ use crate::audit::{Action, Outcome};
 use crate::auth::role::Right;
 use crate::chain::{Fault, to_hex};
 use crate::http::pages::{BASE, PageRoute, show};
-use crate::store::{AuditRow, ChainRow};
+use crate::store::{AuditRow, ChainRow, NamedEntry};
 
 pub(super) const ROUTES: &[PageRoute] = &[
     PageRoute::get(PATH, Right::Read, || web::get().to(list::show)),
@@ -60,7 +60,8 @@ fn page_of(kind: &str, id: &str) -> Option<String> {
 }
 
 /// What lists and entries say of an entry alike.
-fn shown(row: &AuditRow, now: DateTime<Utc>) -> Value {
+fn shown(entry: &NamedEntry, now: DateTime<Utc>) -> Value {
+    let row = &entry.row;
     let action = Action::parse(&row.action);
     let kind = ACTORS.iter().find(|(code, _, _)| *code == row.actor_kind);
     let refused = action.is_some_and(|action| action.outcome() == Outcome::Refused);
@@ -84,7 +85,7 @@ fn shown(row: &AuditRow, now: DateTime<Utc>) -> Value {
         "target": {
             "kind": row.target_type,
             "id": row.target_id,
-            "name": name_of(row).unwrap_or(&row.target_id),
+            "name": entry.name.as_ref().unwrap_or(&row.target_id),
             "page": page_of(&row.target_type, &row.target_id),
         },
         "detail": row.detail,
@@ -102,13 +103,6 @@ fn label(row: &AuditRow) -> String {
         Some(action) => action.label().to_owned(),
         None => row.action.clone(),
     }
-}
-
-/// What people call the thing, as far as the entry says it.
-fn name_of(row: &AuditRow) -> Option<&str> {
-    let states = [row.after.as_ref(), row.before.as_ref()].into_iter().flatten();
-    let mut names = states.flat_map(|state| ["userName", "displayName", "email", "name"].map(|name| state.get(name)));
-    names.find_map(|name| name?.as_str()).filter(|name| *name != row.target_id)
 }
 
 /// The state of the chain, as a badge and what stands beside it.

@@ -18,7 +18,7 @@ use crate::scim::project::Projection;
 use crate::scim::reply::{Body, Reply};
 use crate::store::{AuditFilter, AuditPage, AuditRow, AuditStart};
 
-/// Changes on a page of the history.
+/// Changes on a page of the history, fewer where they are large.
 const CHANGES: i64 = 25;
 /// Groups that a page shows.
 const GROUPS: usize = 500;
@@ -33,8 +33,8 @@ pub(super) async fn profile(
     let (found, last) = provide(&app, &administrator, &collection, move |context, endpoint| {
         let found = find(context, endpoint, &id.0)?;
         let filter = AuditFilter::of_target(&id.0);
-        let last = context.store.read(context.caller, |tenant| tenant.audit_page(&filter, AuditStart::Newest, 1))?;
-        Ok((found, last.rows.into_iter().next()))
+        let last = context.store.read(context.caller, |tenant| tenant.audit_list(&filter, AuditStart::Newest, 1))?;
+        Ok((found, last.rows.into_iter().next().map(|last| last.row)))
     })
     .await?;
     let now = Utc::now();
@@ -156,30 +156,30 @@ pub(super) async fn history(
     id: Id,
 ) -> Result<HttpResponse, PageError> {
     let start = start_of(&administrator.page);
-    let (found, entries) = provide(&app, &administrator, &collection, move |context, endpoint| {
+    let (found, shown, newer, older) = provide(&app, &administrator, &collection, move |context, endpoint| {
         let found = find(context, endpoint, &id.0)?;
         let filter = AuditFilter::of_target(&id.0);
         let entries = context.store.read(context.caller, |tenant| tenant.audit_page(&filter, start, CHANGES))?;
-        Ok((found, entries))
+        let AuditPage { rows, newer, older } = entries;
+        let now = Utc::now();
+        let shown: Vec<Value> = rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "id": row.id,
+                    "what": said(row),
+                    "actor": row.actor_name,
+                    "actor_kind": row.actor_kind.replace('_', " "),
+                    "at": show::time(row.occurred_at, now),
+                    "detail": row.detail,
+                    "changes": diff(row.before.as_ref(), row.after.as_ref()),
+                })
+            })
+            .collect();
+        Ok((found, shown, newer, older))
     })
     .await?;
-    let now = Utc::now();
-    let AuditPage { rows, newer, older } = entries;
     let link = |name: &str, id: Option<Uuid>| id.map_or(Value::Null, |id| format!("?{name}={id}").into());
-    let shown: Vec<Value> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "id": row.id,
-                "what": said(row),
-                "actor": row.actor_name,
-                "actor_kind": row.actor_kind.replace('_', " "),
-                "at": show::time(row.occurred_at, now),
-                "detail": row.detail,
-                "changes": diff(row.before.as_ref(), row.after.as_ref()),
-            })
-        })
-        .collect();
     let page = administrator
         .page("directory/history.html")
         .with("newer", link("newer", newer))
