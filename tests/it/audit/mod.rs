@@ -44,6 +44,18 @@ fn entries(tenant: Uuid, count: u32) -> String {
     )
 }
 
+/// Writes entries of a tenant whose states are of two megabytes; half of them are stored in a hundredth of that.
+fn large_entries(tenant: Uuid, count: u32) -> String {
+    format!(
+        "INSERT INTO audit_events (tenant_id, id, occurred_at, action, actor_kind, actor_id, actor_name, target_type, target_id, \
+         before, after, request_id) SELECT '{tenant}', {}, now(), 'resource.replace', 'header_token', 'token', 'okta', 'Group', \
+         'group-' || n, NULL, CASE WHEN n % 2 = 0 THEN json_build_object('x', repeat('x', 2 << 20)) ELSE json_build_object('x', \
+         (SELECT string_agg(md5((n * m)::text || random()::text), '') FROM generate_series(1, 65536) AS m)) END, 'request-' || n \
+         FROM generate_series(1, {count}) AS n;",
+        id("n")
+    )
+}
+
 /// An id as the server makes them, for SQL: the time first.
 fn id(salt: &str) -> String {
     format!(

@@ -3,11 +3,12 @@
 use std::fs;
 
 use provisor::chain::Verification;
+use provisor::http::scim::{EXPORTS, LARGE_REPLIES};
 use uuid::Uuid;
 
-use super::{Server, entries, sealed, value};
-use crate::support::process::run;
-use crate::support::{Browser, database, eventually};
+use super::{Server, entries, large_entries, sealed, value};
+use crate::support::process::{run, run_json};
+use crate::support::{Browser, Client, database, eventually, minimal};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -99,4 +100,78 @@ fn an_export_of_a_hundred_thousand_entries_takes_no_more_memory_than_a_small_one
     assert_eq!(last["export"]["complete"], true);
     assert!(text.len() > 30 << 20, "{}", text.len());
     assert!(grown < 16 << 20, "{grown} bytes for {}", text.len());
+}
+
+#[test]
+fn large_entries_are_sealed_verified_listed_and_exported_a_few_at_a_time() {
+    const COUNT: u32 = 100;
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let mut pg = server.database();
+    let tenant = default_tenant(&server);
+    browser.open("/admin/audit");
+    database::execute(&mut pg, "SET statement_timeout = 0");
+    let before = peak(server.process.pid());
+    database::execute(&mut pg, &large_entries(tenant, COUNT));
+    sealed(&mut pg);
+    let parts =
+        format!("SELECT count(DISTINCT xmin::text)::text AS value FROM audit_seals WHERE tenant_id = '{tenant}'");
+    assert!(value(&mut pg, &parts).parse::<u32>().unwrap() > COUNT / 4, "they are sealed in one transaction");
+    let form = browser.open("/admin/audit/verify").form("/admin/audit/verify");
+    assert_eq!(browser.post(&form).status, 303);
+    let asked = format!("SELECT count(asked_at)::text AS value FROM audit_chains WHERE tenant_id = '{tenant}'");
+    eventually("the verification", || (value(&mut server.database(), &asked) == "0").then_some(()));
+    assert!(browser.open("/admin/audit").says("Chain verified"));
+    let form = browser.page.form("/admin/audit/export.jsonl");
+    let text = browser.post(&form).text;
+    assert!(text.len() > 200 << 20 && text.lines().count() > 100, "{}", text.len());
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["export"]["complete"], true);
+    let grown = peak(server.process.pid()) - before;
+    assert!(grown < 100 << 20, "{grown} bytes for {}", text.len());
+
+    let backend = server.backend();
+    let (mut links, mut batches, mut is_last) = (0, 0, false);
+    while !is_last {
+        let batch = backend.store.gate(|gate| gate.links(tenant, links, 1_000)).unwrap();
+        links = batch.rows.last().unwrap().0.seq;
+        (batches, is_last) = (batches + 1, batch.is_last);
+    }
+    assert!(batches > COUNT / 4 && links > i64::from(COUNT), "{links} links in {batches}");
+    let listed = run_json(&server.data, &["audit", "list", "--limit", "10"]);
+    assert_eq!(listed.as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn exports_that_nobody_reads_do_not_stop_large_replies() {
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let token = run_json(&server.data, &["token", "create", "okta"]);
+    let client = Client::new(&server.process.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    for number in 0..8 {
+        let mut user = minimal(&format!("large-{number}"));
+        user["displayName"] = "x".repeat(200_000).into();
+        assert_eq!(client.post("/Users?attributes=id", &user).status, 201);
+    }
+    let mut pg = server.database();
+    database::execute(&mut pg, "SET statement_timeout = 0");
+    database::execute(&mut pg, &large_entries(default_tenant(&server), 30));
+    let form = browser.open("/admin/audit").form("/admin/audit/export.jsonl");
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+    let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let export = || {
+        let request = reqwest::blocking::Client::new().post(format!("{}{}", server.process.url, form.action));
+        let request = request.header("Cookie", cookies.join("; ")).body(body.clone());
+        request.header("Content-Type", "application/x-www-form-urlencoded").send().unwrap()
+    };
+    // Each is kept, and nobody reads it.
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..LARGE_REPLIES).map(|_| scope.spawn(export)).collect();
+        started.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    let under_way = answers.iter().filter(|answer| answer.status() == 200).count();
+    assert_eq!(under_way, EXPORTS);
+    assert!(answers.iter().all(|answer| answer.status() == 200 || answer.status() == 503));
+    let users = client.get("/Users?count=8");
+    assert_eq!((users.status, users.text.len() > 1 << 20), (200, true), "{}", &users.text[..users.text.len().min(500)]);
 }
