@@ -187,6 +187,7 @@ pub fn create_by_form(
     wanted: &Wanted,
     form: Uuid,
 ) -> Result<IssuedToken, TokenError> {
+    refuse_suspended(store, caller)?;
     let now = Utc::now();
     check(wanted, now)?;
     let Wanted { name, scopes, expires_at, allowed_networks } = wanted.clone();
@@ -442,8 +443,8 @@ pub fn revoke(store: &Store, caller: &Caller, id: &str) -> Result<(), TokenError
 }
 
 fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), TokenError> {
-    let tenant = store.gate(|gate| gate.tenant_with_id(caller.principal.tenant()))?;
-    if tenant.is_some_and(|tenant| tenant.is_suspended()) { Err(TokenError::Suspended) } else { Ok(()) }
+    let is_suspended = store.gate(|gate| gate.is_suspended(caller.principal.tenant()))?;
+    if is_suspended { Err(TokenError::Suspended) } else { Ok(()) }
 }
 
 fn issue(

@@ -91,6 +91,9 @@ pub enum ClientError {
     /// There is no such grant.
     #[error("the client has no such grant")]
     UnknownGrant,
+    /// The tenant is served nothing.
+    #[error("the tenant is suspended; resume it first")]
+    Suspended,
     /// What cannot be a name.
     #[error("a name has 1 to {longest} characters and no control characters", longest = name::LENGTH)]
     Name,
@@ -168,6 +171,7 @@ fn insert(
     form: Option<Uuid>,
 ) -> Result<IssuedClient, ClientError> {
     let tenant = caller.principal.tenant();
+    refuse_suspended(store, caller)?;
     check(new, tenant)?;
     let now = Utc::now();
     let (jwks, jwks_uri) = match &new.keys {
@@ -368,6 +372,7 @@ pub fn rotate_secret(
     if !row.confidential || KeySource::of(row).is_some() {
         return Err(ClientError::NoSecret(row.id.clone()));
     }
+    refuse_suspended(store, caller)?;
     let now = Utc::now();
     let secret = Secret::generate(Kind::ClientSecret)?;
     let new = secret_row(&secret, key, &row.id, now);
@@ -406,8 +411,12 @@ pub fn set_disabled(store: &Store, caller: &Caller, id: &str, disabled: bool) ->
     if store.run(caller, |tenant| tenant.set_client_disabled(id, disabled_at, &event))? {
         return Ok(());
     }
-    let known = store.run(caller, |tenant| tenant.clients())?.iter().any(|client| client.id == id);
-    if known { Ok(()) } else { Err(ClientError::Unknown(id.to_owned())) }
+    find(store, caller, id).map(drop)
+}
+
+fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), ClientError> {
+    let is_suspended = store.gate(|gate| gate.is_suspended(caller.principal.tenant()))?;
+    if is_suspended { Err(ClientError::Suspended) } else { Ok(()) }
 }
 
 fn check(new: &NewClient, tenant: TenantId) -> Result<(), ClientError> {

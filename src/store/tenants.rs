@@ -135,6 +135,14 @@ impl Gate<'_> {
         is_open(self.pg, id).map_err(Error::from)
     }
 
+    /// Whether a tenant is served nothing now. What has none belongs to all tenants, and is never so.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn is_suspended(&mut self, id: TenantId) -> Result<bool, Error> {
+        Ok(self.tenant_with_id(id)?.is_some_and(|tenant| tenant.is_suspended()))
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

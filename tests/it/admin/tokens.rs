@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use provisor::auth::Scope;
 use provisor::auth::role::Role;
+use provisor::provider::tenants;
 use reqwest::Method;
 
 use super::signed_in;
 use crate::support::browser::{Form, Page};
-use crate::support::{Browser, Client, Tenant, database, eventually, shared, tenant};
+use crate::support::{Browser, Client, Tenant, database, eventually, operator, shared, tenant};
 
 /// The form for a new token, filled in.
 fn form(browser: &mut Browser, name: &str, scopes: &[&str]) -> Form {
@@ -337,4 +338,43 @@ fn uses_are_written_with_their_addresses() {
     let page = browser.open(&path);
     assert!(page.says("<dd>5</dd>") && page.says("The last addresses that it came from"), "{}", page.text);
     assert_eq!(tenant.client_with(&[Scope::Read]).get("/Users").status, 200);
+}
+
+#[test]
+fn a_suspended_tenant_gets_no_credential_from_any_page() {
+    let tenant = tenant();
+    let mut browser = signed_in(tenant.id, Role::Admin);
+    let (_, token) = made(&mut browser, "before");
+    let new_token = form(&mut browser, "meanwhile", &["scim.read"]);
+    let rotate = browser.open(&format!("{token}/rotate")).form("/rotate");
+    let mut new_client =
+        browser.open("/admin/clients/new?kind=service").form("/admin/clients/new").with("name", "script");
+    new_client.fields.push(("scopes".to_owned(), "scim.read".to_owned()));
+    let page = browser.post(&new_client);
+    assert_eq!(page.status, 201, "{}", page.text);
+    let start = page.text.find("client_").unwrap();
+    let client: String = page.text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let secret = browser.open(&format!("/admin/clients/{client}/secrets")).form("/secrets").with("overlap", "24");
+    let mut another = browser.open("/admin/clients/new?kind=service").form("/admin/clients/new").with("name", "other");
+    another.fields.push(("scopes".to_owned(), "scim.read".to_owned()));
+    let walk = |browser: &mut Browser, method: &str| {
+        let form = browser.open("/admin/connect").form("/admin/connect");
+        browser.post(&form.with("provider", "entra").with("method", method));
+        let path = browser.page.location().unwrap().to_owned();
+        (browser.open(&path).form("/credential").with("name", "entra").with("life", "90"), path)
+    };
+    let (walk_token, _) = walk(&mut browser, "header_token");
+    let (walk_client, path) = walk(&mut browser, "client_credentials");
+    let (used, used_path) = walk(&mut browser, "header_token");
+    assert_eq!(browser.post(&used).status, 200);
+    let self_test = browser.open(&format!("{used_path}/test")).form("/self-test");
+    let before = (actions(&tenant, "token.create"), actions(&tenant, "client.create"));
+    shared().with_backend(|backend| tenants::set_suspended(&backend.store, &operator(tenant.id), true).unwrap());
+    for form in [new_token, rotate, another, secret, walk_token, walk_client, self_test] {
+        let page = browser.post(&form);
+        assert_eq!(page.status, 409, "{}: {}", form.action, page.text);
+        assert!(page.says("The tenant is suspended; resume it first."), "{}: {}", form.action, page.text);
+    }
+    assert!(!browser.open(&path).text.contains("pvr_s_"));
+    assert_eq!((actions(&tenant, "token.create"), actions(&tenant, "client.create")), before);
 }

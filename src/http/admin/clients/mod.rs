@@ -217,6 +217,7 @@ impl From<ClientError> for PageError {
             ClientError::Unknown(_) => missing("There is no such client in this tenant. It may belong to another one."),
             ClientError::UnknownSecret => missing("The client has no such secret, or it has ended already."),
             ClientError::UnknownGrant => missing("The client has no such grant."),
+            error @ ClientError::Suspended => Self::new(Problem::Conflict).saying(show::sentence(&error.to_string())),
             error => Self::fault(error),
         }
     }

@@ -584,6 +584,7 @@ fn client_fault(error: ClientError) -> PageError {
     match error {
         ClientError::Store(error) => error.into(),
         ClientError::Unknown(_) => PageError::new(Problem::NotFound).saying("The client is not there any more."),
+        error @ ClientError::Suspended => PageError::from(error),
         other => PageError::fault(other),
     }
 }
@@ -595,7 +596,7 @@ fn token_fault(error: TokenError) -> PageError {
         TokenError::Unknown(_) | TokenError::Ended(_) | TokenError::Rotated { .. } => {
             PageError::new(Problem::NotFound).saying("The token was revoked or rotated meanwhile. Nothing was changed.")
         }
-        error @ TokenError::Suspended => PageError::new(Problem::NotAllowed).saying(show::sentence(&error.to_string())),
+        error @ TokenError::Suspended => PageError::from(error),
         error => PageError::fault(error),
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn run(
             allowed_networks: Vec::new(),
             user: None,
         };
-        let issued = auth::create(&app.store, &by, &app.token_key, &new).map_err(PageError::fault)?;
+        let issued = auth::create(&app.store, &by, &app.token_key, &new)?;
         Ok::<_, PageError>((issued.row.id, issued.secret))
     })
     .await?;
