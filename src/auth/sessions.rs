@@ -282,7 +282,7 @@ pub fn choose_tenant(store: &Store, session: &Session, tenant: TenantId) -> Resu
 /// [`store::Error`] from the database.
 pub fn list(store: &Store, person: &Person) -> Result<Vec<SessionRow>, store::Error> {
     let now = Utc::now();
-    store.gate(|gate| gate.sessions(person.id, now - IDLE, now - LIFETIME))
+    store.gate(|gate| gate.sessions(person.id, now, now - IDLE, now - LIFETIME))
 }
 
 /// Ends a session of a person. Ending it again changes nothing.

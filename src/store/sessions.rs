@@ -145,20 +145,26 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// The sessions of a person that were seen and begun after these times, the newest first.
+    /// The sessions of a person that have not ended at `now`, the newest first: those with an end of their own, and of the others those
+    /// that were seen and begun after these times.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn sessions(
         &mut self,
         administrator: Uuid,
+        now: DateTime<Utc>,
         seen_after: DateTime<Utc>,
         created_after: DateTime<Utc>,
     ) -> Result<Vec<SessionRow>, Error> {
         let query = sessions::table
             .filter(sessions::administrator_id.eq(administrator))
-            .filter(sessions::seen_at.gt(seen_after))
-            .filter(sessions::created_at.gt(created_after))
+            .filter(
+                sessions::ends_at.assume_not_null().gt(now).and(sessions::ends_at.is_not_null()).or(sessions::ends_at
+                    .is_null()
+                    .and(sessions::seen_at.gt(seen_after))
+                    .and(sessions::created_at.gt(created_after))),
+            )
             .order(sessions::created_at.desc())
             .select(SessionRow::as_select());
         query.load(self.pg).map_err(Error::from)

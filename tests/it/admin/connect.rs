@@ -525,7 +525,18 @@ fn the_session_of_a_contact_lasts_as_long_as_the_link_and_no_longer() {
     let days_ago = "seen_at = now() - interval '2 days', created_at = now() - interval '2 days'";
     database::execute(&mut pg, &format!("UPDATE sessions SET {days_ago} WHERE {own}"));
     assert_eq!(contact.open("/admin/connect").heading(), "Connect a directory");
+    // However long it is quiet, an owner sees it.
+    database::execute(&mut pg, &format!("UPDATE sessions SET {days_ago} WHERE {own}"));
+    let person = format!(
+        "SELECT id::text AS value FROM administrators WHERE role = 'contact' AND tenant_id = '{}'",
+        tenant.id.0
+    );
+    let person = format!("/admin/administrators/{}", database::texts(&mut pg, &person)[0]);
+    let mut owner = signed_in(tenant.id, Role::Owner);
+    let page = owner.open(&person);
+    assert!(page.says("Where the person is signed in") && page.says("End sessions"), "{}", page.text);
     database::execute(&mut pg, &format!("UPDATE sessions SET ends_at = now() WHERE {own}"));
+    assert!(owner.open(&person).says("The person is not signed in."));
     assert_eq!(contact.request(Method::GET, "/admin/connect").status, 303);
     database::execute(
         &mut pg,
