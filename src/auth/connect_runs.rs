@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::principal::Caller;
+use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::store::{self, ConnectRunRow, Store};
 
@@ -50,6 +51,14 @@ pub fn issue<T, E: From<store::Error>>(
     let event = event(Action::ConnectCredential, run).after(json!({"credential": credential}));
     store.run(caller, |tenant| tenant.set_connect_credential(run, &credential, made_at, &event))?;
     Ok(Some(made))
+}
+
+/// Counts that the server is about to call itself in the caller's tenant.
+///
+/// # Errors
+/// The inner error when it has done so often of late; the outer one from the database.
+pub fn begin_self_test(store: &Store, caller: &Caller) -> Result<Result<(), Throttled>, store::Error> {
+    throttle::charge(store, &[Subject::self_test(caller.principal.tenant())], Utc::now())
 }
 
 /// Records what the server found when it called itself.

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::device::Device;
+use crate::id::TenantId;
 use crate::store::{self, Store, ThrottleRow};
 
 /// The longest wait.
@@ -21,6 +22,9 @@ const FREE_FOR_ADDRESS: i32 = 20;
 /// The same, for an OAuth client at one address. Secrets are too long to be guessed, and others may know the client's id: so only
 /// who sends from the same address is held up.
 const FREE_FOR_CLIENT: i32 = 10;
+
+/// The same, for what the server does to itself in a tenant when somebody asks for it.
+const FREE_FOR_SELF_TEST: i32 = 3;
 
 /// What is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,12 @@ impl Subject {
     #[must_use]
     pub fn links(address: Option<&str>) -> Self {
         Self { key: format!("links {}", network(address)), free: FREE_FOR_ADDRESS }
+    }
+
+    /// Self-tests in a tenant. Nobody guesses by them, but each costs the server several calls and leaves a revoked token behind.
+    #[must_use]
+    pub fn self_test(tenant: TenantId) -> Self {
+        Self { key: format!("self-test {}", tenant.0.simple()), free: FREE_FOR_SELF_TEST }
     }
 
     /// How long is left to wait at `now`.

@@ -281,6 +281,23 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
+    /// The clients of the tenant that are enabled, and those that were used since a time: the newest, as many as `limit` says.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn clients_at_work(&mut self, used_since: DateTime<Utc>, limit: i64) -> Result<Vec<ClientRow>, Error> {
+        let is_used = oauth_clients::last_used_at.is_not_null();
+        let is_used = is_used.and(oauth_clients::last_used_at.assume_not_null().gt(used_since));
+        let query = oauth_clients::table
+            .filter(oauth_clients::tenant_id.eq(self.tenant().0))
+            .filter(oauth_clients::disabled_at.is_null().or(is_used))
+            .order((oauth_clients::created_at.desc(), oauth_clients::id))
+            .limit(limit)
+            .select(ClientRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+
     /// Disables a client, or enables it. `false` when there is none of this id that is not so already.
     ///
     /// # Errors

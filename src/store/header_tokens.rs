@@ -472,6 +472,30 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
+    /// The tokens of the tenant that are taken at `now`, and those that were used since a time: those first that nobody revoked, and of
+    /// them the newest, as many as `limit` says.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn header_tokens_at_work(
+        &mut self,
+        now: DateTime<Utc>,
+        used_since: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<TokenRow>, Error> {
+        let goes_on = header_tokens::expires_at.is_null().or(header_tokens::expires_at.assume_not_null().gt(now));
+        let is_used = header_tokens::last_used_at.is_not_null();
+        let is_used = is_used.and(header_tokens::last_used_at.assume_not_null().gt(used_since));
+        let query = header_tokens::table
+            .filter(header_tokens::tenant_id.eq(self.tenant().0))
+            .filter(header_tokens::revoked_at.is_null().and(goes_on).or(is_used))
+            .order((header_tokens::revoked_at.is_not_null(), header_tokens::created_at.desc(), header_tokens::id))
+            .limit(limit)
+            .select(TokenRow::as_select());
+        let result = query.load(self.pg);
+        self.done(result)
+    }
+
     /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one was
     /// revoked or rotated meanwhile.
     ///

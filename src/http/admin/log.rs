@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -24,6 +24,10 @@ pub(super) const ROUTES: &[PageRoute] = &[
 const PATH: &str = "/log";
 /// Rows of a page.
 const ROWS: usize = 50;
+/// Tokens, and clients, of a tenant that pages look at.
+pub(super) const CREDENTIALS: i64 = 500;
+/// How long ago a credential was used at most that has ended and is looked at all the same.
+pub(super) const USED_WITHIN: TimeDelta = TimeDelta::days(30);
 /// Characters of a filter; longer ones find nothing.
 const LONGEST: usize = 200;
 /// The fields of the filter form, as they are in the query string.
@@ -153,8 +157,15 @@ async fn list(app: web::Data<AppState>, administrator: Administrator) -> Result<
         let filter = asked.filter(sees_unknown(app, &own)?);
         let place = asked.place();
         let (rows, credentials) = app.store.read(&own.caller(), |tenant| {
-            let tokens = tenant.header_tokens()?.into_iter().map(|token| (token.id, token.name));
-            let clients = tenant.clients()?.into_iter().map(|client| (client.id, client.name));
+            let now = Utc::now();
+            let tokens = tenant
+                .header_tokens_at_work(now, now - USED_WITHIN, CREDENTIALS)?
+                .into_iter()
+                .map(|token| (token.id, token.name));
+            let clients = tenant
+                .clients_at_work(now - USED_WITHIN, CREDENTIALS)?
+                .into_iter()
+                .map(|client| (client.id, client.name));
             Ok::<_, PageError>((tenant.requests(&filter, place, ROWS + 1)?, tokens.chain(clients).collect::<Vec<_>>()))
         })?;
         Ok::<_, PageError>((asked, rows, credentials))

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::administrator::Administrator;
 use super::chart::{self, Bucket};
-use super::log::sees_unknown;
+use super::log::{CREDENTIALS, USED_WITHIN, sees_unknown};
 use super::why::why;
 use crate::auth::role::Right;
 use crate::http::pages::{BASE, PageError, PageRoute, show};
@@ -145,8 +145,8 @@ fn find(
             today: tenant.requests_by_credential(now - TimeDelta::days(1), now)?,
             before: tenant.requests_by_credential(now - SILENT - TimeDelta::days(USED_BEFORE), now - SILENT)?,
             failures: tenant.requests(&filter, RequestPlace::Newest, FAILURES)?,
-            tokens: tenant.header_tokens()?,
-            clients: tenant.clients()?,
+            tokens: tenant.header_tokens_at_work(now, now - USED_WITHIN, CREDENTIALS)?,
+            clients: tenant.clients_at_work(now - USED_WITHIN, CREDENTIALS)?,
             users,
             groups,
             active,

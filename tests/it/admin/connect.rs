@@ -619,3 +619,29 @@ fn guessing_codes_is_held_up_by_address() {
     assert!(matches!(errors.next(), Some(RedeemError::Unknown)));
     assert!(errors.any(|error| matches!(error, RedeemError::Throttled(_))));
 }
+
+#[test]
+fn a_self_test_is_held_up_when_it_is_run_again_and_again() {
+    let tenant = tenant();
+    let mut browser = signed_in(tenant.id, Role::Admin);
+    let path = begin(&mut browser, "entra", "header_token");
+    make_token(&mut browser, &path);
+    let form = browser.open(&format!("{path}/test")).form("/self-test");
+    for _ in 0..5 {
+        assert_eq!(browser.post(&form).status, 303);
+        browser.follow();
+    }
+    let held_up = (0..5).any(|_| {
+        browser.post(&form);
+        browser.follow().says("The self-test was run several times just now.")
+    });
+    assert!(held_up, "{}", browser.page.text);
+    // Another tenant is none the worse for it.
+    let other = crate::support::tenant();
+    let mut browser = signed_in(other.id, Role::Admin);
+    let path = begin(&mut browser, "entra", "header_token");
+    make_token(&mut browser, &path);
+    let form = browser.open(&format!("{path}/test")).form("/self-test");
+    browser.post(&form);
+    assert!(browser.follow().says("passed"), "{}", browser.page.text);
+}

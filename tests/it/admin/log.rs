@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::signed_in;
 use crate::definitions::imported;
 use crate::support::{
-    Client, GROUP, Tenant, USER, eventually, minimal, okta_user, operator, patch, shared, tenant, tenant_with, token,
+    Client, GROUP, Tenant, USER, database, eventually, minimal, okta_user, operator, patch, shared, tenant,
+    tenant_with, token,
 };
 
 /// The requests of a tenant that a filter finds, the newest first.
@@ -484,4 +485,27 @@ fn credentials_that_end_soon_need_attention() {
         backend.store.gate(|gate| gate.count_users(tenant.id, Utc::now() - TimeDelta::minutes(1))).unwrap();
     });
     assert!(browser.open("/admin").says("Active users in the last 24 hours: from 0 to 0"));
+}
+
+#[test]
+fn credentials_that_ended_long_ago_are_not_offered() {
+    let tenant = tenant();
+    let statement = format!(
+        "INSERT INTO header_tokens (id, tenant_id, name, secret_hash, key_version, scopes, created_at, revoked_at, created_by, allowed_networks) \
+         SELECT substr(md5('{0}' || n), 1, 12), '{0}', 'self-test', sha256(('{0}' || n)::bytea), 1, '{{}}', now() - interval '60 days', \
+         now() - interval '60 days', '', '{{}}' FROM generate_series(1, 600) n",
+        tenant.id.0
+    );
+    database::execute(&mut database::connect(&shared().data_dir, "provisor"), &statement);
+    let mut browser = signed_in(tenant.id, Role::Auditor);
+    let page = browser.open("/admin/log");
+    assert_eq!(page.status, 200);
+    assert_eq!(page.text.matches("self-test").count(), 0);
+    // The one that the tenant came with is.
+    let own =
+        format!("SELECT id AS value FROM header_tokens WHERE tenant_id = '{}' AND revoked_at IS NULL", tenant.id.0);
+    let own = database::texts(&mut database::connect(&shared().data_dir, "provisor"), &own);
+    assert_eq!(own.len(), 1);
+    assert!(page.text.contains(&format!("value=\"{}\"", own[0])), "{}", page.text);
+    assert!(browser.open("/admin").says("Credentials"));
 }

@@ -360,7 +360,21 @@ async fn test_itself(
 ) -> Result<HttpResponse, PageError> {
     let run = run(&app, &administrator, &id).await?;
     let (caller, own) = (administrator.caller(), administrator.clone());
-    let service = blocking::run(&app, move |app| own.service(app).map_err(scim_fault)).await?;
+    let by = caller.clone();
+    let service = blocking::run(&app, move |app| {
+        let service = own.service(app).map_err(scim_fault)?;
+        Ok::<_, PageError>(connect_runs::begin_self_test(&app.store, &by)?.map(|()| service))
+    })
+    .await?;
+    let path = format!("{}/test#self-test", run.page());
+    let service = match service {
+        Ok(service) => service,
+        Err(throttled) => {
+            let seconds = throttled.retry_after_seconds;
+            let notice = format!("The self-test was run several times just now. Run it again in {seconds} seconds.");
+            return administrator.done(&app, &path, notice).await;
+        }
+    };
     // On its own: whoever asks may hang up, and what the test made must be removed all the same.
     let (shared, run_id, with_oauth) = (app.clone(), run.row.id, run.method.is_oauth());
     let tested = actix_web::rt::spawn(async move {
@@ -371,7 +385,7 @@ async fn test_itself(
         .await
     });
     tested.await.map_err(PageError::fault)??;
-    Ok(see_page(&app, &format!("{}/test#self-test", run.page())))
+    Ok(see_page(&app, &path))
 }
 
 /// The walk of this id in the tenant at hand.
