@@ -8,7 +8,7 @@ use super::administrators::{self, AdministratorError};
 use super::device::Device;
 use super::principal::Caller;
 use super::seal::SealKey;
-use super::secret::{Secret, TokenKey};
+use super::secret::{Kind, Secret, TokenKey};
 use super::sessions::{self, Arrival, Session, SessionError};
 use super::stamp::StampKey;
 use super::throttle::{self, Subject, Throttled};
@@ -27,6 +27,17 @@ const SIGN_IN: &[u8] = b"second factor";
 const PASSWORD: &[u8] = b"verified password";
 /// What a secret that is being set up is stamped for.
 const SET_UP: &[u8] = b"totp secret";
+
+/// A second factor that was set up just now.
+#[derive(Debug)]
+pub struct SetUp {
+    /// The recovery codes, which are shown once.
+    pub codes: Vec<RecoveryCode>,
+    /// What the cookie is to hold from now on.
+    pub cookie: Secret,
+    /// The session, which goes on by that.
+    pub session: Session,
+}
 
 /// The keys that second factors are kept under.
 #[derive(Debug, Clone, Copy)]
@@ -135,8 +146,8 @@ pub fn read_secret(forms: &StampKey, session: &Session, text: &str, now: DateTim
     if is_over(*at, SETTING_UP, now) { None } else { TotpSecret::from_bytes(secret) }
 }
 
-/// Has the person of a session prove more than the password from now on. All other sessions end. The recovery codes are to be shown
-/// once.
+/// Has the person of a session prove more than the password from now on. All other sessions end, and this one goes on under a new secret:
+/// whoever knew the one before is left with nothing.
 ///
 /// # Errors
 /// [`SecondFactorError`] when the code does not fit the secret, or there is a second factor already.
@@ -147,7 +158,7 @@ pub fn set_up(
     session: &Session,
     secret: &TotpSecret,
     code: &str,
-) -> Result<Vec<RecoveryCode>, SecondFactorError> {
+) -> Result<SetUp, SecondFactorError> {
     let (now, person) = (Utc::now(), session.person.id);
     let Some(Code::Totp(digits)) = Code::parse(code) else {
         return Err(SecondFactorError::Code);
@@ -165,8 +176,11 @@ pub fn set_up(
     };
     let event = event(Action::SecondFactorSetUp, person).after(json!({"second_factor": "totp"}));
     let hashes = hashes(keys.hash, person, &codes);
-    let done = store.run(caller, |tenant| tenant.insert_totp(&row, &hashes, session.hash.as_bytes(), &event))?;
-    if done { Ok(codes) } else { Err(SecondFactorError::Exists) }
+    let cookie = Secret::generate(Kind::Session)?;
+    let renewed = Session { hash: cookie.hash(keys.hash), ..session.clone() };
+    let (before, after) = (session.hash.as_bytes(), renewed.hash.as_bytes());
+    let done = store.run(caller, |tenant| tenant.insert_totp(&row, &hashes, before, after, &event))?;
+    if done { Ok(SetUp { codes, cookie, session: renewed }) } else { Err(SecondFactorError::Exists) }
 }
 
 /// Takes the second factor away from the person of a session, who knows the password. All other sessions end.

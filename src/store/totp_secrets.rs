@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrators, recovery_codes, sessions, totp_secrets};
+use super::sessions::{SecondFactor, SessionRow};
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -63,8 +64,8 @@ impl Gate<'_> {
 
 impl TenantConn<'_> {
     /// Has a person of the caller's tenant prove more than the password from now on, with these recovery codes for when the app is
-    /// lost. The session with the hash `keep` counts as one in which that was done; the others end. `false` when there is no such
-    /// person, or an app already. Whoever signs in meanwhile waits.
+    /// lost. The session with the hash `before` goes on under the hash `renewed` as one in which that was done; the others end. `false`
+    /// when there is no such person, or an app already. Whoever signs in meanwhile waits.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -72,7 +73,8 @@ impl TenantConn<'_> {
         &mut self,
         row: &TotpRow,
         codes: &[Vec<u8>],
-        keep: &[u8],
+        before: &[u8],
+        renewed: &[u8],
         event: &AuditEvent,
     ) -> Result<bool, Error> {
         let audit = Draft::new(self.caller, event);
@@ -86,9 +88,15 @@ impl TenantConn<'_> {
                 return Ok(false);
             }
             insert_codes(pg, id, codes)?;
-            end_sessions(pg, id, Some(keep))?;
-            let this = sessions::table.find(keep).filter(sessions::administrator_id.eq(id));
-            diesel::update(this).set(sessions::second_factor.eq("totp")).execute(pg)?;
+            let this = sessions::table.find(before).filter(sessions::administrator_id.eq(id));
+            let this: Option<SessionRow> = this.select(SessionRow::as_select()).first(pg).optional()?;
+            end_sessions(pg, id, None)?;
+            if let Some(this) = this {
+                // Whoever has the cookie from before, when the password alone did, has nothing more by this.
+                let second_factor = SecondFactor::Totp(row.last_step).name().map(str::to_owned);
+                let this = SessionRow { id_hash: renewed.to_vec(), second_factor, ..this };
+                diesel::insert_into(sessions::table).values(&this).execute(pg)?;
+            }
             audit.insert(pg).map(|()| true)
         })
     }

@@ -13,6 +13,7 @@ use super::navigation;
 use crate::auth::Caller;
 use crate::auth::administrators::Person;
 use crate::auth::role::Right;
+use crate::auth::secret::Secret;
 use crate::auth::sessions::{self, Session};
 use crate::http::pages::{Form, Page, PageError, Problem, Visitor, see_page};
 use crate::http::visit::Visit;
@@ -167,6 +168,11 @@ impl Administrator {
             .with("may_operate", self.may(Right::Operate))
             .with("role", self.person().role.name())
             .with("has_account", self.may(Right::Account))
+    }
+
+    /// The same person with another cookie, and the session that goes on by that.
+    pub(super) fn renewed(self, cookie: Secret, session: Session) -> Self {
+        Self { visitor: self.visitor.renewed(cookie, session.clone()), session, ..self }
     }
 
     /// Renders such a page.

@@ -101,6 +101,11 @@ impl Visitor {
         Device::read(&app.forms, email, self.device.as_deref()?)
     }
 
+    /// The same browser with another cookie, which the next page gives it, and the session that goes on by that.
+    pub(in crate::http) fn renewed(self, cookie: Secret, session: Session) -> Self {
+        Self { cookie: Arc::new(cookie), is_new: true, session: Some(session), ..self }
+    }
+
     /// The header that gives the browser its cookie, where it has none.
     pub(super) fn new_cookie(&self, app: &AppState) -> Option<String> {
         self.is_new.then(|| set_cookie(app, &self.cookie))

@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 use super::{Administrator, PAGE, Refusal};
 use crate::auth::administrators;
 use crate::auth::role::Right;
-use crate::auth::second_factor::{self, SecondFactorError};
+use crate::auth::second_factor::{self, SecondFactorError, SetUp};
 use crate::auth::totp::{RecoveryCode, TotpSecret};
 use crate::http::pages::qr::qr;
 use crate::http::pages::{Form, Page, PageError, PageRoute, Then, query_value};
@@ -107,7 +107,9 @@ async fn confirm(
     })
     .await?;
     match result {
-        Ok(codes) => codes_page(&app, &administrator, &then, &codes, true),
+        Ok(SetUp { codes, cookie, session }) => {
+            codes_page(&app, &administrator.renewed(cookie, session), &then, &codes, true)
+        }
         Err(error @ SecondFactorError::Code) => {
             let page = secret_page(&app, &administrator, &then, &secret, &stamped)?;
             administrator.respond(&app, Refusal::saying(&error).told_by(page, "code"))
