@@ -26,6 +26,8 @@ const FETCH_SITE: &str = "sec-fetch-site";
 const TOKEN: &str = "form_token";
 /// What the names of fields have in them whose values are never shown again.
 const SECRET: [&str; 6] = ["password", "present", "secret", "code", "token", "key"];
+/// The field that holds the names of others whose values are never shown again, where no name says so.
+const SECRETS: &str = "never_shown";
 /// Bytes of a form that are kept when it was open too long.
 const KEPT_BYTES: usize = 64 * 1_024;
 
@@ -115,8 +117,10 @@ pub(super) struct Kept {
 
 impl Kept {
     fn of(form: Form) -> Self {
-        let is_secret = |name: &str| SECRET.iter().any(|part| name.contains(part));
-        let entered = form.fields.into_iter().filter(|(name, _)| name != TOKEN);
+        let named: Vec<String> = form.all(SECRETS).map(str::to_owned).collect();
+        let is_secret =
+            |name: &str| SECRET.iter().any(|part| name.contains(part)) || named.iter().any(|own| own == name);
+        let entered = form.fields.into_iter().filter(|(name, _)| name != TOKEN && name != SECRETS);
         let (secret, fields): (Vec<_>, Vec<_>) = entered.partition(|(name, _)| is_secret(name));
         let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         if bytes > KEPT_BYTES {
