@@ -81,7 +81,11 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
     }
     let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
     match tenants::erase_due(store, now, goes_on) {
-        Ok(erased) => erased.iter().for_each(|name| log::info!("deleted the data of tenant {name}")),
+        Ok(due) => due.iter().for_each(|(name, erased)| match erased {
+            Ok(true) => log::info!("deleted the data of tenant {name}"),
+            Ok(false) => {}
+            Err(error) => log::warn!("the data of tenant {name} was not deleted: {error}"),
+        }),
         Err(error) => log::warn!("deleted tenants were not cleared away: {error}"),
     }
     if let Err(error) = trim_log(store, now, ended) {
@@ -109,9 +113,15 @@ fn trim_log(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(
         let Some(next) = store.gate(|gate| gate.next_logged_tenant(tenant))? else {
             break;
         };
-        while goes_on() && store.gate(|gate| gate.delete_requests(next, rows_before))? {}
-        while goes_on() && store.gate(|gate| gate.erase_request_bodies(next, bodies_before))? {}
-        store.gate(|gate| gate.delete_counts(next, now - COUNTS_KEPT))?;
+        let trimmed = || {
+            while goes_on() && store.gate(|gate| gate.delete_requests(next, rows_before))? {}
+            while goes_on() && store.gate(|gate| gate.erase_request_bodies(next, bodies_before))? {}
+            store.gate(|gate| gate.delete_counts(next, now - COUNTS_KEPT))
+        };
+        // One tenant must not keep the others from being looked after.
+        if let Err(error) = trimmed() {
+            log::warn!("the provisioning log of tenant {next} was not trimmed: {error}");
+        }
         tenant = Some(next);
     }
     Ok(())
@@ -125,7 +135,9 @@ fn count_users(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Resul
         let Some(next) = store.gate(|gate| gate.next_tenant(tenant))? else {
             break;
         };
-        store.gate(|gate| gate.count_users(next, hour))?;
+        if let Err(error) = store.gate(|gate| gate.count_users(next, hour)) {
+            log::warn!("the users of tenant {next} were not counted: {error}");
+        }
         tenant = Some(next);
     }
     Ok(())

@@ -8,6 +8,10 @@ use chrono::{DateTime, Utc};
 
 use crate::store::TokenUse;
 
+/// Addresses of one token that are kept until they are written. More tell nobody anything, and one token must not cost all others the
+/// record of their uses.
+const CALLERS: usize = 100;
+
 /// Uses since they were last taken, by the id of the token.
 #[derive(Debug, Default)]
 pub(super) struct Uses(Mutex<HashMap<String, Use>>);
@@ -37,7 +41,9 @@ impl Uses {
         });
         one.at = at;
         one.address = address.map(str::to_owned);
-        one.callers.extend(address.map(|address| (address.to_owned(), at)));
+        if let Some(address) = address.filter(|own| one.callers.len() < CALLERS || one.callers.contains_key(*own)) {
+            one.callers.insert(address.to_owned(), at);
+        }
         one.calls.fetch_add(1, Ordering::Relaxed);
         Arc::clone(&one.calls)
     }
@@ -86,5 +92,18 @@ mod tests {
         drop(shared);
         assert!(uses.take().is_empty());
         assert!(uses.lock().is_empty());
+    }
+
+    #[test]
+    fn a_token_that_comes_from_everywhere_is_counted_with_a_hundred_addresses() {
+        let uses = Uses::default();
+        let now = Utc::now();
+        for host in 0..20_000 {
+            uses.record("a", now, Some(&format!("2001:db8::{host:x}")));
+        }
+        uses.record("a", now + chrono::TimeDelta::seconds(1), Some("2001:db8::1"));
+        let taken = uses.take();
+        assert_eq!((taken["a"].calls, taken["a"].callers.len()), (20_001, CALLERS));
+        assert_eq!(taken["a"].callers["2001:db8::1"], now + chrono::TimeDelta::seconds(1));
     }
 }

@@ -15,6 +15,9 @@ pub const NAME_LENGTH: usize = 63;
 /// How long a tenant that is to be deleted can be restored.
 pub const GRACE: TimeDelta = TimeDelta::days(7);
 
+/// A tenant whose time is over, by its name, and whether nothing of it is left now.
+pub type Erasure = (String, Result<bool, store::Error>);
+
 /// Why a tenant was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
@@ -118,35 +121,40 @@ pub fn restore(store: &Store, caller: &Caller) -> Result<(), TenantError> {
     if store.run(caller, |tenant| tenant.restore_tenant(Utc::now(), &event))? { Ok(()) } else { Err(TenantError::Gone) }
 }
 
-/// Deletes what tenants have whose time is over, in steps, as long as `goes_on` says so. The names of those of which nothing is left.
+/// Deletes what tenants have whose time is over, in steps, as long as `goes_on` says so: for each, whether nothing is left now. One that
+/// fails is for the next time, and holds up no other.
 ///
 /// # Errors
-/// [`store::Error`] from the database; what is left is for the next time.
-pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) -> Result<Vec<String>, store::Error> {
-    let mut erased = Vec::new();
-    for row in store.gate(|gate| gate.tenants_to_erase(now))? {
-        let caller = Caller {
-            principal: Principal::system(TenantId(row.id)).into(),
-            request_id: Uuid::now_v7().to_string().into(),
-            address: None,
-        };
-        loop {
-            if !goes_on() {
-                return Ok(erased);
-            }
-            if !store.run(&caller, |tenant| tenant.erase_some())? {
-                break;
-            }
+/// [`store::Error`] from the database, where it does not say which tenants these are.
+pub fn erase_due(store: &Store, now: DateTime<Utc>, goes_on: impl Fn() -> bool) -> Result<Vec<Erasure>, store::Error> {
+    let due = store.gate(|gate| gate.tenants_to_erase(now))?;
+    Ok(due.into_iter().map(|row| (row.name.clone(), erase(store, &row, now, &goes_on))).collect())
+}
+
+fn erase(
+    store: &Store,
+    row: &TenantRow,
+    now: DateTime<Utc>,
+    goes_on: &impl Fn() -> bool,
+) -> Result<bool, store::Error> {
+    let caller = Caller {
+        principal: Principal::system(TenantId(row.id)).into(),
+        request_id: Uuid::now_v7().to_string().into(),
+        address: None,
+    };
+    loop {
+        if !goes_on() {
+            return Ok(false);
         }
-        // No name that anybody gives has these characters, so the old one is free.
-        let id = row.id.simple().to_string();
-        let name = format!("{} (deleted {}, {})", row.name, now.format("%Y-%m-%d"), &id[id.len() - 6..]);
-        let event = event(Action::TenantErase, &caller).after(json!({"name": name}));
-        if store.run(&caller, |tenant| tenant.finish_erasure(&name, now, &event))? {
-            erased.push(row.name);
+        if !store.run(&caller, |tenant| tenant.erase_some())? {
+            break;
         }
     }
-    Ok(erased)
+    // No name that anybody gives has these characters, so the old one is free.
+    let id = row.id.simple().to_string();
+    let name = format!("{} (deleted {}, {})", row.name, now.format("%Y-%m-%d"), &id[id.len() - 6..]);
+    let event = event(Action::TenantErase, &caller).after(json!({"name": name}));
+    store.run(&caller, |tenant| tenant.finish_erasure(&name, now, &event))
 }
 
 fn event(action: Action, caller: &Caller) -> AuditEvent {

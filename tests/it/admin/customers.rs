@@ -368,3 +368,34 @@ fn a_long_list_has_pages_in_both_directions() {
     }
     assert_eq!(starts.len(), 1);
 }
+
+#[test]
+fn a_tenant_that_cannot_be_cleared_away_holds_up_no_other() {
+    let (broken, sound) = (tenant(), tenant());
+    let mut pg = database::connect(&shared().data_dir, "provisor");
+    // The one that is looked at first.
+    let name = format!("hold_{}", broken.id.0.simple());
+    database::execute(
+        &mut pg,
+        &format!(
+            "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'held'; END $$; \
+             CREATE TRIGGER {name} BEFORE DELETE ON header_tokens FOR EACH ROW WHEN (OLD.tenant_id = '{0}') EXECUTE FUNCTION {name}(); \
+             UPDATE tenants SET delete_after = now() - interval '2 minutes' WHERE id = '{0}'; \
+             UPDATE tenants SET delete_after = now() - interval '1 minute' WHERE id = '{1}'",
+            broken.id, sound.id
+        ),
+    );
+    let erase = || {
+        shared().with_backend(|backend| {
+            tenants::erase_due(&backend.store, Utc::now(), || true).unwrap();
+            let is_gone =
+                |id| backend.store.gate(|gate| gate.tenant_with_id(id)).unwrap().unwrap().deleted_at.is_some();
+            (is_gone(broken.id), is_gone(sound.id))
+        })
+    };
+    let first = erase();
+    database::execute(&mut pg, &format!("DROP TRIGGER {name} ON header_tokens; DROP FUNCTION {name}()"));
+    assert_eq!(first, (false, true));
+    // It is done the next time.
+    assert_eq!(erase(), (true, true));
+}
