@@ -3,14 +3,17 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::administrators;
+use super::installation::allows_passwords;
+use super::schema::{administrator_identities, administrators, invitations, setup_links, sso_provider};
 use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
+use crate::auth::role::{Right, Role};
 
 /// An administrator as stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -158,7 +161,7 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// Disables an administrator of the caller's tenant, whose sessions end, or enables the person again.
+    /// Disables an administrator of the caller's tenant, whose sessions and unopened links end, or enables the person again.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -168,8 +171,7 @@ impl TenantConn<'_> {
         disabled_at: Option<DateTime<Utc>>,
         event: &AuditEvent,
     ) -> Result<RoleChanged, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
+        let (caller, tenant) = (self.caller, self.tenant().0);
         self.transaction(|pg| {
             if disabled_at.is_some() && is_last_owner(pg, id)? {
                 return Ok(RoleChanged::LastOwner);
@@ -182,11 +184,13 @@ impl TenantConn<'_> {
                 return Ok(RoleChanged::Unchanged);
             }
             end_sessions(pg, id, None)?;
-            audit.insert(pg).map(|()| RoleChanged::Done)
+            let withdrawn = if disabled_at.is_some() { withdraw_links(pg, id, None)? } else { 0 };
+            Draft::new(caller, &telling(event, withdrawn)).insert(pg).map(|()| RoleChanged::Done)
         })
     }
 
-    /// Gives an administrator of the caller's tenant another role.
+    /// Gives an administrator of the caller's tenant another role. The person's sessions end, and the unopened links that this role gives
+    /// no right to.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -197,8 +201,7 @@ impl TenantConn<'_> {
         takes_ownership: bool,
         event: &AuditEvent,
     ) -> Result<RoleChanged, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
+        let (caller, tenant) = (self.caller, self.tenant().0);
         self.transaction(|pg| {
             if takes_ownership && is_last_owner(pg, id)? {
                 return Ok(RoleChanged::LastOwner);
@@ -210,7 +213,9 @@ impl TenantConn<'_> {
             if diesel::update(other).set(administrators::role.eq(role)).execute(pg)? == 0 {
                 return Ok(RoleChanged::Unchanged);
             }
-            audit.insert(pg).map(|()| RoleChanged::Done)
+            end_sessions(pg, id, None)?;
+            let withdrawn = withdraw_links(pg, id, Role::parse(role))?;
+            Draft::new(caller, &telling(event, withdrawn)).insert(pg).map(|()| RoleChanged::Done)
         })
     }
 
@@ -236,16 +241,63 @@ impl TenantConn<'_> {
     }
 }
 
-/// Whether this person is the only enabled owner over all tenants. Holds the rows of all of them, so that two who take each other's
-/// rights at the same moment do so one after the other.
+/// Takes back the links that a person made and that nobody has opened, as far as the role that is left gives no right to make them; how
+/// many. Who has lost rights must not come back, or have others come, by what was made before.
+pub(super) fn withdraw_links(pg: &mut PgConnection, id: Uuid, left: Option<Role>) -> QueryResult<usize> {
+    // The address of a contact may be that of somebody else, and a contact makes no links.
+    let maker = administrators::table.find(id).filter(administrators::role.ne(Role::Contact.name()));
+    let Some(maker) = maker.select(administrators::email).first::<String>(pg).optional()? else {
+        return Ok(0);
+    };
+    let keeps = |right| left.is_some_and(|role| role.has(right));
+    let mut withdrawn = 0;
+    if !keeps(Right::Own) {
+        withdrawn += diesel::delete(invitations::table.filter(invitations::invited_by.eq(&maker))).execute(pg)?;
+    }
+    if !keeps(Right::Write) {
+        let unopened = setup_links::table
+            .filter(setup_links::created_by.eq(&maker))
+            .filter(setup_links::redeemed_at.is_null())
+            .filter(setup_links::revoked_at.is_null());
+        withdrawn += diesel::update(unopened).set(setup_links::revoked_at.eq(Utc::now())).execute(pg)?;
+    }
+    Ok(withdrawn)
+}
+
+/// An event that tells, where there are any, how many links were taken back.
+pub(super) fn telling(event: &AuditEvent, withdrawn: usize) -> AuditEvent {
+    let mut event = event.clone();
+    if let Some(Value::Object(after)) = event.after.as_mut().filter(|_| withdrawn > 0) {
+        after.insert("withdrawnLinks".into(), withdrawn.into());
+    }
+    event
+}
+
+/// Whether this person is the only owner over all tenants who can sign in.
 fn is_last_owner(pg: &mut PgConnection, id: Uuid) -> QueryResult<bool> {
-    let owners: Vec<Uuid> = administrators::table
-        .filter(administrators::tenant_id.eq(Uuid::nil()))
-        .filter(administrators::role.eq("owner"))
+    Ok(owners_who_come(pg, Uuid::nil())? == [id])
+}
+
+/// The owners of a tenant, or over all of them, who can sign in: they are enabled, and where nobody may with a password, they have an
+/// identity at the provider. Holds the rows of all owners, so that two who take each other's rights at the same moment do so one after
+/// the other.
+pub(super) fn owners_who_come(pg: &mut PgConnection, tenant: Uuid) -> QueryResult<Vec<Uuid>> {
+    let mut owners: Vec<Uuid> = administrators::table
+        .filter(administrators::tenant_id.eq(tenant))
+        .filter(administrators::role.eq(Role::Owner.name()))
         .filter(administrators::disabled_at.is_null())
         .order(administrators::id)
         .select(administrators::id)
         .for_no_key_update()
         .load(pg)?;
-    Ok(owners == [id])
+    if !allows_passwords(pg)? {
+        let issuer: Option<String> = sso_provider::table.select(sso_provider::issuer).first(pg).optional()?;
+        let known: Vec<Uuid> = administrator_identities::table
+            .filter(administrator_identities::administrator_id.eq_any(&owners))
+            .filter(administrator_identities::issuer.eq(issuer.unwrap_or_default()))
+            .select(administrator_identities::administrator_id)
+            .load(pg)?;
+        owners.retain(|owner| known.contains(owner));
+    }
+    Ok(owners)
 }

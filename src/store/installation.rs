@@ -6,7 +6,8 @@ use diesel_migrations::MigrationHarness;
 
 use super::audit_events::Draft;
 use super::error::Error;
-use super::schema::installation;
+use super::schema::{installation, sessions};
+use super::sessions::SecondFactor;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -129,7 +130,8 @@ impl TenantConn<'_> {
         })
     }
 
-    /// Sets whether people may sign in with a password. `false` when that changes nothing.
+    /// Sets whether people may sign in with a password. Where they may not any more, the sessions end that began by one. `false` when that
+    /// changes nothing.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -145,7 +147,18 @@ impl TenantConn<'_> {
             if diesel::update(other).set(installation::allows_passwords.eq(on)).execute(pg)? == 0 {
                 return Ok(false);
             }
+            if !on {
+                let by_password = sessions::second_factor.is_distinct_from(SecondFactor::Elsewhere.name());
+                let by_password = by_password.and(sessions::ends_at.is_null());
+                diesel::delete(sessions::table.filter(by_password)).execute(pg)?;
+            }
             audit.insert(pg).map(|()| true)
         })
     }
+}
+
+/// Whether people may sign in with a password. It stays so until the transaction is over.
+pub(super) fn allows_passwords(pg: &mut PgConnection) -> QueryResult<bool> {
+    let row = installation::table.select(installation::allows_passwords).for_share().first(pg).optional()?;
+    Ok(row.unwrap_or_else(|| InstallationRow::default().allows_passwords))
 }

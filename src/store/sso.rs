@@ -5,13 +5,15 @@ use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::administrators::AdministratorRow;
+use super::administrators::{AdministratorRow, owners_who_come, telling, withdraw_links};
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrator_identities, administrators, sessions, sso_provider, used_sso_states};
 use super::sessions::SessionRow;
+use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
+use crate::auth::role::Role;
 
 /// The identity provider as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -196,7 +198,9 @@ impl TenantConn<'_> {
             }
             if present != role && (present != OWNER || has_other_owner(pg, person)?) {
                 diesel::update(administrators::table.find(person.id)).set(administrators::role.eq(role)).execute(pg)?;
-                record(pg, &events.role_changed)?;
+                end_sessions(pg, person.id, None)?;
+                let withdrawn = withdraw_links(pg, person.id, Role::parse(role))?;
+                record(pg, &telling(&events.role_changed, withdrawn))?;
             }
             let own = administrators::table.find(person.id);
             diesel::update(own).set(administrators::last_sign_in_at.eq(now)).execute(pg)?;
@@ -227,14 +231,7 @@ impl TenantConn<'_> {
 /// The name of the role that somebody in each tenant must keep.
 const OWNER: &str = "owner";
 
-/// Whether somebody else owns this person's tenant. The others stay locked, so that no two step back at the same moment.
+/// Whether somebody else who can sign in owns this person's tenant. The owners stay locked, so that no two step back at the same moment.
 fn has_other_owner(pg: &mut PgConnection, person: &AdministratorRow) -> QueryResult<bool> {
-    let owners = administrators::table
-        .filter(administrators::tenant_id.eq(person.tenant_id))
-        .filter(administrators::role.eq(OWNER))
-        .filter(administrators::disabled_at.is_null())
-        .order(administrators::id)
-        .select(administrators::id)
-        .for_update();
-    Ok(owners.load::<Uuid>(pg)?.into_iter().any(|owner| owner != person.id))
+    Ok(owners_who_come(pg, person.tenant_id)?.into_iter().any(|owner| owner != person.id))
 }

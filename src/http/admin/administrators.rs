@@ -251,7 +251,7 @@ async fn set_role(
     let (row, of) = find_changeable(&app, &administrator, &id).await?;
     let role = ROLES.iter().map(|(role, _)| *role).find(|role| role.name() == form.get("role"));
     let role = role.ok_or_else(|| PageError::new(Problem::NotFound).saying("There is no such role."))?;
-    let notice = format!("{} has the role {} now.", row.email, role.name());
+    let notice = format!("{} has the role {} now. The person's sessions have ended.", row.email, role.name());
     let result =
         blocking::run(&app, move |app| Ok::<_, PageError>(administrators::set_role(&app.store, &of, &row, role)));
     finish(&app, &administrator, &id, result.await?, notice).await
@@ -269,7 +269,8 @@ async fn ask_disable(
         heading: format!("Disable {}?", row.email),
         sentences: vec![
             "All sessions of this person end at once, and nobody can sign in with the account until it is enabled again.".into(),
-            "What the person made or consented to goes on: tokens, clients and grants are revoked on their own pages.".into(),
+            "Invitations, password links and set-up links that the person made and nobody has opened are taken back.".into(),
+            "What else the person made or consented to goes on: tokens, clients and grants are revoked on their own pages.".into(),
         ],
         action: format!("{LIST}/{}/disable", row.id),
         fields: Vec::new(),

@@ -194,6 +194,9 @@ fn a_person_is_given_another_role_signed_out_disabled_and_enabled() {
     let page = owner.open(&path(&person));
     owner.post(&page.form("/role").with("role", "auditor"));
     assert!(owner.follow().says("has the role auditor now."));
+    // Nobody goes on with a session that began with other rights.
+    assert_eq!(theirs.open("/admin").heading(), "Sign in");
+    theirs.enter(&person.email, PASSWORD);
     assert_eq!(theirs.open("/admin/schemas/upload").status, 403);
     assert_eq!(owner.post(&page.form("/role").with("role", "king")).status, 404);
 
@@ -321,4 +324,68 @@ fn the_owners_of_a_tenant_are_not_those_of_the_installation() {
         administrators::set_role(&backend.store, &operator(tenant.id), &row, Role::Auditor).unwrap();
     });
     assert_eq!(tenant.audit()[0].action, "administrator.update");
+}
+
+/// Makes a set-up link, and gives its code.
+fn set_up_link(browser: &mut Browser) -> String {
+    let form = browser.open("/admin/connect/links").form("/admin/connect/links");
+    let page = browser.post(&form.with("email", "grace@example.com").with("label", "Acme").with("days", "7"));
+    let start = page.text.find("pvr_w_").unwrap_or_else(|| panic!("{}", page.text));
+    page.text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+fn opens(code: &str) -> bool {
+    let mut browser = Browser::new(&shared().url);
+    let form = browser.open("/admin/link").form("/admin/link");
+    browser.post(&form.with("code", code)).status == 303
+}
+
+#[test]
+fn what_somebody_made_and_nobody_opened_goes_with_the_right_to_make_it() {
+    let tenant = tenant();
+    let mut owner = signed_in(tenant.id, Role::Owner);
+    let colleague = somebody(tenant.id, Role::Admin);
+    let leaver = somebody(tenant.id, Role::Owner);
+    let mut theirs = Browser::new(&shared().url);
+    let email = |name: &str| format!("{name}.{}@example.com", tenant.name);
+    let kept = code(&invite(&mut owner, "", &email("kept"), "admin"));
+    let kept_link = set_up_link(&mut owner);
+
+    theirs.sign_in(&leaver.email, PASSWORD);
+    let invitation = code(&invite(&mut theirs, "", &email("evil"), "owner"));
+    let form = theirs.open(&path(&colleague)).form("/password-link");
+    let password = code(&theirs.post(&form));
+    let link = set_up_link(&mut theirs);
+    let opened = set_up_link(&mut theirs);
+    assert!(opens(&opened));
+
+    // An admin invites nobody, and makes set-up links.
+    let set_role = |owner: &mut Browser, role: &str| {
+        let page = owner.open(&path(&leaver));
+        owner.post(&page.form("/role").with("role", role));
+        assert!(owner.follow().says(&format!("has the role {role} now.")), "{}", owner.page.text);
+        tenant.audit()[0].after.as_ref().unwrap()["withdrawnLinks"].clone()
+    };
+    assert_eq!(set_role(&mut owner, "admin"), 2);
+    for code in [&invitation, &password] {
+        assert_eq!(accept(&mut Browser::new(&shared().url), code, NEW).status, 403);
+    }
+    theirs.sign_in(&leaver.email, PASSWORD);
+    let another = set_up_link(&mut theirs);
+    assert!(opens(&link));
+    assert_eq!(set_role(&mut owner, "auditor"), 1);
+    assert!(!opens(&another));
+
+    assert!(set_role(&mut owner, "owner").is_null());
+    theirs.sign_in(&leaver.email, PASSWORD);
+    let invitation = code(&invite(&mut theirs, "", &email("evil"), "owner"));
+    let link = set_up_link(&mut theirs);
+    let form = owner.open(&format!("{}/disable", path(&leaver))).form("/disable");
+    owner.post(&form);
+    assert_eq!(accept(&mut Browser::new(&shared().url), &invitation, NEW).status, 403);
+    assert!(!opens(&link));
+
+    // Those of others stay.
+    assert!(opens(&kept_link));
+    assert_eq!(accept(&mut Browser::new(&shared().url), &kept, NEW).heading(), "Overview");
 }
