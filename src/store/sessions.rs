@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::administrators::AdministratorRow;
 use super::audit_events::Draft;
 use super::error::Error;
+use super::installation::allows_passwords;
 use super::schema::{administrators, installation, recovery_codes, sessions, setup_codes, totp_secrets};
 use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
@@ -193,8 +194,8 @@ impl Gate<'_> {
 
 impl TenantConn<'_> {
     /// Inserts a session and records when its person signed in; the session with the hash `before` ends. `false`, and nothing
-    /// changed, when the person is disabled or has another password by now than the one that was verified, or the second factor
-    /// proves nothing (any more): whoever changes them waits for this, or this for whoever changes them, so that no session outlives
+    /// changed, when nobody signs in with a password any more, the person is disabled or has another password by now than the one that
+    /// was verified, or the second factor proves nothing (any more): whoever changes them waits for this, or this for whoever changes them, so that no session outlives
     /// what it began with.
     ///
     /// # Errors
@@ -213,7 +214,9 @@ impl TenantConn<'_> {
                 .find(row.administrator_id)
                 .filter(administrators::password_hash.is_not_distinct_from(verified_hash))
                 .filter(administrators::disabled_at.is_null());
-            if diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0
+            let is_let_in = matches!(second_factor, SecondFactor::Elsewhere) || allows_passwords(pg)?;
+            if !is_let_in
+                || diesel::update(person).set(administrators::last_sign_in_at.eq(row.created_at)).execute(pg)? == 0
                 || !second_factor.use_up(pg, row.administrator_id)?
             {
                 return Err(diesel::result::Error::RollbackTransaction);

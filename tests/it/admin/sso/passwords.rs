@@ -1,5 +1,6 @@
 //! Sign-in without passwords, and the way back.
 
+use provisor::auth::administrators::{self, AdministratorError};
 use provisor::auth::role::Role;
 use provisor::auth::sso::provider::Entered;
 use provisor::id::TenantId;
@@ -9,7 +10,8 @@ use super::{Installation, installation};
 use crate::support::browser::Form;
 use crate::support::openid::Somebody;
 use crate::support::people::PASSWORD;
-use crate::support::{Browser, process};
+use crate::support::totp::set_up;
+use crate::support::{Browser, operator, process};
 
 const PAGE: &str = "/admin/settings/sso";
 
@@ -149,4 +151,53 @@ impl Installation {
         }
         self.assert_recorded("sign-in with passwords is switched off");
     }
+}
+
+#[test]
+fn switching_passwords_off_ends_what_began_by_one() {
+    let installation = installation();
+    let mut owner = proven(&installation);
+    let mut by_password = installation.operator();
+    switch(&mut owner, false);
+    assert!(by_password.open("/admin").heading() == "Sign in");
+    assert_eq!(owner.open("/admin").heading(), "Overview");
+}
+
+#[test]
+fn whoever_waits_for_the_code_is_not_let_in_when_passwords_are_switched_off_meanwhile() {
+    let installation = installation();
+    let mut owner = proven(&installation);
+    let email = installation.administrator(TenantId::NONE, Role::Owner);
+    let mut browser = installation.browser();
+    browser.sign_in(&email, PASSWORD);
+    let (_, codes) = set_up(&mut browser);
+    let mut browser = installation.browser();
+    assert_eq!(browser.sign_in(&email, PASSWORD).heading(), "Enter your code");
+    let form = browser.page.form("/admin/login/code").with("code", &codes[0]);
+    switch(&mut owner, false);
+    browser.post(&form);
+    assert!(browser.open("/admin").heading() == "Sign in");
+}
+
+#[test]
+fn without_passwords_the_last_owner_with_an_identity_stays() {
+    let installation = installation();
+    installation.query_execute("DELETE FROM administrator_identities");
+    let email = installation.administrator(TenantId::NONE, Role::Owner);
+    let somebody = Somebody::new(&email, &email).with("groups", json!("chiefs"));
+    installation.sign_in(&mut installation.browser(), &somebody);
+    // An owner who has a password alone, and could not come.
+    installation.administrator(TenantId::NONE, Role::Owner);
+    let store = &installation.backend.store;
+    let row = administrators::find(store, &email).unwrap();
+    let disable = || administrators::set_enabled(store, &operator(TenantId::NONE), row.id, false);
+    let demote = || administrators::set_role(store, &operator(TenantId::NONE), &row, Role::Auditor);
+    installation.allow_passwords(false);
+    assert!(matches!(disable(), Err(AdministratorError::LastOwner)));
+    assert!(matches!(demote(), Err(AdministratorError::LastOwner)));
+    // Nor does the provider take it away.
+    installation.sign_in(&mut installation.browser(), &Somebody::new(&email, &email).with("groups", json!("staff")));
+    assert_eq!(administrators::find(store, &email).unwrap().role, "owner");
+    installation.allow_passwords(true);
+    demote().unwrap();
 }
