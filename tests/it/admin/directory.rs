@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 use super::signed_in;
 use crate::definitions::imported;
 use crate::support::browser::{Browser, Form, Page};
-use crate::support::{ENTERPRISE, GROUP, Random, Tenant, USER, minimal, okta_user, path_of, tenant, tenant_with};
+use crate::support::people::{PASSWORD, somebody};
+use crate::support::{
+    ENTERPRISE, GROUP, Random, Tenant, USER, minimal, okta_user, path_of, shared, tenant, tenant_with,
+};
 
 const HR: &str = "urn:example:scim:schemas:extension:hr:1.0:User";
 
@@ -617,4 +620,27 @@ fn resources_of_other_types_are_shown_and_left_alone() {
     assert!(!page.text.contains("/edit") && !page.text.contains("/delete"));
     assert!(browser.open(&format!("/admin/resources/Devices/{}/json", id(&device))).says("\"displayName\""));
     assert_eq!(browser.open("/admin/resources/Nothing").status, 404);
+}
+
+#[test]
+fn a_form_that_was_open_too_long_shows_no_value_that_is_never_returned() {
+    let tenant = tenant();
+    imported(&tenant, "schema", &hr(), &["--extends", "user"]);
+    let person = somebody(tenant.id, Role::Admin);
+    let mut browser = Browser::new(&shared().url);
+    browser.sign_in(&person.email, PASSWORD);
+    let form = untouched(&browser.open("/admin/users/new"));
+    let form = form.with("a:userName", "ada@example.com").with(&format!("a:{HR}:pin"), "4711-0815");
+    let form = form.with(&format!("a:{HR}:nick"), "adele");
+    let out = browser.page.form("/admin/logout");
+    browser.post(&out);
+    browser.sign_in(&person.email, PASSWORD);
+    let page = browser.post(&form);
+    assert_eq!((page.status, page.heading().as_str()), (403, "This form was open too long"));
+    assert!(!page.text.contains("4711-0815"), "{}", page.text);
+    assert!(page.says("Passwords, codes and large files are not kept"), "{}", page.text);
+    // Where none was entered, all that was is kept, and sent again.
+    let page = browser.post(&form.with(&format!("a:{HR}:pin"), ""));
+    assert!(page.says("adele") && page.says("Send again") && !page.text.contains("never_shown"), "{}", page.text);
+    assert_eq!(browser.post(&page.form("/admin/users/new")).status, 303, "{}", browser.page.text);
 }
