@@ -464,7 +464,7 @@ fn a_contact_is_made_nothing_else_and_a_link_leads_to_no_other_account() {
     let ids = database::texts(&mut database::connect(&shared().data_dir, "provisor"), &query);
     let path = format!("/admin/administrators/{}", ids[0]);
     let page = owner.open(&path);
-    assert!(page.says("comes by a set-up link") && !page.text.contains("/password-link"), "{}", page.text);
+    assert!(page.says("An IT contact comes by a") && !page.text.contains("/password-link"), "{}", page.text);
     let form = page.form("/admin/logout");
     for (action, field) in [("role", ("role", "owner")), ("password-link", ("x", "y"))] {
         let form = Form { action: format!("{path}/{action}"), ..form.clone() }.with(field.0, field.1);
