@@ -191,8 +191,9 @@ impl Query for Waiting {
 
 impl QueryFragment<Pg> for Waiting {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT event.tenant_id, event.id, event.weight, seal.seq FROM (SELECT waiting.tenant_id, waiting.event_id \
-             FROM audit_unsealed AS waiting \
+        out.push_sql(
+            "SELECT event.tenant_id, event.id, event.weight, seal.seq \
+             FROM (SELECT waiting.tenant_id, waiting.event_id FROM audit_unsealed AS waiting \
              WHERE EXISTS (SELECT FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) \
              ORDER BY waiting.tenant_id, waiting.event_id LIMIT ",
         );
@@ -200,8 +201,9 @@ impl QueryFragment<Pg> for Waiting {
         out.push_sql(") AS waiting CROSS JOIN LATERAL (SELECT tenant_id, id, ");
         out.push_sql(WEIGHT);
         out.push_sql(
-            " AS weight FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) AS event LEFT JOIN LATERAL (SELECT seq FROM audit_seals WHERE tenant_id = waiting.tenant_id AND event_id = \
-             waiting.event_id OFFSET 0) AS seal ON true ORDER BY waiting.tenant_id, waiting.event_id",
+            " AS weight FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) AS event \
+             LEFT JOIN LATERAL (SELECT seq FROM audit_seals WHERE tenant_id = waiting.tenant_id AND event_id = waiting.event_id OFFSET 0) \
+             AS seal ON true ORDER BY waiting.tenant_id, waiting.event_id",
         );
         Ok(())
     }
