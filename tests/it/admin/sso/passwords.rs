@@ -182,6 +182,7 @@ fn whoever_waits_for_the_code_is_not_let_in_when_passwords_are_switched_off_mean
 #[test]
 fn without_passwords_the_last_owner_with_an_identity_stays() {
     let installation = installation();
+    installation.set_up(Entered { is_for_tenant: false, ..installation.entered() });
     installation.query_execute("DELETE FROM administrator_identities");
     let email = installation.administrator(TenantId::NONE, Role::Owner);
     let somebody = Somebody::new(&email, &email).with("groups", json!("chiefs"));

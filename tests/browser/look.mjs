@@ -1,4 +1,4 @@
-// Every page of the UI, on a server with much in it and on an empty one: valid HTML, nothing that axe finds in light and dark at
+// Every page of the UI, on a server with much in it or on an empty one: valid HTML, nothing that axe finds in light and dark at
 // 320 and 1280 px, nothing wider than the screen, nothing that the content security policy holds up. `pages/*.mjs` say which pages
 // there are. With PROVISOR_SCREENSHOTS=DIRECTORY each is also written there as a picture (`scripts/screenshots`).
 
@@ -15,37 +15,34 @@ const VIEWS = [1280, 320].flatMap((width) => ["light", "dark"].map((colorScheme)
 const files = (await readdir(new URL("pages/", import.meta.url))).filter((file) => file.endsWith(".mjs")).sort();
 const parts = await Promise.all(files.map((file) => import(`./pages/${file}`)));
 
-const servers = {};
-/** The cookies of somebody who is signed in. */
-const sessions = {};
-const context = {};
-before(async () => {
-  for (const state of ["seeded", "empty"]) {
-    servers[state] = await startServer();
-    await createAdministrator(servers[state]);
-  }
-  for (const part of parts) await part.seed(servers.seeded, context);
-  for (const [state, server] of Object.entries(servers)) {
-    const page = await openPage(server);
-    await signIn(page);
-    sessions[state] = await page.context().storageState();
-    await page.context().close();
-  }
-  if (SCREENSHOTS) await mkdir(SCREENSHOTS, { recursive: true });
-});
-after(async () => {
-  await closeBrowser();
-  await Promise.all(Object.values(servers).map((server) => server.stop()));
-});
-
 const names = parts.flatMap((part) => part.pages.map((page) => page.name));
 assert.equal(new Set(names).size, names.length, `two pages of one name: ${names}`);
 
-for (const state of ["seeded", "empty"]) {
+/** Makes a test of each page that there is in this state: "seeded" or "empty". */
+export function lookAtAll(state) {
+  const context = {};
+  let server;
+  /** The cookies of somebody who is signed in. */
+  let session;
+  before(async () => {
+    server = await startServer();
+    await createAdministrator(server);
+    if (state === "seeded") for (const part of parts) await part.seed(server, context);
+    const page = await openPage(server);
+    await signIn(page);
+    session = await page.context().storageState();
+    await page.context().close();
+    if (SCREENSHOTS) await mkdir(SCREENSHOTS, { recursive: true });
+  });
+  after(async () => {
+    await closeBrowser();
+    await server.stop();
+  });
+
   for (const { name, path, visit, on } of parts.flatMap((part) => part.pages)) {
     if (on && on !== state) continue;
     test(`${name}, ${state}`, async () => {
-      const page = await openPage(servers[state], { storageState: sessions[state] });
+      const page = await openPage(server, { storageState: session });
       let opened;
       page.on("response", (response) => { if (response.request().isNavigationRequest()) opened = response; });
       if (visit) await visit(page, context);
