@@ -34,7 +34,7 @@ impl Server {
         let mut server = Self { child, address, token: String::new(), data_dir };
         let token: serde_json::Value =
             serde_json::from_str(&server.command(&["token", "create", "bench", "--json"])).unwrap();
-        server.token = token["token"].as_str().unwrap().to_owned();
+        token["token"].as_str().unwrap().clone_into(&mut server.token);
         server
     }
 

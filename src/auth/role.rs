@@ -1,6 +1,6 @@
 //! What the people who sign in may do.
 
-/// The role of an administrator. [`Role::row`] is the table.
+/// The role of an administrator. `Role::row` is the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Everything, other administrators included.

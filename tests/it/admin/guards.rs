@@ -11,10 +11,10 @@ use crate::support::{Browser, shared, tenant};
 
 /// A path of a page, with something in the place of each parameter.
 fn path(page: &PageRoute) -> String {
-    let segments = page.path.split('/').map(|segment| match segment.starts_with('{') {
-        true => "00000000-0000-7000-8000-000000000000",
-        false => segment,
-    });
+    let segments = page
+        .path
+        .split('/')
+        .map(|segment| if segment.starts_with('{') { "00000000-0000-7000-8000-000000000000" } else { segment });
     format!("/admin{}", segments.collect::<Vec<_>>().join("/"))
 }
 
@@ -29,6 +29,11 @@ fn changes() -> Vec<&'static PageRoute> {
 fn send(browser: &mut Browser, page: &PageRoute, token: Option<&str>) -> Page {
     let fields = token.map(|token| ("form_token".to_owned(), token.to_owned())).into_iter().collect();
     browser.post(&Form { action: path(page), fields })
+}
+
+/// Opens a page, or sends what its form would.
+fn ask(browser: &mut Browser, page: &PageRoute, token: &str) -> Page {
+    if page.method == "GET" { browser.request(Method::GET, &path(page)) } else { send(browser, page, Some(token)) }
 }
 
 fn token(browser: &mut Browser) -> String {
@@ -80,10 +85,7 @@ fn no_page_for_a_role_without_the_right() {
             if may {
                 continue;
             }
-            let answer = match page.method == "GET" {
-                true => browser.request(Method::GET, &path(page)),
-                false => send(&mut browser, page, Some(&token)),
-            };
+            let answer = ask(&mut browser, page, &token);
             // The start of whoever may only connect is elsewhere.
             if page.path.is_empty() && role == Role::Contact {
                 assert_eq!(answer.location(), Some("/admin/connect"));
@@ -100,10 +102,7 @@ fn no_page_for_whoever_is_not_signed_in() {
     let mut browser = Browser::new(&shared().url);
     let token = token(&mut browser);
     for page in page_routes().filter(|page| page.right.is_some()) {
-        let answer = match page.method == "GET" {
-            true => browser.request(Method::GET, &path(page)),
-            false => send(&mut browser, page, Some(&token)),
-        };
+        let answer = ask(&mut browser, page, &token);
         assert_eq!(answer.status, 303, "{}", page.path);
         let location = answer.location().unwrap();
         assert!(location.starts_with("/admin/login?return_to=%2Fadmin"), "{location}");

@@ -32,12 +32,11 @@ fn verify(server: &Server) -> (BTreeMap<String, Value>, bool) {
     )
 }
 
-/// A change of one row, and where it must be found: the number of the link, or the entry.
-fn random_change(
-    random: &mut Random,
-    tenant: Uuid,
-    seals: &[(i64, String)],
-) -> (String, Vec<(Option<i64>, Option<String>, Fault)>) {
+/// Where a change must be found: the number of the link, or the entry, and how it is called.
+type Expected = (Option<i64>, Option<String>, Fault);
+
+/// A change of one row, and where it must be found.
+fn random_change(random: &mut Random, tenant: Uuid, seals: &[(i64, String)]) -> (String, Vec<Expected>) {
     let at = random.below(seals.len());
     let (seq, event) = &seals[at];
     let (tenant_is, event_is) =

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::administrator::Administrator;
 use super::look::{details, refuse};
-use super::{ENDS, INVALID, PATH, about_field, options, read, scope_boxes, stored, ticked};
+use super::{ENDS, INVALID, PATH, about_field, end, options, read, scope_boxes, stored, ticked};
 use crate::auth::tokens;
 use crate::auth::{Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
@@ -46,8 +46,9 @@ pub(super) async fn change(
     if !row.is_valid(Utc::now()) {
         return ended(&app, &administrator, row.id).await;
     }
-    let kept = (form.get("expiry") == KEEP).then_some(row.expires_at);
-    let (wanted, problems) = read(&form, kept, Utc::now())?;
+    let now = Utc::now();
+    let expires_at = if form.get("expiry") == KEEP { Ok(row.expires_at) } else { end(&form, now) };
+    let (wanted, problems) = read(&form, expires_at, now)?;
     if !problems.is_empty() {
         return again(&app, &administrator, &row, &form, problems);
     }

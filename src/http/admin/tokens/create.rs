@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 
 use super::super::administrator::Administrator;
-use super::{ENDS, INVALID, PATH, USUAL_END, about_field, options, read, scope_boxes, ticked};
+use super::{ENDS, INVALID, PATH, USUAL_END, about_field, end, options, read, scope_boxes, ticked};
 use crate::auth::tokens;
 use crate::auth::{IssuedToken, Scope, Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
@@ -30,7 +30,8 @@ pub(super) async fn create(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let submission = administrator.submission(&app, &form)?;
-    let (wanted, problems) = read(&form, None, Utc::now())?;
+    let now = Utc::now();
+    let (wanted, problems) = read(&form, end(&form, now), now)?;
     if !problems.is_empty() {
         return again(&app, &administrator, &form, problems);
     }

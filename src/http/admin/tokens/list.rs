@@ -34,7 +34,9 @@ pub(super) async fn list(app: web::Data<AppState>, administrator: Administrator)
         tokens::page(&app.store, &caller, filter, &part, before).map_err(PageError::from)
     })
     .await?;
-    rows.iter_mut().for_each(|row| add_pending(&app, row));
+    for row in &mut rows {
+        add_pending(&app, row);
+    }
     let now = Utc::now();
     let rows_shown: Vec<Value> = rows.iter().map(|row| shown(row, &tokens::warnings(row, now), now)).collect();
     let link = |before: Option<String>| {

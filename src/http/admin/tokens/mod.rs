@@ -122,17 +122,17 @@ fn end(form: &Form, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, &'stati
     }
 }
 
-/// What a form asks of a token, and what is wrong with it. `kept` is the end of a token that the form leaves as it is.
+/// What a form asks of a token, which ends as said, and what is wrong with it.
 ///
 /// # Errors
 /// The page of what is about no field.
 fn read(
     form: &Form,
-    kept: Option<Option<DateTime<Utc>>>,
+    expires_at: Result<Option<DateTime<Utc>>, &'static str>,
     now: DateTime<Utc>,
 ) -> Result<(Wanted, Map<String, Value>), PageError> {
     let mut problems = Map::new();
-    let expires_at = kept.map_or_else(|| end(form, now), Ok).unwrap_or_else(|sentence| {
+    let expires_at = expires_at.unwrap_or_else(|sentence| {
         let field = if form.get("expiry") == "date" { "expires_on" } else { "expiry" };
         problems.insert(field.to_owned(), sentence.into());
         None
