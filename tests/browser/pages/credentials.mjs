@@ -121,7 +121,7 @@ export const pages = [
     on: "seeded",
     visit: async (page) => {
       await page.goto("/admin/keys");
-      await page.goto(await page.getByRole("link", { name: /Retire .* early/ }).first().getAttribute("href"));
+      await page.goto(await page.getByRole("link", { name: /Retire early/ }).first().getAttribute("href"));
     },
   },
   {
