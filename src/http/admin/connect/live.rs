@@ -119,14 +119,14 @@ pub(super) fn tell(provider: Provider, mut requests: Vec<SeenRequest>, is_encryp
     let mut done = 0;
     let shown: Vec<Value> = steps
         .iter()
-        .map(|Step(sign, label, todo)| {
+        .map(|Step(sign, label, instruction)| {
             let first = requests.iter().find(|request| sign.is_shown_by(request));
             done += usize::from(first.is_some());
             let label = match (sign, is_encrypted) {
                 (Sign::Reached, true) => format!("{label} over https"),
                 _ => (*label).to_owned(),
             };
-            json!({"label": label, "todo": todo, "request": first.map(|request| seen(request, now))})
+            json!({"label": label, "instruction": instruction, "request": first.map(|request| seen(request, now))})
         })
         .collect();
     let mut failures: Vec<SeenRequest> =
