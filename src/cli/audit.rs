@@ -141,7 +141,7 @@ fn list(backend: &Backend, whose: &Whose, filter: &Filter, limit: u32, json: boo
 fn whole(backend: &Backend, caller: &Caller, filter: &AuditFilter, limit: i64) -> Result<Vec<Value>, Error> {
     let (mut rows, mut left, mut next) = (Vec::new(), limit, Some(AuditStart::Newest));
     while let Some(start) = next.filter(|_| left > 0) {
-        let page = backend.store.run(caller, |tenant| tenant.audit_page(filter, start, left))?;
+        let page = backend.store.run(caller, |tenant| tenant.audit_export(filter, start, left))?;
         left -= i64::try_from(page.rows.len()).unwrap_or(left);
         rows.extend(page.rows.iter().map(to_json));
         next = page.older.map(AuditStart::OlderThan);

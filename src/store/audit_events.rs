@@ -9,7 +9,7 @@ use diesel::expression::SqlLiteral;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Json, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -238,6 +238,8 @@ pub enum AuditStart {
 pub struct NamedEntry {
     /// The entry; in lists with nothing in `before` and `after`, which may be large.
     pub row: AuditRow,
+    /// Whether `before` and `after` are left out because they are too large for a page.
+    pub is_heavy: bool,
     /// The name, as far as a state of no great size says it.
     pub name: Option<String>,
 }
@@ -291,6 +293,71 @@ pub(super) fn fitting(weights: impl Iterator<Item = i64>) -> usize {
         sum <= HEAVIEST
     });
     light.count().max(1)
+}
+
+/// How large the states of an entry may be for a page to show them, in bytes as stored: some thousands of members.
+const STATES_ON_PAGE: i64 = 256 << 10;
+
+/// Which states are read with an entry.
+#[derive(Debug, Clone, Copy)]
+enum States {
+    /// None.
+    None,
+    /// Those of no more than [`STATES_ON_PAGE`].
+    OnPage,
+}
+
+type State = SqlLiteral<Nullable<Json>>;
+type Columns = (
+    (
+        audit_events::tenant_id,
+        audit_events::id,
+        audit_events::occurred_at,
+        audit_events::action,
+        audit_events::actor_kind,
+        audit_events::actor_id,
+        audit_events::actor_name,
+        audit_events::target_type,
+        audit_events::target_id,
+        State,
+        State,
+        audit_events::detail,
+        audit_events::request_id,
+        audit_events::address,
+    ),
+    SqlLiteral<Bool>,
+    SqlLiteral<Nullable<Text>>,
+);
+
+/// What is read for a [`NamedEntry`].
+fn named(states: States) -> Columns {
+    use audit_events as e;
+    let size = "coalesce(pg_column_size(audit_events.before), 0) + coalesce(pg_column_size(audit_events.after), 0)";
+    let is_heavy = match states {
+        States::None => "false".to_owned(),
+        States::OnPage => format!("({size} > {STATES_ON_PAGE})"),
+    };
+    let state = |column: &str| match states {
+        States::None => sql("NULL::json"),
+        States::OnPage => sql(&format!("CASE WHEN NOT {is_heavy} THEN audit_events.{column} END")),
+    };
+    let row = (
+        e::tenant_id,
+        e::id,
+        e::occurred_at,
+        e::action,
+        e::actor_kind,
+        e::actor_id,
+        e::actor_name,
+        e::target_type,
+        e::target_id,
+        state("before"),
+        state("after"),
+        e::detail,
+        e::request_id,
+        e::address,
+    );
+    (row, sql(&is_heavy), name())
 }
 
 type Entries<'a> = audit_events::BoxedQuery<'a, Pg>;
@@ -391,26 +458,8 @@ impl TenantConn<'_> {
         start: AuditStart,
         limit: i64,
     ) -> Result<AuditPage<NamedEntry>, Error> {
-        use audit_events as e;
-        let state = || None::<Value>.into_sql::<Nullable<Json>>();
-        let row = (
-            e::tenant_id,
-            e::id,
-            e::occurred_at,
-            e::action,
-            e::actor_kind,
-            e::actor_id,
-            e::actor_name,
-            e::target_type,
-            e::target_id,
-            state(),
-            state(),
-            e::detail,
-            e::request_id,
-            e::address,
-        );
         let query = from(entries(self.tenant().0, filter), start).limit(limit + 1);
-        let query = query.select((row, name()));
+        let query = query.select(named(States::None));
         let mut rows: Vec<NamedEntry> = self.within(HASTE, |pg| query.load(pg))?;
         let wanted = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > wanted;
@@ -418,53 +467,59 @@ impl TenantConn<'_> {
         Ok(page(rows, start, more, |entry| entry.row.id))
     }
 
-    /// The same with their states, and with fewer entries where the states are large.
+    /// The same with the states that a page can show, and with fewer entries where the states are large.
     ///
     /// # Errors
     /// As [`TenantConn::audit_list`].
-    pub fn audit_page(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
-        self.page_within(HASTE, filter, start, limit)
+    pub fn audit_history(
+        &mut self,
+        filter: &AuditFilter,
+        start: AuditStart,
+        limit: i64,
+    ) -> Result<AuditPage<NamedEntry>, Error> {
+        let read = |entries: Entries<'_>, pg: &mut PgConnection| entries.select(named(States::OnPage)).load(pg);
+        self.page_within(HASTE, filter, start, limit, read, |entry: &NamedEntry| entry.row.id)
     }
 
-    /// The same for whoever has patience.
+    /// The same with all states, for whoever has patience.
     ///
     /// # Errors
-    /// As [`TenantConn::audit_page`].
+    /// As [`TenantConn::audit_list`].
     pub fn audit_export(&mut self, filter: &AuditFilter, start: AuditStart, limit: i64) -> Result<AuditPage, Error> {
-        self.page_within(PATIENCE, filter, start, limit)
+        let read = |entries: Entries<'_>, pg: &mut PgConnection| entries.select(AuditRow::as_select()).load(pg);
+        self.page_within(PATIENCE, filter, start, limit, read, |row: &AuditRow| row.id)
     }
 
-    fn page_within(
+    fn page_within<T>(
         &mut self,
         bound: &str,
         filter: &AuditFilter,
         start: AuditStart,
         limit: i64,
-    ) -> Result<AuditPage, Error> {
+        read: impl Fn(Entries<'_>, &mut PgConnection) -> QueryResult<Vec<T>>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<AuditPage<T>, Error> {
         use audit_events as e;
         let tenant = self.tenant().0;
         let keys = from(entries(tenant, filter), start).limit(limit + 1).select((e::id, sql::<BigInt>(WEIGHT)));
-        let of_keys = |keys: &[Uuid]| {
-            // What fulfilled the filter a moment ago does so for ever.
-            let query = e::table.filter(e::tenant_id.eq(tenant)).filter(e::id.eq_any(keys.to_vec())).into_boxed();
-            from(query, start).select(AuditRow::as_select())
-        };
         let (rows, more) = self.within(bound, |pg| {
             let keys: Vec<(Uuid, i64)> = keys.load(pg)?;
             let wanted = usize::try_from(limit).unwrap_or_default();
             let fitting = fitting(keys.iter().take(wanted).map(|(_, weight)| *weight)).min(wanted);
             let ids: Vec<Uuid> = keys.iter().take(fitting).map(|(id, _)| *id).collect();
-            Ok((of_keys(&ids).load(pg)?, keys.len() > fitting))
+            // What fulfilled the filter a moment ago does so for ever.
+            let of_keys = e::table.filter(e::tenant_id.eq(tenant)).filter(e::id.eq_any(ids)).into_boxed();
+            Ok((read(from(of_keys, start), pg)?, keys.len() > fitting))
         })?;
-        Ok(page(rows, start, more, |row: &AuditRow| row.id))
+        Ok(page(rows, start, more, id))
     }
 
-    /// One of the tenant's entries.
+    /// One of the tenant's entries, with the states that a page can show.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn audit_event(&mut self, id: Uuid) -> Result<Option<NamedEntry>, Error> {
-        let query = audit_events::table.find((self.tenant().0, id)).select((AuditRow::as_select(), name()));
+        let query = audit_events::table.find((self.tenant().0, id)).select(named(States::OnPage));
         let result = query.first(self.pg).optional();
         self.done(result)
     }

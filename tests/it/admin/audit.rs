@@ -82,10 +82,13 @@ fn every_filter_finds_what_plain_conditions_find_page_by_page_in_both_directions
     let page = |filter: &AuditFilter, start| {
         let read = |backend: &Backend| {
             let caller = operator(tenant.id);
-            let page = backend.store.run(&caller, |tenant| tenant.audit_page(filter, start, 7)).unwrap();
+            let page = backend.store.run(&caller, |tenant| tenant.audit_export(filter, start, 7)).unwrap();
             let list = backend.store.run(&caller, |tenant| tenant.audit_list(filter, start, 7)).unwrap();
-            let listed: Vec<_> = list.rows.iter().map(|entry| entry.row.id).collect();
-            assert_eq!((listed, list.newer, list.older), (ids(&page.rows), page.newer, page.older));
+            let history = backend.store.run(&caller, |tenant| tenant.audit_history(filter, start, 7)).unwrap();
+            for other in [list, history] {
+                let listed: Vec<_> = other.rows.iter().map(|entry| entry.row.id).collect();
+                assert_eq!((listed, other.newer, other.older), (ids(&page.rows), page.newer, page.older));
+            }
             page
         };
         shared().with_backend(read)

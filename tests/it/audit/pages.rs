@@ -4,11 +4,12 @@ use std::fs;
 
 use provisor::chain::Verification;
 use provisor::http::scim::{EXPORTS, LARGE_REPLIES};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Server, entries, large_entries, sealed, value};
 use crate::support::process::{run, run_json};
-use crate::support::{Browser, Client, database, eventually, minimal};
+use crate::support::{Browser, Client, GROUP, database, eventually, minimal};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -22,6 +23,11 @@ fn signed_in(server: &Server) -> Browser {
     let mut browser = Browser::new(&server.process.url);
     browser.sign_in("ada@example.com", PASSWORD);
     browser
+}
+
+fn token_client(server: &Server) -> Client {
+    let token = run_json(&server.data, &["token", "create", "okta"]);
+    Client::new(&server.process.url, &format!("Bearer {}", token["token"].as_str().unwrap()))
 }
 
 fn default_tenant(server: &Server) -> Uuid {
@@ -143,11 +149,42 @@ fn large_entries_are_sealed_verified_listed_and_exported_a_few_at_a_time() {
 }
 
 #[test]
+fn changes_too_large_for_a_page_are_named_on_it_and_exported_whole() {
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let group = token_client(&server).post("/Groups", &json!({"schemas": [GROUP], "displayName": "All"}));
+    let group = group.json()["id"].as_str().unwrap().to_owned();
+    let mut pg = server.database();
+    let tenant = default_tenant(&server);
+    // Random digits, so that they are as large when stored.
+    let state = |digests: u32| {
+        format!(
+            "json_build_object('x', (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, {digests})))"
+        )
+    };
+    for (number, digests) in [(1, 1_000), (2, 40_000)] {
+        let entry = entries(tenant, 1).replace("'user-' || n", &format!("'{group}'"));
+        let entry = entry.replace("json_build_object('active', false, 'n', n)", &state(digests));
+        database::execute(&mut pg, &entry.replace("'request-' || n", &format!("'request-{number}'")));
+    }
+    browser.open(&format!("/admin/groups/{group}/history"));
+    assert_eq!(browser.page.text.matches("too large for a page").count(), 1, "{}", browser.page.text);
+    assert!(browser.page.says("Resource created"), "{}", browser.page.text);
+    assert!(browser.page.text.len() < 100_000, "{}", browser.page.text.len());
+
+    let heavy = value(&mut pg, "SELECT id::text AS value FROM audit_events WHERE request_id = 'request-2'");
+    assert!(browser.open(&format!("/admin/audit/{heavy}")).says("too large for a page"));
+    let light = value(&mut pg, "SELECT id::text AS value FROM audit_events WHERE request_id = 'request-1'");
+    assert!(!browser.open(&format!("/admin/audit/{light}")).says("too large for a page"));
+    let form = browser.open(&format!("/admin/audit?target={group}")).form("/admin/audit/export.jsonl");
+    assert!(browser.post(&form).text.len() > 40_000 * 32);
+}
+
+#[test]
 fn exports_that_nobody_reads_do_not_stop_large_replies() {
     let server = Server::start();
     let mut browser = signed_in(&server);
-    let token = run_json(&server.data, &["token", "create", "okta"]);
-    let client = Client::new(&server.process.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    let client = token_client(&server);
     for number in 0..8 {
         let mut user = minimal(&format!("large-{number}"));
         user["displayName"] = "x".repeat(200_000).into();

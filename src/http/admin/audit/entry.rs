@@ -42,6 +42,7 @@ pub(super) async fn show(
     let page = administrator
         .page("audit/entry.html")
         .with("entry", shown(&entry, Utc::now()))
+        .with("is_heavy", entry.is_heavy)
         .with("changes", states.changes)
         .with("before", states.before)
         .with("after", states.after)

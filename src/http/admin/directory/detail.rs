@@ -16,7 +16,7 @@ use crate::scim::limits;
 use crate::scim::precondition::Preconditions;
 use crate::scim::project::Projection;
 use crate::scim::reply::{Body, Reply};
-use crate::store::{AuditFilter, AuditPage, AuditRow, AuditStart};
+use crate::store::{AuditFilter, AuditPage, AuditRow, AuditStart, NamedEntry};
 
 /// Changes on a page of the history, fewer where they are large.
 const CHANGES: i64 = 25;
@@ -159,14 +159,15 @@ pub(super) async fn history(
     let (found, shown, newer, older) = provide(&app, &administrator, &collection, move |context, endpoint| {
         let found = find(context, endpoint, &id.0)?;
         let filter = AuditFilter::of_target(&id.0);
-        let entries = context.store.read(context.caller, |tenant| tenant.audit_page(&filter, start, CHANGES))?;
+        let entries = context.store.read(context.caller, |tenant| tenant.audit_history(&filter, start, CHANGES))?;
         let AuditPage { rows, newer, older } = entries;
         let now = Utc::now();
         let shown: Vec<Value> = rows
             .iter()
-            .map(|row| {
+            .map(|NamedEntry { row, is_heavy, .. }| {
                 json!({
                     "id": row.id,
+                    "is_heavy": is_heavy,
                     "what": said(row),
                     "actor": row.actor_name,
                     "actor_kind": row.actor_kind.replace('_', " "),
