@@ -19,6 +19,8 @@ const CONNECTIONS_PER_CORE: usize = 2;
 const CONNECTIONS_AT_LEAST: usize = 10;
 /// Bytes of a line with a password that are read: more than the longest password has, so that a longer one is told to be.
 const LONGEST_LINE: u64 = 2_048;
+/// Identity providers send tens of requests a second.
+const RATE_LIMIT: u32 = 200;
 /// Whether this build can speak TLS to the database.
 const DATABASE_TLS: bool = cfg!(all(feature = "system-libpq", not(feature = "bundled-libpq")));
 
@@ -58,6 +60,11 @@ pub struct Settings {
     /// Connections to the database at most [default: 2 for each core, at least 10].
     #[arg(long, global = true, env = "PROVISOR_DATABASE_CONNECTIONS", value_name = "NUMBER", value_parser = connections)]
     pub database_connections: Option<u32>,
+
+    /// Requests a second that a header token or an OAuth client may send in the long run, ten times as many at once; more are answered
+    /// 429. Whoever shows no valid credential may send 10 a second from an address. 0: any number, from anybody.
+    #[arg(long, global = true, env = "PROVISOR_RATE_LIMIT", value_name = "NUMBER", default_value_t = RATE_LIMIT)]
+    pub rate_limit: u32,
 
     /// Allow a build without TLS to reach a database on another host in clear text.
     #[arg(long, global = true, env = "PROVISOR_ALLOW_PLAINTEXT_DATABASE")]

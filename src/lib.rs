@@ -15,6 +15,7 @@
 //!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
+pub mod allowance;
 pub mod audit;
 pub mod auth;
 pub mod chain;

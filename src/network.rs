@@ -1,6 +1,6 @@
 //! Addresses and networks, as people name them: the proxies that are trusted, and from where a token is taken.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Addresses and networks of addresses.
@@ -48,9 +48,27 @@ impl FromStr for Networks {
     }
 }
 
+/// What one subscriber of a network has: an IPv4 address, or the /64 of an IPv6 address.
+#[must_use]
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subscriber_has_an_address_or_the_half_of_one() {
+        for (address, of) in
+            [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")]
+        {
+            assert_eq!(subscriber(address.parse().unwrap()), of.parse::<IpAddr>().unwrap());
+        }
+    }
 
     #[test]
     fn networks_contain_their_addresses() {

@@ -267,6 +267,7 @@ impl Application {
             refusals: refusals.clone(),
             request_log: request_log.clone(),
             connections,
+            rate_limit: settings.rate_limit,
             templates,
             public_url: public_url.clone(),
             data_dir: settings.database_url.is_none().then(|| settings.data_dir()).transpose()?,

@@ -90,7 +90,7 @@ const EXAMPLES: [(&str, &str); 13] = [
     ("/administrators/invitations/", "SELECT id FROM invitations"),
     ("/administrators/", "SELECT id FROM administrators WHERE email LIKE 'other%'"),
     ("/audit/", "SELECT id FROM audit_events WHERE action = 'resource.modify'"),
-    ("/clients/", "SELECT id FROM oauth_clients"),
+    ("/clients/", "SELECT client_id FROM oauth_grants"),
     ("/connect/links/", "SELECT id FROM setup_links"),
     ("/connect/", "SELECT id FROM connect_runs"),
     ("/keys/", "SELECT kid FROM signing_keys WHERE activated_at IS NULL"),
@@ -127,7 +127,8 @@ fn make_examples(server: &Server) {
     server.command(&["token", "rotate", token["id"].as_str().unwrap(), "--overlap", "24h"]);
     let client: serde_json::Value =
         serde_json::from_str(&server.command(&["client", "create", "okta", "--okta-app", "acme_1", "--json"])).unwrap();
-    server.command(&["client", "rotate-secret", client["id"].as_str().unwrap(), "--overlap", "24h"]);
+    let client = client["id"].as_str().unwrap();
+    server.command(&["client", "rotate-secret", client, "--overlap", "24h"]);
     server.command(&["resource-type", "okta"]);
     let badge = file(
         "json",
@@ -140,12 +141,12 @@ fn make_examples(server: &Server) {
     // The server goes by the new definitions within a second.
     std::thread::sleep(Duration::from_millis(1_500));
     let role = r#"{"schemas":["urn:okta:scim:schemas:core:1.0:Role"],"displayName":"Bench"}"#;
-    let mut client = driver::Client::connect(server);
-    let (status, answer) = client.send("POST", "/Roles", role);
+    let mut driver = driver::Client::connect(server);
+    let (status, answer) = driver.send("POST", "/Roles", role);
     assert_eq!(status, 201, "{}", String::from_utf8_lossy(answer));
     server.sql(&format!(
         "INSERT INTO oauth_grants (tenant_id, id, client_id, administrator_id, administrator_email, scopes, created_at)
-             SELECT '{TENANT}', '00000000-0000-7000-8000-00000000000a', id, gen_random_uuid(), 'ada@example.com', scopes, now() FROM oauth_clients;
+             SELECT '{TENANT}', '00000000-0000-7000-8000-00000000000a', id, gen_random_uuid(), 'ada@example.com', scopes, now() FROM oauth_clients WHERE id = '{client}';
          INSERT INTO invitations (id, tenant_id, code_hash, key_version, email, folded_email, role, invited_by, created_at, expires_at)
              VALUES ('bench', '{TENANT}', '', 1, 'new@example.com', 'new@example.com', 'admin', 'ada@example.com', now(), now() + interval '1 day');
          INSERT INTO setup_links (tenant_id, id, code_hash, email, label, created_at, created_by, expires_at)

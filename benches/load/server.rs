@@ -23,6 +23,7 @@ impl Server {
         let mut child = Command::new(PROGRAM)
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data_dir)
+            .args(["--rate-limit", "0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

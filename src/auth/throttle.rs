@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::device::Device;
 use crate::id::TenantId;
+use crate::network;
 use crate::store::{self, Store, ThrottleRow};
 
 /// The longest wait.
@@ -195,17 +196,8 @@ fn judge(subjects: &[Subject], rows: &[ThrottleRow], now: DateTime<Utc>) -> Resu
 
 /// The address, or for IPv6 the network of it that one customer has.
 fn network(address: Option<&str>) -> String {
-    match address.map(str::parse) {
-        Some(Ok(IpAddr::V6(address))) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        },
-        Some(Ok(IpAddr::V4(address))) => address.to_string(),
-        _ => "unknown".into(),
-    }
+    let address = address.and_then(|address| address.parse().ok());
+    address.map_or_else(|| "unknown".into(), |address: IpAddr| network::subscriber(address).to_string())
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::AppState;
 use super::blocking;
@@ -36,7 +37,7 @@ pub(super) async fn authenticate<B: MessageBody + 'static>(
     let capture = Capture::begin(&mut request);
     let method = request.method().clone();
     let (mut response, caller) = match admit(&request, &visit).await {
-        Ok((caller, service)) => {
+        Ok(Admitted { caller, service, _place }) => {
             request.extensions_mut().insert(service);
             if let Some(caller) = &caller {
                 request.extensions_mut().insert(caller.clone());
@@ -87,23 +88,46 @@ pub(super) async fn astray<B: MessageBody + 'static>(
     Ok(capture.finish(response, &visit, caller.as_ref()))
 }
 
-/// Who calls, and what that caller is served.
-async fn admit(request: &ServiceRequest, visit: &Visit) -> Result<(Option<Caller>, Service), ScimError> {
+/// A request that is let in.
+struct Admitted {
+    /// Who calls, where the endpoint asks.
+    caller: Option<Caller>,
+    /// What that caller is served.
+    service: Service,
+    /// The tenant's right to have it carried out.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+async fn admit(request: &ServiceRequest, visit: &Visit) -> Result<Admitted, ScimError> {
     let Some(app) = request.app_data::<web::Data<AppState>>() else {
         return Err(ScimError::new(ErrorKind::Internal, "the server is not set up"));
     };
-    let Some(caller) = identify(app, request, visit).await? else {
-        return Ok((None, app.services.standard().clone()));
+    let stranger = || app.traffic.count_stranger(visit.address.as_deref());
+    let caller = match identify(app, request, visit).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => {
+            stranger()?;
+            return Ok(Admitted { caller: None, service: app.services.standard().clone(), _place: None });
+        }
+        Err(error) if error.kind() == ErrorKind::Unauthorized => {
+            stranger()?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
     };
+    app.traffic.count(&caller.principal.actor().id)?;
     if caller.principal.is_suspended() {
         return Err(ScimError::new(ErrorKind::Forbidden, SUSPENDED));
     }
-    if let Some(service) = app.services.find(&caller.principal) {
-        return Ok((Some(caller), service));
-    }
-    let own = caller.clone();
-    let service = blocking::run(app, move |app| app.services.load(&app.store, &own)).await?;
-    Ok((Some(caller), service))
+    let place = app.traffic.enter(caller.principal.tenant()).await?;
+    let service = match app.services.find(&caller.principal) {
+        Some(service) => service,
+        None => {
+            let own = caller.clone();
+            blocking::run(app, move |app| app.services.load(&app.store, &own)).await?
+        }
+    };
+    Ok(Admitted { caller: Some(caller), service, _place: Some(place) })
 }
 
 async fn identify(
@@ -139,6 +163,7 @@ async fn identify(
         return Ok(Some(visit.caller(principal)));
     }
     let from = visit.address.clone();
+    let _permit = blocking::permit(&app.verifications).await?;
     let verdict = blocking::run(app, move |app| {
         app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(failed)
     })
@@ -166,7 +191,9 @@ fn is_open(path: &str) -> bool {
 fn record_refused_write<B>(response: &ServiceResponse<B>, method: &Method, caller: &Caller) {
     let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
     let write = changes && !response.request().path().ends_with("/.search");
-    if !write || !response.status().is_client_error() || caller.principal.tenant() == TenantId::NONE {
+    // That there were too many says nothing of this one.
+    let refused = response.status().is_client_error() && response.status() != StatusCode::TOO_MANY_REQUESTS;
+    if !write || !refused || caller.principal.tenant() == TenantId::NONE {
         return;
     }
     let Some(app) = response.request().app_data::<web::Data<AppState>>() else {

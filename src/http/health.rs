@@ -1,10 +1,22 @@
 //! Whether the process lives and whether it can serve.
 
+use std::time::{Duration, Instant};
+
 use actix_web::HttpResponse;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{self, ServiceConfig};
+use tokio::sync::Mutex;
 
 use super::{AppState, blocking};
 use crate::scim::error::ScimError;
+use crate::store::RETRY_AFTER_SECONDS;
+
+/// How long an answer of the database counts.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// What the database answered last.
+#[derive(Debug, Default)]
+pub(super) struct Readiness(Mutex<Option<(Instant, Result<(), String>)>>);
 
 /// `/livez` and `/readyz`.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -17,12 +29,21 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive\n")
 }
 
+/// Anybody may ask, and any number, so the database is asked by one at a time and no more often than its answer is [`FRESH`].
 async fn ready(app: web::Data<AppState>) -> HttpResponse {
-    let answer = blocking::run(&app, |app| app.store.gate(|gate| gate.ping()).map_err(ScimError::from)).await;
-    match answer {
-        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Err(error) => {
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body(format!("{}\n", error.detail()))
+    let mut last = app.readiness.0.lock().await;
+    let answer = match last.take().filter(|(at, _)| at.elapsed() < FRESH) {
+        Some(fresh) => fresh,
+        None => {
+            let asked = blocking::run(&app, |app| app.store.gate(|gate| gate.ping()).map_err(ScimError::from)).await;
+            (Instant::now(), asked.map_err(|error| error.detail().to_owned()))
         }
+    };
+    match &last.insert(answer).1 {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Err(detail) => HttpResponse::ServiceUnavailable()
+            .content_type("text/plain")
+            .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()))
+            .body(format!("{detail}\n")),
     }
 }

@@ -17,6 +17,7 @@ mod refusals;
 mod request_log;
 pub mod scim;
 mod state;
+mod traffic;
 mod visit;
 mod welcome;
 

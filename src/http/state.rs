@@ -7,12 +7,14 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::SCIM_BASE;
+use super::health::Readiness;
 use super::identity_provider::IdentityProvider;
 use super::outbound::Outbound;
 use super::published::Published;
 use super::refusals::Refusals;
 use super::request_log::RequestLog;
 use super::scim::{EXPORTS, LARGE_BODIES, LARGE_REPLIES};
+use super::traffic::Traffic;
 use crate::auth::Authenticator;
 use crate::auth::keys::KeyRing;
 use crate::auth::seal::SealKey;
@@ -54,7 +56,12 @@ pub struct AppState {
     pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
     pub(super) request_log: RequestLog,
+    pub(super) readiness: Readiness,
+    /// How much each may ask.
+    pub(super) traffic: Traffic,
     pub(super) connections: Arc<Semaphore>,
+    /// The connections that verifying credentials may hold: strangers, who can send any number, leave the others to those who are known.
+    pub(super) verifications: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
     pub(super) large_replies: Arc<Semaphore>,
     pub(super) exports: Arc<Semaphore>,
@@ -132,6 +139,8 @@ pub struct Parts {
     pub request_log: RequestLog,
     /// Database connections, and so requests that use one at a time.
     pub connections: usize,
+    /// Requests a second of a credential in the long run; 0 for any number, of strangers too.
+    pub rate_limit: u32,
     /// The pages.
     pub templates: tera::Tera,
     /// URL under which clients reach the server, without a slash at the end.
@@ -168,7 +177,10 @@ impl AppState {
             cursors: parts.cursors,
             refusals: parts.refusals,
             request_log: parts.request_log,
+            readiness: Readiness::default(),
+            traffic: Traffic::new(parts.rate_limit),
             connections: Arc::new(Semaphore::new(parts.connections)),
+            verifications: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
             exports: Arc::new(Semaphore::new(EXPORTS)),

@@ -111,7 +111,7 @@ pub fn authenticate(
     Ok(Err(match throttle::charge(server.store, &subjects, now)? {
         Ok(()) => refusal(id, reason, OAuthError::invalid_client()),
         Err(Throttled { retry_after_seconds }) => {
-            let error = OAuthError::new(ErrorCode::TooManyAttempts, "too many attempts failed; try again later");
+            let error = OAuthError::new(ErrorCode::TooManyRequests, "too many attempts failed; try again later");
             // Only clients that there are: a flood of attempts is recorded as one, and must not become many by inventing ids.
             refusal(id.filter(|_| tenant.is_some()), "too many failed attempts", error.retry_after(retry_after_seconds))
         }

@@ -28,8 +28,8 @@ pub enum ErrorCode {
     ServerError,
     /// No capacity, or no database, right now.
     TemporarilyUnavailable,
-    /// Too many attempts failed.
-    TooManyAttempts,
+    /// Too many attempts failed, or the client sends more than it may.
+    TooManyRequests,
 }
 
 impl ErrorCode {
@@ -46,7 +46,7 @@ impl ErrorCode {
             Self::AccessDenied => ("access_denied", 403),
             Self::ServerError => ("server_error", 500),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
-            Self::TooManyAttempts => ("temporarily_unavailable", 429),
+            Self::TooManyRequests => ("temporarily_unavailable", 429),
         }
     }
 

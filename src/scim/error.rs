@@ -51,6 +51,8 @@ pub enum ErrorKind {
     PayloadTooLarge,
     /// A body that is not JSON.
     UnsupportedMediaType,
+    /// More requests than the caller may send.
+    TooManyRequests,
     /// A fault of ours.
     Internal,
     /// A part of the protocol that is switched off.
@@ -83,6 +85,7 @@ impl ErrorKind {
             Self::PreconditionFailed => (412, None),
             Self::PayloadTooLarge => (413, None),
             Self::UnsupportedMediaType => (415, None),
+            Self::TooManyRequests => (429, None),
             Self::Internal => (500, None),
             Self::NotImplemented => (501, None),
             Self::Unavailable => (503, None),
@@ -110,13 +113,21 @@ pub struct ScimError {
     detail: String,
     attribute: Option<String>,
     position: Option<usize>,
+    retry_after_seconds: Option<u32>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ScimError {
     /// An error of this kind with a sentence for the client.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), attribute: None, position: None, source: None }
+        Self { kind, detail: detail.into(), attribute: None, position: None, retry_after_seconds: None, source: None }
+    }
+
+    /// Says after how many seconds another attempt may do better.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
     }
 
     /// Attaches the cause, which goes to the log and never to the client.
@@ -192,6 +203,12 @@ impl ScimError {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         matches!(self.kind, ErrorKind::Internal | ErrorKind::Unavailable)
+    }
+
+    /// After how many seconds another attempt may do better, where that is known.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
     }
 
     /// The sentence for the client.

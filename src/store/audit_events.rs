@@ -295,8 +295,8 @@ pub(super) fn fitting(weights: impl Iterator<Item = i64>) -> usize {
     light.count().max(1)
 }
 
-/// How large the states of an entry may be for a page to show them, in bytes as stored: some thousands of members.
-const STATES_ON_PAGE: i64 = 256 << 10;
+/// How large the states of an entry may be for a page to show them, in bytes as stored: some ten thousand members.
+const STATES_ON_PAGE: i64 = 2 << 20;
 
 /// Which states are read with an entry.
 #[derive(Debug, Clone, Copy)]

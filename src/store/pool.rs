@@ -1,6 +1,7 @@
 //! Database connections: r2d2 with settings of our own. Connections are not tested on check-out, which would cost every request
 //! a round trip; instead one that has rested is pinged, and one that failed is thrown away.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -60,9 +61,13 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// A pool of connections.
-#[derive(Debug, Clone)]
-pub struct Pool(r2d2::Pool<Manager>);
+/// A pool of connections, with a circuit breaker: while the database is away nobody waits for a connection. r2d2 goes on trying to
+/// open some in the background, and whoever comes first after that takes one and closes the circuit.
+#[derive(Debug)]
+pub struct Pool {
+    connections: r2d2::Pool<Manager>,
+    is_open: AtomicBool,
+}
 
 /// A connection on loan.
 pub type Loan = r2d2::PooledConnection<Manager>;
@@ -84,7 +89,7 @@ impl Pool {
     /// [`Error::Unavailable`] when the database cannot be reached.
     pub fn open(url: &str, size: u32) -> Result<Self, Error> {
         connect(url)?;
-        let pool = r2d2::Pool::builder()
+        let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(MIN_IDLE.min(size)))
             .connection_timeout(CHECKOUT_TIMEOUT)
@@ -93,20 +98,23 @@ impl Pool {
             .error_handler(Box::new(Log))
             .build(Manager { url: url.to_owned() })
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self(pool))
+        Ok(Self { connections, is_open: AtomicBool::new(false) })
     }
 
     /// Borrows a connection that is alive as far as a ping of a rested one can tell.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when there is none within [`CHECKOUT_TIMEOUT`].
+    /// [`Error::Unavailable`] when there is none within [`CHECKOUT_TIMEOUT`], or none at once while the database is away.
     pub fn get(&self) -> Result<Loan, Error> {
         let deadline = Instant::now() + CHECKOUT_TIMEOUT;
         loop {
-            let mut loan = self.0.get().map_err(|error| Error::Unavailable(error.to_string()))?;
+            let mut loan = self.borrow()?;
             let now = Instant::now();
             if now.duration_since(loan.used) < RESTED || loan.pg.batch_execute("SELECT 1").is_ok() {
                 loan.used = now;
+                if self.is_open.swap(false, Ordering::Relaxed) {
+                    log::info!("the database is back");
+                }
                 return Ok(loan);
             }
             loan.discard();
@@ -114,6 +122,20 @@ impl Pool {
                 return Err(Error::Unavailable("no live connection".into()));
             }
         }
+    }
+
+    fn borrow(&self) -> Result<Loan, Error> {
+        if self.is_open.load(Ordering::Relaxed) {
+            return self.connections.try_get().ok_or_else(|| Error::Unavailable("no connection yet".into()));
+        }
+        self.connections.get().map_err(|error| {
+            // Where all connections are in use the database is not away but busy.
+            let is_away = self.connections.state().connections < self.connections.max_size();
+            if is_away && !self.is_open.swap(true, Ordering::Relaxed) {
+                log::error!("the database is away; requests are answered 503 until it is back");
+            }
+            Error::Unavailable(error.to_string())
+        })
     }
 }
 

@@ -23,6 +23,7 @@ const UNITS: &[Unit] = &[
     },
     Unit { modules: &["id"], uses: &[], crates: &["chrono", "uuid"] },
     Unit { modules: &["network"], uses: &[], crates: &[] },
+    Unit { modules: &["allowance"], uses: &[], crates: &[] },
     Unit { modules: &["config"], uses: &["network"], crates: &["clap", "nix", "thiserror", "url"] },
     Unit { modules: &["audit"], uses: &["scim", "id"], crates: &["serde_json"] },
     Unit {

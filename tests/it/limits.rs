@@ -9,10 +9,11 @@ use provisor::scim::limits;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::support::oauth::{Endpoints, assert_oauth_error};
 use crate::support::process::run_json;
 use crate::support::{
-    BULK_REQUEST, Client, PATCH_OP, ServerProcess, TemporaryDirectory, assert_error, database, minimal, okta_user,
-    path_of, shared, tenant,
+    Answer, BULK_REQUEST, Client, PATCH_OP, ServerProcess, TemporaryDirectory, USER, assert_error, database,
+    eventually, minimal, okta_user, path_of, shared, tenant,
 };
 
 #[test]
@@ -274,4 +275,111 @@ fn what_a_failed_circle_leaves_behind_is_named() {
     let detail = replies[0]["response"]["detail"].as_str().unwrap();
     assert!(detail.contains(left.as_str().unwrap()) && !detail.contains("kept"), "{detail}");
     assert!(server.stop());
+}
+
+/// A server on which a credential may send two requests a second, twenty at once.
+fn slow_server(name: &str) -> (TemporaryDirectory, ServerProcess) {
+    let data = TemporaryDirectory::new(name);
+    let server = ServerProcess::start_with(&data, &["--rate-limit", "2"]);
+    (data, server)
+}
+
+/// Sends until the answer is 429, which it is within this many requests.
+fn until_too_many(most: usize, send: impl Fn() -> Answer) -> Answer {
+    let found = (0..most).map(|_| send()).find(|answer| answer.status == 429);
+    let answer = found.unwrap_or_else(|| panic!("{most} requests were taken"));
+    let seconds: u32 = answer.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=5).contains(&seconds), "{seconds}");
+    answer
+}
+
+#[test]
+fn a_credential_that_sends_more_than_it_may_is_told_when_to_come_again_and_holds_up_no_other() {
+    let (data, server) = slow_server("rate-limit");
+    let [one, other] = ["one", "other"].map(|name| {
+        let token = run_json(&data, &["token", "create", name]);
+        Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()))
+    });
+    let refused = until_too_many(200, || one.post("/Users", &json!({"schemas": [USER]})));
+    assert_error(&refused, 429, None);
+    assert_error(&one.post("/Users", &minimal("ada@example.com")), 429, None);
+    assert_eq!(other.get("/Users").json()["totalResults"], 0, "what is refused changes nothing");
+    assert_eq!(other.post("/Users", &minimal("ada@example.com")).status, 201);
+    let seconds = refused.header("Retry-After").unwrap().parse().unwrap();
+    std::thread::sleep(Duration::from_secs(seconds));
+    assert_eq!(one.get("/Users").json()["totalResults"], 1, "after the time that it was told");
+    // Each refused body is in the audit log, each request too many is not.
+    let entries = run_json(&data, &["audit", "list", "--action", "write.refused", "--limit", "500"]);
+    let entries = entries.as_array().unwrap();
+    assert!(entries.iter().all(|entry| !entry["detail"].as_str().unwrap().contains("429")), "{entries:?}");
+}
+
+#[test]
+fn strangers_are_slowed_down_and_whoever_has_a_credential_at_the_same_address_is_not() {
+    let (data, server) = slow_server("strangers");
+    let token = run_json(&data, &["token", "create", "okta"]);
+    let known = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    let stranger = Client::new(&server.url, "Bearer nobody");
+    let refused = until_too_many(1_000, || stranger.get("/Users"));
+    assert_error(&refused, 429, None);
+    assert_error(&until_too_many(1_000, || Client::anonymous(&server.url).get("/Schemas")), 429, None);
+    assert_eq!(known.get("/Users").status, 200);
+}
+
+#[test]
+fn an_oauth_client_that_asks_for_more_tokens_than_it_may_is_told_when_to_come_again() {
+    let (data, server) = slow_server("token-rate");
+    let made = run_json(&data, &["client", "create", "script", "--grant", "client_credentials"]);
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("id"), text("secret"));
+    let endpoints = Endpoints::of(&server.url);
+    let refused = until_too_many(200, || {
+        endpoints.token(&[("grant_type", "client_credentials"), ("client_id", &id), ("client_secret", &secret)])
+    });
+    assert_oauth_error(&refused, 429, "temporarily_unavailable");
+}
+
+#[test]
+fn nobody_waits_for_a_database_that_is_away_and_it_is_used_as_soon_as_it_is_back() {
+    let data = TemporaryDirectory::new("away");
+    let server = ServerProcess::start(&data);
+    let token = run_json(&data, &["token", "create", "okta"]);
+    let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    assert_eq!(client.post("/Users", &minimal("ada@example.com")).status, 201);
+    let mut pg = database::connect(&data, "provisor");
+    // Without the file nobody can connect; this connection ends the others.
+    let socket = data.join("run").join(".s.PGSQL.5432");
+    std::fs::rename(&socket, data.join("away")).unwrap();
+    let end =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'provisor' AND pid <> pg_backend_pid()";
+    let begun = Instant::now();
+    let first = loop {
+        database::execute(&mut pg, end);
+        let answer = client.get("/Users");
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the database is still there");
+    };
+    let is_honest = |answer: &Answer| {
+        assert_error(answer, 503, None);
+        assert!(answer.header("Retry-After").unwrap().parse::<u32>().is_ok());
+    };
+    is_honest(&first);
+    let begun = Instant::now();
+    // Each would take two seconds if it waited for a connection.
+    for _ in 0..30 {
+        is_honest(&client.get("/Users"));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let ready = || reqwest::blocking::get(format!("{}/readyz", server.url)).unwrap().status();
+    assert_eq!(ready(), 503);
+    assert_eq!(reqwest::blocking::get(format!("{}/livez", server.url)).unwrap().status(), 200);
+    std::fs::rename(data.join("away"), &socket).unwrap();
+    let answer = eventually("the database", || {
+        let answer = client.get("/Users");
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(answer.json()["totalResults"], 1);
+    eventually("readiness", || (ready() == 200).then_some(()));
 }

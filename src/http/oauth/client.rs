@@ -21,7 +21,7 @@ use crate::oauth::server::AuthorizationServer;
 /// Does `work` for the client that posted a form.
 ///
 /// # Errors
-/// Those of `work`, `invalid_client` where it is not who it says, and 429 after too many failures.
+/// Those of `work`, `invalid_client` where it is not who it says, and 429 after too many failures or for too many requests.
 pub(super) async fn as_client<T: Send + 'static>(
     app: &Data<AppState>,
     visit: &Visit,
@@ -36,7 +36,10 @@ pub(super) async fn as_client<T: Send + 'static>(
         let server = server(app);
         let attempt = Attempt { presented: &presented, keys: keys.as_ref(), nobody: &nobody };
         match authenticate_client::authenticate(&server, &attempt, Utc::now())? {
-            Ok(client) => work(&server, &client, &form),
+            Ok(client) => {
+                app.traffic.count(&client.row.id).map_err(OAuthError::from)?;
+                work(&server, &client, &form)
+            }
             Err(refusal) => Err(refused(app, &nobody, refusal)),
         }
     })

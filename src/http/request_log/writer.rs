@@ -3,60 +3,36 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, DurationRound, TimeDelta};
 
 use super::redact::{Redacted, clean, clean_detail, clean_query, redact, searches_secret};
 use super::{Entry, Message, QUEUE, Seen, Shared};
+use crate::allowance::{Allowance, Rate};
 use crate::store::{RequestCountRow, RequestRow, Store};
 
 /// How long requests are gathered before they are written together.
 const GATHER: Duration = Duration::from_millis(400);
+/// How long it sleeps between two looks at what waits.
+const LOOK: Duration = Duration::from_millis(50);
 /// Rows written by one statement.
 const ROWS_PER_STATEMENT: usize = 100;
-/// Rows written each second in the long run, so that the log never takes more than a small part of the database. Identity providers
-/// send tens of requests a second.
-const ROWS_PER_SECOND: f64 = 500.0;
-/// Rows that may be written at once after a quiet time.
-const BURST: f64 = 5_000.0;
+/// Rows that are written, so that the log never takes more than a small part of the database. Identity providers send tens of requests
+/// a second.
+const ROWS: Rate = Rate { per_second: 500.0, burst: 5_000.0 };
 /// The same of rows of strangers, whom nobody can hold to account: enough to see what is wrong with a credential, too little to fill
 /// a disk by. Such a row has a few thousand bytes, so this is less than a gigabyte a day.
-const STRANGERS_PER_SECOND: f64 = 2.0;
-/// The same of a burst of strangers.
-const BURST_OF_STRANGERS: f64 = 1_000.0;
+const ROWS_OF_STRANGERS: Rate = Rate { per_second: 2.0, burst: 1_000.0 };
+/// The operation of a change that sets `active` to false.
+const DEACTIVATE: &str = "deactivate";
 /// How often it is said that rows were dropped.
 const TELL: Duration = Duration::from_mins(1);
 
 pub(super) struct Writer {
     store: Arc<Store>,
     shared: Arc<Shared>,
-}
-
-/// How many rows may be written now.
-struct Allowance {
-    rows: f64,
-    since: Instant,
-    per_second: f64,
-    burst: f64,
-}
-
-impl Allowance {
-    fn new(now: Instant, per_second: f64, burst: f64) -> Self {
-        Self { rows: burst, since: now, per_second, burst }
-    }
-
-    /// Whether another row may be written.
-    fn take(&mut self, now: Instant) -> bool {
-        self.rows = (self.rows + (now - self.since).as_secs_f64() * self.per_second).min(self.burst);
-        self.since = now;
-        let may = self.rows >= 1.0;
-        if may {
-            self.rows -= 1.0;
-        }
-        may
-    }
 }
 
 /// What may be written of those who are known, and of strangers. Neither takes from the other.
@@ -67,15 +43,31 @@ struct Allowances {
 
 impl Allowances {
     fn new(now: Instant) -> Self {
-        Self {
-            known: Allowance::new(now, ROWS_PER_SECOND, BURST),
-            strangers: Allowance::new(now, STRANGERS_PER_SECOND, BURST_OF_STRANGERS),
-        }
+        Self { known: Allowance::full(ROWS, now), strangers: Allowance::full(ROWS_OF_STRANGERS, now) }
     }
 
     /// Whether another row, of a stranger or not, may be written.
     fn take(&mut self, is_strangers: bool, now: Instant) -> bool {
-        if is_strangers { self.strangers.take(now) } else { self.known.take(now) }
+        let taken = if is_strangers { self.strangers.take(ROWS_OF_STRANGERS, now) } else { self.known.take(ROWS, now) };
+        taken.is_ok()
+    }
+}
+
+/// Takes what waits, and whether it was the last. Between two looks it sleeps, because a thread that waits for the next request is
+/// woken for each, and whoever serves the request pays for that.
+fn gather(waiting: &Receiver<Message>, gathered: &mut Vec<Entry>) -> bool {
+    let mut message = waiting.recv_timeout(GATHER);
+    std::thread::sleep(LOOK);
+    loop {
+        match message {
+            Ok(Message::Entry(entry)) => gathered.push(*entry),
+            Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return true,
+            Err(RecvTimeoutError::Timeout) => return false,
+        }
+        message = waiting.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => RecvTimeoutError::Timeout,
+            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+        });
     }
 }
 
@@ -90,14 +82,7 @@ impl Writer {
         let mut allowances = Allowances::new(written);
         let (mut told, mut told_at) = (0, None::<Instant>);
         loop {
-            let closed = match waiting.recv_timeout(GATHER.saturating_sub(written.elapsed())) {
-                Ok(Message::Entry(entry)) => {
-                    gathered.push(*entry);
-                    false
-                }
-                Err(RecvTimeoutError::Timeout) => false,
-                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => true,
-            };
+            let closed = gather(waiting, &mut gathered);
             if closed || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
                 if !gathered.is_empty() {
                     self.write(std::mem::take(&mut gathered), &mut allowances);
@@ -131,12 +116,12 @@ impl Writer {
         let now = Instant::now();
         let (mut rows, mut counts) = (Vec::new(), HashMap::new());
         for entry in gathered {
-            let is_strangers = entry.is_strangers;
-            let row = finished(entry, keeps_bodies);
-            count(&row, &mut counts);
-            if allowances.take(is_strangers, now) {
+            if allowances.take(entry.is_strangers, now) {
+                let row = finished(entry, keeps_bodies);
+                count(&row, &mut counts);
                 rows.push(row);
             } else {
+                count(&unwritten(entry), &mut counts);
                 self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -155,6 +140,9 @@ fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
     let Entry { mut row, request, response, secrets, .. } = entry;
     let read = |body: &Seen| redact(&body.start, body.length, &secrets);
     let (mut asked, mut answered) = (read(&request), read(&response));
+    if asked.deactivates && may_deactivate(&row) {
+        row.operation = DEACTIVATE.into();
+    }
     let query = row.query.take();
     let mut name = query.as_deref().and_then(name_in_filter);
     if asked.searches_secret || query.as_deref().is_some_and(|query| searches_secret(query, &secrets)) {
@@ -165,9 +153,6 @@ fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
     row.path = clean(&row.path);
     row.detail = row.detail.or(answered.detail.take()).map(|detail| clean_detail(&detail, &secrets));
     row.scim_type = row.scim_type.or(answered.scim_type);
-    if matches!(row.operation.as_str(), "modify" | "replace") && asked.deactivates {
-        row.operation = "deactivate".into();
-    }
     let created = (row.operation == "create" && row.outcome == "ok").then_some(answered.id).flatten();
     row.resource_id = row.resource_id.or(created).as_deref().map(clean);
     row.resource_name = answered.name.or(asked.name.take()).or(name).as_deref().map(clean);
@@ -178,6 +163,19 @@ fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
         (row.request_body, row.response_body) = (asked.text, answered.text);
     }
     row
+}
+
+/// What is counted of a request whose row is not written. Under load there are many, so that nothing of them is read in vain.
+fn unwritten(entry: Entry) -> RequestRow {
+    let Entry { mut row, request, secrets, .. } = entry;
+    if may_deactivate(&row) && redact(&request.start, request.length, &secrets).deactivates {
+        row.operation = DEACTIVATE.into();
+    }
+    row
+}
+
+fn may_deactivate(row: &RequestRow) -> bool {
+    matches!(row.operation.as_str(), "modify" | "replace")
 }
 
 /// The name that a filter looks for, as identity providers do before they create somebody.

@@ -108,8 +108,9 @@ impl ResponseError for ScimError {
 
     fn error_response(&self) -> HttpResponse {
         let mut builder = builder(self.status_code());
-        if self.kind() == ErrorKind::Unavailable {
-            builder.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
+        let unavailable = (self.kind() == ErrorKind::Unavailable).then_some(RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after_seconds().or(unavailable) {
+            builder.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         builder.body(self.to_json().to_string())
     }

@@ -58,7 +58,7 @@ pub fn settings(data_dir: &Path) -> Settings {
         settings: Settings,
     }
     let data_dir = data_dir.to_str().unwrap();
-    Only::parse_from(["provisor", "--listen", "127.0.0.1:0", "--data-dir", data_dir]).settings
+    Only::parse_from(["provisor", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--rate-limit", "0"]).settings
 }
 
 /// The program with a clean environment, so that no setting of the developer's leaks in.
@@ -73,6 +73,8 @@ pub fn program() -> Command {
             command.env_remove(name);
         }
     }
+    // Tests send as much as they can.
+    command.env("PROVISOR_RATE_LIMIT", "0");
     command
 }
 
@@ -100,6 +102,7 @@ pub fn start_watched_with(data_dir: &Path, arguments: &[&str]) -> String {
         read -r _; kill -TERM $server; wait $server; rm -rf "$data" "$data.log""#;
     let mut watcher = Command::new("sh");
     watcher
+        .env("PROVISOR_RATE_LIMIT", "0")
         .args(["-c", WATCH, "sh", PROGRAM])
         .arg(data_dir)
         .args(arguments)
