@@ -443,8 +443,8 @@ pub fn revoke(store: &Store, caller: &Caller, id: &str) -> Result<(), TokenError
 }
 
 fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), TokenError> {
-    let is_suspended = store.gate(|gate| gate.is_suspended(caller.principal.tenant()))?;
-    if is_suspended { Err(TokenError::Suspended) } else { Ok(()) }
+    let is_open = store.gate(|gate| gate.is_open(caller.principal.tenant()))?;
+    if is_open { Ok(()) } else { Err(TokenError::Suspended) }
 }
 
 fn issue(

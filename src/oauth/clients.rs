@@ -415,8 +415,8 @@ pub fn set_disabled(store: &Store, caller: &Caller, id: &str, disabled: bool) ->
 }
 
 fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), ClientError> {
-    let is_suspended = store.gate(|gate| gate.is_suspended(caller.principal.tenant()))?;
-    if is_suspended { Err(ClientError::Suspended) } else { Ok(()) }
+    let is_open = store.gate(|gate| gate.is_open(caller.principal.tenant()))?;
+    if is_open { Ok(()) } else { Err(ClientError::Suspended) }
 }
 
 fn check(new: &NewClient, tenant: TenantId) -> Result<(), ClientError> {

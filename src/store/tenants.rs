@@ -127,20 +127,13 @@ impl Gate<'_> {
         query.first(self.pg).optional().map_err(Error::from)
     }
 
-    /// Whether somebody may come into a tenant, which is neither suspended nor to be deleted.
+    /// Whether a tenant is served, and somebody may come into it: it is neither suspended nor to be deleted. What has no tenant belongs
+    /// to all of them, and is always so.
     ///
     /// # Errors
     /// [`Error`] from the database.
     pub fn is_open(&mut self, id: TenantId) -> Result<bool, Error> {
         is_open(self.pg, id).map_err(Error::from)
-    }
-
-    /// Whether a tenant is served nothing now. What has none belongs to all tenants, and is never so.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn is_suspended(&mut self, id: TenantId) -> Result<bool, Error> {
-        Ok(self.tenant_with_id(id)?.is_some_and(|tenant| tenant.is_suspended()))
     }
 
     /// Whether the database answers.
@@ -237,8 +230,7 @@ impl Gate<'_> {
     }
 }
 
-/// Whether somebody may come into a tenant. In a transaction it stays so until the end: whoever suspends or deletes it meanwhile waits.
-/// Operators come into none.
+/// What [`Gate::is_open`] says. In a transaction it stays so until the end: whoever suspends or deletes the tenant meanwhile waits.
 fn is_open(pg: &mut PgConnection, tenant: TenantId) -> QueryResult<bool> {
     if tenant == TenantId::NONE {
         return Ok(true);
