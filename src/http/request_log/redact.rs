@@ -18,6 +18,10 @@ const DEPTH: usize = 64;
 const RESOURCE_DEPTHS: [usize; 2] = [1, 4];
 /// Characters that a token at least has behind the beginning that tells it.
 const TOKEN_LENGTH: usize = 20;
+/// What the name of a password has in it, in lower case.
+const PASSWORDS: [&str; 5] = ["password", "passwd", "passphrase", "pwd", "secret"];
+/// What begins like one of them and is none: a secretary.
+const NO_SECRET: &str = "secretar";
 
 /// What the log keeps of a body, and what it learns from it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -184,7 +188,8 @@ pub(super) fn clean_detail(detail: &str, secrets: &Secrets) -> String {
 
 /// Whether this, in lower case, names or holds a password.
 fn is_password(lower: &str) -> bool {
-    lower.contains("password") || lower.contains("passwd") || lower.contains("client_secret")
+    let holds = |part: &str| lower.match_indices(part).any(|(at, _)| !lower[at..].starts_with(NO_SECRET));
+    PASSWORDS.into_iter().any(holds)
 }
 
 /// The text is not JSON.
@@ -534,6 +539,33 @@ mod tests {
         let text = body.to_string();
         let kept = redact(text.as_bytes(), text.len(), &own());
         assert_eq!((kept.text.as_deref(), kept.searches_secret), (Some(text.as_str()), false));
+    }
+
+    #[test]
+    fn what_is_named_like_a_password_is_not_kept_and_a_secretary_is() {
+        for name in [
+            "secret",
+            "clientSecret",
+            "SECRET_KEY",
+            "pwd",
+            "user_pwd",
+            "Passphrase",
+            "secretaryPwd",
+            "secretary_secret",
+        ] {
+            let patch = json!({"Operations": [{"op": "add", "path": format!("urn:x:User:{name}"), "value": CANARY}]});
+            let filter = json!({"filter": format!("{name} eq \"{CANARY}\"")});
+            for body in [json!({name: CANARY}), json!({"x": [{name: {"y": [CANARY]}}]}), patch, filter] {
+                let kept = whole(&body).text.unwrap();
+                assert!(!kept.contains(CANARY) && kept.contains('…'), "{kept}");
+            }
+            let query = format!("filter={name}+eq+%22{CANARY}%22&{name}={CANARY}");
+            assert_eq!(clean_query(&query, &Secrets::default()), format!("filter=…&{name}=…"));
+        }
+        for name in ["secretary", "Secretariat", "executiveSecretaries"] {
+            let body = json!({name: "kept", "filter": format!("{name} eq \"kept\"")}).to_string();
+            assert_eq!(read(body.as_bytes(), body.len()).text.unwrap(), body);
+        }
     }
 
     #[test]
