@@ -38,6 +38,12 @@ pub enum InvitationError {
         "this link is not valid: it was used, taken back or replaced, or is older than three days. Ask for a new one"
     )]
     Code,
+    /// The address has an account, of this tenant or another.
+    #[error(
+        "there is an account with the e-mail address of this link already, and an address has one on this server. Sign in with it, or ask \
+         for a link to another address"
+    )]
+    Taken,
     /// What was entered.
     #[error(transparent)]
     Administrator(#[from] AdministratorError),
@@ -53,7 +59,8 @@ pub enum InvitationError {
 /// before ends.
 ///
 /// # Errors
-/// [`InvitationError`] when the address is none, or an administrator has it already.
+/// [`InvitationError`] when the address is none, or an administrator of that tenant has it already. One of another tenant is no error
+/// here, so that nobody learns of another tenant's people by inviting them: [`accept`] tells whoever opens the link.
 pub fn invite(
     store: &Store,
     key: &TokenKey,
@@ -63,7 +70,8 @@ pub fn invite(
 ) -> Result<IssuedInvitation, InvitationError> {
     administrators::check_email(email)?;
     let folded = fold(email);
-    if store.gate(|gate| gate.administrator_with_email(&folded))?.is_some() {
+    let known = store.gate(|gate| gate.administrator_with_email(&folded))?;
+    if known.is_some_and(|row| row.tenant_id == caller.principal.tenant().0) {
         return Err(AdministratorError::Exists.into());
     }
     issue(store, key, caller, email.trim(), role.name(), None)
@@ -128,9 +136,12 @@ pub fn accept(
     let caller = Caller { principal: Arc::new(principal), ..caller.clone() };
     let event = AuditEvent::new(Action::InvitationAccept, target(id))
         .after(json!({"invitation": row.id, "email": row.email, "role": row.role, "password": "(changed)"}));
-    let accepted = store
-        .run(&caller, |tenant| tenant.accept_invitation(&row.id, &person, &event).map_err(administrators::taken))?;
-    accepted.ok_or(InvitationError::Code)
+    match store.run(&caller, |tenant| tenant.accept_invitation(&row.id, &person, &event)).map_err(administrators::taken)
+    {
+        Ok(accepted) => accepted.ok_or(InvitationError::Code),
+        Err(AdministratorError::Exists) => Err(InvitationError::Taken),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The invitation that a code stands for.

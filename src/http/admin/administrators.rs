@@ -366,7 +366,7 @@ fn refused_invitation(error: InvitationError) -> Result<(StatusCode, String), Pa
         InvitationError::Administrator(error) => refused(error),
         InvitationError::Store(error) => Err(error.into()),
         error @ InvitationError::Random(_) => Err(PageError::fault(error)),
-        error @ (InvitationError::Code | InvitationError::NoPasswords) => {
+        error @ (InvitationError::Code | InvitationError::NoPasswords | InvitationError::Taken) => {
             Ok((StatusCode::FORBIDDEN, show::sentence(&error.to_string())))
         }
     }

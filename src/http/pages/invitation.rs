@@ -58,6 +58,7 @@ async fn accept(
             (StatusCode::FORBIDDEN, "code", show::sentence(&error.to_string()))
         }
         Err(error @ InvitationError::Code) => (StatusCode::FORBIDDEN, "code", show::sentence(&error.to_string())),
+        Err(error @ InvitationError::Taken) => (StatusCode::CONFLICT, "code", show::sentence(&error.to_string())),
         Err(InvitationError::Administrator(error)) => {
             let (status, sentence) = refused(error)?;
             (status, "password", sentence)

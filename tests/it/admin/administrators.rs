@@ -167,6 +167,35 @@ fn an_address_that_is_taken_or_none_is_refused() {
 }
 
 #[test]
+fn whether_an_address_has_an_account_in_another_tenant_is_told_to_whoever_opens_the_link() {
+    let (own, other) = (tenant(), tenant());
+    let (theirs, chief) = (somebody(other.id, Role::Admin), somebody(TenantId::NONE, Role::Admin));
+    let mut owner = signed_in(own.id, Role::Owner);
+    let fresh = fresh_email(&own);
+    // But for the address, the code and what tells one request from another, the pages are the same.
+    let page_for = |owner: &mut Browser, email: &str| {
+        let page = invite(owner, "", email, "admin");
+        let secret = code(&page);
+        let differs = |line: &&str| !line.contains("form_token") && !line.contains("<dt>Expires</dt>");
+        let lines: Vec<&str> = page.text.lines().filter(differs).collect();
+        (lines.join("\n").replace(&secret, "CODE").replace(email, "EMAIL"), secret)
+    };
+    let (expected, _) = page_for(&mut owner, &fresh);
+    for person in [&theirs, &chief] {
+        let (page, secret) = page_for(&mut owner, &person.email);
+        assert_eq!(page, expected);
+        let answer = accept(&mut Browser::new(&shared().url), &secret, NEW);
+        assert_eq!(answer.status, 409, "{}", answer.text);
+        assert!(answer.says("There is an account with the e-mail address of this link already"), "{}", answer.text);
+        assert!(!answer.says(&other.name) && !answer.text.contains(&secret), "{}", answer.text);
+        // The account stays what it was, and its tenant's.
+        assert_eq!(Browser::new(&shared().url).sign_in(&person.email, NEW).status, 422);
+        assert_eq!(Browser::new(&shared().url).sign_in(&person.email, PASSWORD).heading(), "Overview");
+        assert!(!actions(&own).iter().any(|action| action == "invitation.accept"));
+    }
+}
+
+#[test]
 fn a_password_link_replaces_the_password_and_ends_sessions() {
     let tenant = tenant();
     let person = somebody(tenant.id, Role::Admin);
