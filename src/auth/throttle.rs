@@ -23,7 +23,6 @@ const FREE_FOR_ADDRESS: i32 = 20;
 /// The same, for an OAuth client at one address. Secrets are too long to be guessed, and others may know the client's id: so only
 /// who sends from the same address is held up.
 const FREE_FOR_CLIENT: i32 = 10;
-
 /// The same, for what the server does to itself in a tenant when somebody asks for it.
 const FREE_FOR_SELF_TEST: i32 = 3;
 
@@ -93,6 +92,18 @@ impl Subject {
     #[must_use]
     pub fn links(address: Option<&str>) -> Self {
         Self { key: format!("links {}", network(address)), free: FREE_FOR_ADDRESS }
+    }
+
+    /// Ways from an address to the identity provider. Nobody guesses by them, but they may have the server ask the provider.
+    #[must_use]
+    pub fn departures(address: Option<&str>) -> Self {
+        Self { key: format!("departures {}", network(address)), free: FREE_FOR_ADDRESS }
+    }
+
+    /// Ways back from there. They are counted by themselves, so that whoever was let go is let in again.
+    #[must_use]
+    pub fn arrivals(address: Option<&str>) -> Self {
+        Self { key: format!("arrivals {}", network(address)), free: FREE_FOR_ADDRESS }
     }
 
     /// Self-tests in a tenant. Nobody guesses by them, but each costs the server several calls and leaves a revoked token behind.

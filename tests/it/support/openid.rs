@@ -89,6 +89,7 @@ struct Keys {
 pub struct Provider {
     pub issuer: String,
     grants: Arc<Mutex<HashMap<String, Grant>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Provider {
@@ -98,13 +99,21 @@ impl Provider {
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let grants: Arc<Mutex<HashMap<String, Grant>>> = Arc::default();
         let (own, known, keys) = (issuer.clone(), Arc::clone(&grants), Arc::new(keys()));
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let counted = Arc::clone(&connections);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let (own, known, keys) = (own.clone(), Arc::clone(&known), Arc::clone(&keys));
                 std::thread::spawn(move || serve(stream.unwrap(), &own, &known, &keys));
             }
         });
-        Self { issuer, grants }
+        Self { issuer, grants, connections }
+    }
+
+    /// How often somebody has connected to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Signs somebody in who was sent there, and gives the URL that the person is sent back to.

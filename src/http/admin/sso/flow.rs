@@ -14,10 +14,11 @@ use crate::auth::sso::Refusal;
 use crate::auth::sso::accounts::{self, Account, Browser, Standing};
 use crate::auth::sso::id_token::Claims;
 use crate::auth::sso::provider::{self, Provider, ProviderError};
+use crate::auth::throttle::{self, Subject, Throttled};
 use crate::http::admin::administrator::Administrator;
 use crate::http::identity_provider::{Begun, SentBack};
 use crate::http::pages::sign_in::{add_cookie, query_value, user_agent, welcome};
-use crate::http::pages::{Page, PageError, Problem, Then, Visitor, attributes, presented, see_other};
+use crate::http::pages::{Page, PageError, Problem, Then, Visitor, attributes, presented, see_other, show};
 use crate::http::visit::Visit;
 use crate::http::{AppState, blocking};
 use crate::id::TenantId;
@@ -55,7 +56,7 @@ impl Pending {
     }
 }
 
-/// `GET /admin/login/sso`: sends somebody to the provider. Only the browser keeps something of it.
+/// `GET /admin/login/sso`: sends somebody to the provider. Only the browser keeps something of it, and the count of attempts.
 pub(super) async fn begin(
     app: web::Data<AppState>,
     visit: Visit,
@@ -71,6 +72,9 @@ pub(super) async fn begin(
         Ok(provider) => provider.filter(|provider| provider.enabled).ok_or_else(nobody)?,
         Err(refusal) => return refused(&app, &visit, &visitor, &then, &refusal, None),
     };
+    if let Err(throttled) = charge(&app, Subject::departures(visit.address.as_deref())).await? {
+        return held_up(&app, &visit, &visitor, &then, throttled);
+    }
     match app.identity_provider.begin(&provider, &redirect_uri(&app)).await {
         Ok((url, begun)) => {
             let at = Utc::now().timestamp();
@@ -119,6 +123,10 @@ async fn arrive(
     let mut held = presented(request.headers(), app.site.sso_cookie);
     let content = held.find_map(|held| app.forms.read(&[PURPOSE], held));
     let pending = content.and_then(|content| serde_json::from_slice::<Pending>(&content).ok());
+    if let Err(throttled) = charge(app, Subject::arrivals(visit.address.as_deref())).await? {
+        let then = pending.as_ref().map_or_else(|| Then::new(app, "", ""), |pending| pending.then(app));
+        return held_up(app, &visit, &visitor, &then, throttled);
+    }
     let Some(pending) = pending else {
         let refusal = Refusal::State("a sign-in that was not begun in this browser");
         return refused(app, &visit, &visitor, &Then::new(app, "", ""), &refusal, None);
@@ -138,6 +146,9 @@ async fn arrive(
         return refused(app, &visit, &visitor, &pending.then(app), &Refusal::State(reason), None);
     }
     let vouched = vouched(app, request, &pending).await?;
+    if vouched.is_ok() {
+        forgive(app, &visit).await?;
+    }
     if pending.is_test {
         let administrator = Administrator::load(app, visitor, visit, PAGE.to_owned(), false).await?;
         if !administrator.may(Right::Operate) {
@@ -191,6 +202,23 @@ async fn vouched(
     Ok(claims.map(|claims| (provider, claims)))
 }
 
+/// Counts an attempt.
+async fn charge(app: &web::Data<AppState>, subject: Subject) -> Result<Result<(), Throttled>, PageError> {
+    blocking::run(app, move |app| throttle::charge(&app.store, &[subject], Utc::now()).map_err(PageError::from)).await
+}
+
+/// Takes the attempts back that came from where somebody comes whom the provider vouches for.
+async fn forgive(app: &web::Data<AppState>, visit: &Visit) -> Result<(), PageError> {
+    let address = visit.address.clone();
+    blocking::run(app, move |app| {
+        for subject in [Subject::departures(address.as_deref()), Subject::arrivals(address.as_deref())] {
+            throttle::forgive(&app.store, &[subject], Utc::now())?;
+        }
+        Ok::<_, PageError>(())
+    })
+    .await
+}
+
 fn nobody() -> PageError {
     PageError::new(Problem::NotFound).saying("Nobody signs in by an identity provider here.")
 }
@@ -228,15 +256,37 @@ fn refused(
     refusal: &Refusal,
     email: Option<&str>,
 ) -> Result<HttpResponse, PageError> {
-    let whom: String = email.unwrap_or("(not known)").chars().take(100).collect();
-    let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", whom))
-        .because(format!("single sign-on: {}", refusal.reason()));
-    app.refusals.record(visit.nobody(TenantId::NONE, ""), event);
+    record(app, visit, email.unwrap_or("(not known)"), &refusal.reason());
     let status = match refusal {
         Refusal::State(_) => StatusCode::BAD_REQUEST,
         Refusal::Unanswered(_) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::FORBIDDEN,
     };
+    over(app, visit, then, status, refusal.sentence()).respond(app, Some(visitor))
+}
+
+/// The same for an attempt that is not looked at, because too many have failed.
+fn held_up(
+    app: &AppState,
+    visit: &Visit,
+    visitor: &Visitor,
+    then: &Then<'_>,
+    throttled: Throttled,
+) -> Result<HttpResponse, PageError> {
+    record(app, visit, "(not looked at)", "too many attempts");
+    let seconds = throttled.retry_after_seconds;
+    let sentence = format!("Too many attempts failed. Try again {}.", show::wait(seconds));
+    over(app, visit, then, StatusCode::TOO_MANY_REQUESTS, &sentence).retry_after(seconds).respond(app, Some(visitor))
+}
+
+fn record(app: &AppState, visit: &Visit, whom: &str, reason: &str) {
+    let whom: String = whom.chars().take(100).collect();
+    let event = AuditEvent::new(Action::SignInRefused, Target::new("Administrator", whom))
+        .because(format!("single sign-on: {reason}"));
+    app.refusals.record(visit.nobody(TenantId::NONE, ""), event);
+}
+
+fn over(app: &AppState, visit: &Visit, then: &Then<'_>, status: StatusCode, sentence: &str) -> Page {
     let back = match then.redirect_uri() {
         Some(_) => then.location(app),
         None => format!("{}/admin/login?{}", app.site.base, then.query()),
@@ -244,10 +294,9 @@ fn refused(
     Page::new("sso/refused.html")
         .toward(then.redirect_uri())
         .status(status)
-        .with("sentence", refusal.sentence())
+        .with("sentence", sentence)
         .with("back", back)
         .with("request_id", &*visit.request_id)
-        .respond(app, Some(visitor))
 }
 
 /// What would happen, for the operator who tests it.

@@ -202,3 +202,44 @@ fn whoever_is_signed_in_goes_on_at_once_and_to_pages_of_ours_only() {
     let page = browser.request(Method::GET, "/admin/login/sso?return_to=%2Fadmin%2Faccount");
     assert_eq!(page.location(), Some("/admin/account"));
 }
+
+#[test]
+fn attempts_from_an_address_are_held_up_before_the_provider_is_asked() {
+    let installation = installation();
+    let email = address();
+    let somebody = Somebody::new(&email, &email);
+    let (mut browser, mut stranger) = (installation.browser(), installation.browser());
+    let back = installation.come_back(&mut browser, "/admin/login/sso", &somebody);
+    let assert_held_up = |page: &crate::support::browser::Page| {
+        assert_eq!((page.status, &*page.heading()), (429, "You were not signed in"), "{}", page.text);
+        assert!((1..=900).contains(&page.header("retry-after").unwrap().parse::<u32>().unwrap()));
+        assert!(page.says("Too many attempts failed. Try again in "), "{}", page.text);
+        assert!(page.says("Back to the sign-in"), "{}", page.text);
+    };
+    // A state that is not of this browser costs the provider nothing, however often it comes.
+    let asked = installation.provider.connections();
+    let tried = (0..60).take_while(|_| stranger.request(Method::GET, &back).status == 400).count();
+    assert_eq!(installation.provider.connections(), asked);
+    assert!((20..30).contains(&tried), "{tried}");
+    assert_held_up(&stranger.page);
+    let page = browser.request(Method::GET, &back);
+    assert_held_up(&page);
+    installation.assert_recorded("single sign-on: too many attempts");
+    assert_eq!(installation.provider.connections(), asked);
+
+    // When the time is over somebody signs in, and clears the counts.
+    let later =
+        "UPDATE throttles SET last_failed_at = last_failed_at - interval '10 minutes' WHERE subject LIKE 'arrivals %'";
+    installation.execute(later);
+    assert_eq!(installation.sign_in(&mut browser, &somebody).heading(), "Overview");
+    let left = "SELECT DISTINCT failures::text AS value FROM throttles WHERE subject ~ '^(departures|arrivals) '";
+    assert_eq!(installation.query(left), ["0"]);
+
+    // Going there is counted as well, and holds up nobody who comes back.
+    let mut last = installation.browser();
+    let back = installation.come_back(&mut last, "/admin/login/sso", &somebody);
+    let tried = (0..60).take_while(|_| stranger.request(Method::GET, "/admin/login/sso").status == 303).count();
+    assert!((15..30).contains(&tried), "{tried}");
+    assert_held_up(&stranger.page);
+    assert_eq!(last.open(&back).heading(), "Overview");
+}
