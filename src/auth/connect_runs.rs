@@ -5,27 +5,44 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::administrators::Person;
 use super::principal::Caller;
+use super::role::Right;
 use super::throttle::{self, Subject, Throttled};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::store::{self, ConnectRunRow, Store};
 
-/// Starts a walk. Starting one of the same id again changes nothing.
+/// Whose walks somebody sees and goes on with: those that the person started, for a contact, and all for whoever may change credentials.
+/// So a contact never gets hold of a credential that somebody else made.
+#[must_use]
+pub fn starter(person: &Person) -> Option<Uuid> {
+    (!person.has(Right::Write)).then_some(person.id)
+}
+
+/// Starts a walk of a person. Starting one of the same id again changes nothing.
 ///
 /// # Errors
 /// [`store::Error`] from the database.
-pub fn start(store: &Store, caller: &Caller, id: Uuid, provider: &str, method: &str) -> Result<(), store::Error> {
+pub fn start(
+    store: &Store,
+    caller: &Caller,
+    person: &Person,
+    id: Uuid,
+    provider: &str,
+    method: &str,
+) -> Result<(), store::Error> {
     let row = ConnectRunRow {
         tenant_id: caller.principal.tenant().0,
         id,
         provider: provider.to_owned(),
         method: method.to_owned(),
         started_at: Utc::now(),
-        started_by: caller.principal.actor().name.clone(),
+        started_by: person.email.clone(),
         version: 0,
         credential_id: None,
         made_at: None,
         self_test: None,
+        starter_id: Some(person.id),
     };
     let event = event(Action::ConnectStart, id).after(json!({"provider": provider, "method": method}));
     store.run(caller, |tenant| tenant.insert_connect_run(&row, &event)).map(drop)

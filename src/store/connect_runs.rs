@@ -44,6 +44,8 @@ pub struct ConnectRunRow {
     pub made_at: Option<DateTime<Utc>>,
     /// What the server found when it last called itself.
     pub self_test: Option<Value>,
+    /// The account of whoever started it.
+    pub starter_id: Option<Uuid>,
 }
 
 /// The credential of a walk as it is now: a header token, or an OAuth client, or none yet.
@@ -115,14 +117,27 @@ macro_rules! seen {
     };
 }
 
+/// Whether this account started a walk; without one, always.
+macro_rules! started_by {
+    ($starter:expr) => {
+        connect_runs::starter_id.eq($starter).or($starter.is_none().into_sql::<Bool>())
+    };
+}
+
 impl TenantConn<'_> {
-    /// The walks of the tenant before this one, the newest first.
+    /// The walks of the tenant before this one, the newest first; with a `starter`, those that this account started.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn connect_runs(&mut self, before: Option<Uuid>, limit: i64) -> Result<Vec<ConnectRunRow>, Error> {
+    pub fn connect_runs(
+        &mut self,
+        starter: Option<Uuid>,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<ConnectRunRow>, Error> {
         let query = connect_runs::table
             .filter(connect_runs::tenant_id.eq(self.tenant().0))
+            .filter(started_by!(starter))
             .filter(connect_runs::id.lt(before.unwrap_or(Uuid::max())))
             .order(connect_runs::id.desc())
             .limit(limit)
@@ -131,11 +146,15 @@ impl TenantConn<'_> {
         self.done(result)
     }
 
-    /// One walk of the tenant, with its credential as it is now.
+    /// One walk of the tenant, with its credential as it is now; with a `starter`, if this account started it.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn connect_run(&mut self, id: Uuid) -> Result<Option<(ConnectRunRow, CredentialState)>, Error> {
+    pub fn connect_run(
+        &mut self,
+        starter: Option<Uuid>,
+        id: Uuid,
+    ) -> Result<Option<(ConnectRunRow, CredentialState)>, Error> {
         let tenant = self.tenant().0;
         let token = header_tokens::id
             .nullable()
@@ -150,6 +169,7 @@ impl TenantConn<'_> {
             .left_join(oauth_clients::table.on(client))
             .filter(connect_runs::tenant_id.eq(tenant))
             .filter(connect_runs::id.eq(id))
+            .filter(started_by!(starter))
             .select((
                 ConnectRunRow::as_select(),
                 (

@@ -447,6 +447,7 @@ diesel::table! {
         credential_id -> Nullable<Text>,
         made_at -> Nullable<Timestamptz>,
         self_test -> Nullable<Json>,
+        starter_id -> Nullable<Uuid>,
     }
 }
 

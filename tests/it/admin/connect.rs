@@ -427,6 +427,56 @@ fn a_contact_comes_by_a_link_and_sees_the_wizard_of_the_tenant_alone() {
 }
 
 #[test]
+fn a_contact_sees_and_rotates_what_it_began_itself_and_nothing_else() {
+    let tenant = tenant();
+    // Even where somebody who may do more has the address of the contact.
+    let person = somebody(tenant.id, Role::Owner);
+    let mut owner = Browser::new(&shared().url);
+    owner.sign_in(&person.email, PASSWORD);
+    let token_run = begin(&mut owner, "okta", "header_token");
+    let (_, token) = make_token(&mut owner, &token_run);
+    let client_run = begin(&mut owner, "entra", "client_credentials");
+    owner.post(&owner.page.form("/credential").with("name", "Entra"));
+    let code = link(&mut owner, &person.email);
+    let mut contact = open_link(&code);
+    let other_code = link(&mut owner, "eve@example.com");
+    let mut other = open_link(&other_code);
+    let other_run = begin(&mut other, "okta", "header_token");
+    make_token(&mut other, &other_run);
+
+    let own = begin(&mut contact, "okta", "header_token");
+    let (_, first) = make_token(&mut contact, &own);
+    let list = contact.open("/admin/connect");
+    assert!(list.text.contains(&own), "{}", list.text);
+    let form = list.form("/admin/connect");
+    for run in [&token_run, &client_run, &other_run] {
+        assert!(!list.text.contains(run), "{}", list.text);
+        for page in ["", "/rotate", "/test"] {
+            assert_eq!(contact.request(Method::GET, &format!("{run}{page}")).status, 404, "{run}{page}");
+        }
+        for action in ["credential", "rotate", "self-test"] {
+            let form = Form { action: format!("{run}/{action}"), ..form.clone() };
+            let form = form.with("overlap", "0").with("version", "1").with("name", "evil").with("life", "365");
+            assert_eq!(contact.post(&form).status, 404, "{run}/{action}");
+        }
+    }
+    assert_eq!(Client::new(&shared().url, &token).get("/Users").status, 200);
+
+    // Its own it rotates, and so does whoever comes by another link to the same person.
+    let again = link(&mut owner, &person.email);
+    let mut again = open_link(&again);
+    let form = again.open(&format!("{own}/rotate")).form("/rotate").with("overlap", "0");
+    assert_eq!(again.post(&form).status, 200, "{}", again.page.text);
+    assert_eq!(Client::new(&shared().url, &first).get("/Users").status, 401);
+    // Whoever may change credentials sees all.
+    let list = owner.open("/admin/connect");
+    for run in [&token_run, &client_run, &other_run, &own] {
+        assert!(list.text.contains(run), "{}", list.text);
+        assert_eq!(owner.open(run).status, 200);
+    }
+}
+
+#[test]
 fn one_person_may_be_the_contact_of_two_tenants_and_an_administrator_besides() {
     let (first, second) = (tenant(), tenant());
     let person = somebody(first.id, Role::Auditor);

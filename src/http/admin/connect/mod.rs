@@ -172,9 +172,9 @@ async fn start(app: web::Data<AppState>, administrator: Administrator, form: For
         let page = index(&app, &administrator, problems, form.get("provider"), form.get("method")).await?;
         return administrator.respond(&app, page.status(StatusCode::UNPROCESSABLE_ENTITY));
     };
-    let caller = administrator.caller();
+    let (caller, person) = (administrator.caller(), administrator.person().clone());
     blocking::run(&app, move |app| {
-        connect_runs::start(&app.store, &caller, id, provider.code(), method.code()).map_err(PageError::from)
+        connect_runs::start(&app.store, &caller, &person, id, provider.code(), method.code()).map_err(PageError::from)
     })
     .await?;
     Ok(see_page(&app, &format!("{PAGE}/{id}")))
@@ -388,13 +388,13 @@ async fn test_itself(
     Ok(see_page(&app, &path))
 }
 
-/// The walk of this id in the tenant at hand.
+/// The walk of this id in the tenant at hand, if it is one of those that the person goes on with.
 async fn run(app: &web::Data<AppState>, administrator: &Administrator, id: &str) -> Result<Run, PageError> {
     let missing = || PageError::new(Problem::NotFound).saying("Nothing of this kind was begun in this tenant.");
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
-    let caller = administrator.caller();
+    let (caller, starter) = (administrator.caller(), connect_runs::starter(administrator.person()));
     let found = blocking::run(app, move |app| {
-        app.store.read(&caller, |tenant| tenant.connect_run(id)).map_err(PageError::from)
+        app.store.read(&caller, |tenant| tenant.connect_run(starter, id)).map_err(PageError::from)
     });
     let (row, credential) = found.await?.ok_or_else(missing)?;
     let (Some(provider), Some(method)) = (Provider::parse(&row.provider), Method::parse(&row.method)) else {
@@ -412,8 +412,9 @@ async fn index(
     method: &str,
 ) -> Result<Page, PageError> {
     let (caller, from) = (administrator.caller(), before(administrator));
+    let starter = connect_runs::starter(administrator.person());
     let mut rows = blocking::run(app, move |app| {
-        app.store.read(&caller, |tenant| tenant.connect_runs(from, ROWS + 1)).map_err(PageError::from)
+        app.store.read(&caller, |tenant| tenant.connect_runs(starter, from, ROWS + 1)).map_err(PageError::from)
     })
     .await?;
     let older = older(&mut rows, ROWS, |row| row.id).map(|id| format!("{}{PAGE}?before={id}", app.site.base));

@@ -1,0 +1,1 @@
+ALTER TABLE connect_runs DROP COLUMN starter_id;
