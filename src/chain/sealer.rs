@@ -10,9 +10,9 @@ use chrono::{TimeDelta, Utc};
 
 use super::checkpoint::checkpoint;
 use super::link::link;
-use super::verify::{Verification, Walk};
+use super::verify::{Break, Fault, Verification, Walk};
 use crate::auth::stamp::StampKey;
-use crate::store::{self, BreakRow, Checked, Sealed, Store};
+use crate::store::{self, BreakRow, Checked, SealRow, Sealed, Store};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -98,7 +98,7 @@ impl Work {
         match self.seal(goes_on) {
             Ok(sealed) => {
                 if (is_due(&mut self.checked, CHECK_EVERY) || sealed > 0)
-                    && let Err(error) = self.check(goes_on)
+                    && let Err(error) = self.check(goes_on).and_then(|()| self.tell_full())
                 {
                     log::warn!("the seals of the audit log were not checked: {error}");
                 }
@@ -143,19 +143,18 @@ impl Work {
     fn check(&self, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
         loop {
             let unchecked = self.store.gate(|gate| gate.unchecked_links(ROWS))?;
-            for links in unchecked.rows.chunk_by(|(one, _, _), (other, _, _)| one.tenant_id == other.tenant_id) {
-                let chain = &links[0].0;
-                let before = (chain.checked_seq > 0).then(|| chain.checked_hash.clone());
-                let (mut walk, mut found) = (Walk::behind(chain.checked_seq, before), Vec::new());
+            for links in unchecked.rows.chunk_by(|(_, one, _), (_, other, _)| one.tenant_id == other.tenant_id) {
+                let ((seq, hash), SealRow { tenant_id: tenant, .. }, _) = &links[0];
+                let (mut walk, mut found) = (Walk::behind(*seq, (*seq > 0).then(|| hash.clone())), Vec::new());
                 for (_, seal, entry) in links {
                     walk.step(seal, entry.as_ref(), &mut found);
                 }
                 walk.settle(None, &mut found);
                 if let Some(first) = found.first() {
-                    log::error!("the audit log of tenant {} is broken: {first:?}", chain.tenant_id);
+                    log::error!("the audit log of tenant {tenant} is broken: {first:?}");
                 }
                 let checked = Checked {
-                    tenant: chain.tenant_id,
+                    tenant: *tenant,
                     seq: walk.seq(),
                     hash: walk.hash().unwrap_or_default().to_vec(),
                     broken: found.first().map(BreakRow::from),
@@ -166,6 +165,17 @@ impl Work {
                 return Ok(());
             }
         }
+    }
+
+    /// Names the break of chains that cannot grow any more.
+    fn tell_full(&self) -> Result<(), store::Error> {
+        for seal in self.store.gate(|gate| gate.full_chains())? {
+            let found = Break { seq: Some(seal.seq), event: Some(seal.event_id), fault: Fault::Head };
+            if self.store.gate(|gate| gate.note_break(seal.tenant_id, &BreakRow::from(&found)))? {
+                log::error!("the audit log of tenant {} is broken, and not sealed any more: {found:?}", seal.tenant_id);
+            }
+        }
+        Ok(())
     }
 
     /// Goes on with the verification of a whole chain for a while, or takes one on.

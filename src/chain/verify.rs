@@ -149,7 +149,7 @@ impl Walk {
 
     /// Goes on to the next link that there is.
     pub(super) fn step(&mut self, seal: &SealRow, entry: Option<&AuditRow>, found: &mut Vec<Break>) {
-        let next = self.seq + 1;
+        let next = self.seq.saturating_add(1);
         if seal.seq > next {
             self.settle(None, found);
             for missing in (next..seal.seq).take(TOLD) {

@@ -20,6 +20,8 @@ use crate::audit::AuditEvent;
 
 /// The lock of whoever seals: one in the cluster at a time.
 const LOCK: (i32, i32) = (7643, 8);
+/// How much later than here it may be where another server of the cluster notes a time.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A link of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -72,6 +74,19 @@ pub struct ChainRow {
     pub broken_how: Option<String>,
 }
 
+impl ChainRow {
+    /// Whether the servers may have left it so at `now`. Whoever may write to the database can say of a chain that it was verified, but
+    /// not beyond its end, nor at a time that has not come.
+    #[must_use]
+    pub fn can_be(&self, now: DateTime<Utc>) -> bool {
+        let latest = now + CLOCK_SKEW;
+        let times = [Some(self.complete_at), Some(self.checked_at), self.asked_at, self.scanned_at];
+        times.into_iter().flatten().all(|at| at <= latest)
+            && [self.checked_seq, self.scanned_seq].iter().all(|seq| (0..=self.seq).contains(seq))
+            && self.breaks >= 0
+    }
+}
+
 /// A break of a chain, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakRow {
@@ -107,13 +122,16 @@ pub struct Coverage {
     pub waits: bool,
 }
 
+/// The number of a link and its hash.
+pub type Link = (i64, Vec<u8>);
+
 /// The ends of a chain as they are at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainEnd {
     /// The head as the sealer left it.
-    pub head: Option<(i64, Vec<u8>)>,
+    pub head: Option<Link>,
     /// The last seal there is.
-    pub last: Option<(i64, Vec<u8>)>,
+    pub last: Option<Link>,
 }
 
 /// A checkpoint, and the hash of its link as it is.
@@ -128,7 +146,7 @@ define_sql_function! {
 }
 
 /// So many of the entries that wait, in the order of their ids, each with its weight and its number if it is sealed. Each is looked
-/// up by its key, whatever the planner believes of a table that fills and empties all the time.
+/// up by its key, whatever the planner believes of a table that fills and empties all the time. Those of full chains go on waiting.
 struct Waiting(i64);
 
 /// The entries of these keys that there are.
@@ -195,6 +213,7 @@ impl QueryFragment<Pg> for Waiting {
             "SELECT event.tenant_id, event.id, event.weight, seal.seq \
              FROM (SELECT waiting.tenant_id, waiting.event_id FROM audit_unsealed AS waiting \
              WHERE EXISTS (SELECT FROM audit_events WHERE tenant_id = waiting.tenant_id AND id = waiting.event_id OFFSET 0) \
+             AND NOT EXISTS (SELECT FROM audit_seals WHERE tenant_id = waiting.tenant_id AND seq = 9223372036854775807 OFFSET 0) \
              ORDER BY waiting.tenant_id, waiting.event_id LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&self.0)?;
@@ -359,8 +378,8 @@ impl Gate<'_> {
             let heads: Vec<(Uuid, i64, Vec<u8>)> = Heads(&tenants).load(pg)?;
             let (mut links, mut ends, mut gone) = (Links::default(), Links::default(), Links::default());
             for (row, sealed) in &waiting {
-                gone.push(row.tenant_id, 0, row.id, Vec::new());
                 if sealed.is_some() {
+                    gone.push(row.tenant_id, 0, row.id, Vec::new());
                     continue;
                 }
                 let head = match (links.tenants.last(), links.seqs.last(), links.hashes.last()) {
@@ -369,8 +388,12 @@ impl Gate<'_> {
                         heads.iter().find(|head| head.0 == row.tenant_id).map(|(_, seq, hash)| (*seq, hash.as_slice()))
                     }
                 };
+                // Behind a seal with the last number there is, which was slipped in, nothing can be sealed; see `full_chains`.
+                let Some(seq) = head.map_or(0, |(seq, _)| seq).checked_add(1) else {
+                    continue;
+                };
                 let hash = link(head.map(|(_, hash)| hash), row);
-                let seq = head.map_or(0, |(seq, _)| seq) + 1;
+                gone.push(row.tenant_id, 0, row.id, Vec::new());
                 if ends.tenants.last() == Some(&row.tenant_id) {
                     ends.seqs.pop();
                     ends.hashes.pop();
@@ -385,7 +408,7 @@ impl Gate<'_> {
                 Append { links: &links, heads: &ends, at: Utc::now() }.execute(pg)?;
             }
             Settle(&gone).execute(pg)?;
-            Ok(Sealed::Entries { count: waiting.len(), is_last })
+            Ok(Sealed::Entries { count: gone.tenants.len(), is_last })
         })
     }
 
@@ -398,11 +421,12 @@ impl Gate<'_> {
         result.map_err(Error::from)
     }
 
-    /// Links that were sealed since they were last checked, of some chains, in order, each with its entry.
+    /// Links that were sealed since they were last checked, of some chains, in order, each with its entry, and with the number and the hash
+    /// up to which its chain was checked.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn unchecked_links(&mut self, limit: i64) -> Result<Batch<(ChainRow, SealRow, Option<AuditRow>)>, Error> {
+    pub fn unchecked_links(&mut self, limit: i64) -> Result<Batch<(Link, SealRow, Option<AuditRow>)>, Error> {
         use {audit_chains as c, audit_events as e, audit_seals as s};
         let query = c::table
             .inner_join(s::table.on(s::tenant_id.eq(c::tenant_id).and(s::seq.gt(c::checked_seq))))
@@ -410,11 +434,11 @@ impl Gate<'_> {
             .filter(c::checked_seq.lt(c::seq))
             .order((c::tenant_id, s::seq))
             .limit(limit)
-            .select((ChainRow::as_select(), SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
+            .select(((c::checked_seq, c::checked_hash), SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
         self.patiently(|pg| {
-            let keys: Vec<(ChainRow, SealRow, i64)> = query.load(pg)?;
-            let event = |key: &(ChainRow, SealRow, i64)| (key.1.tenant_id, key.1.event_id);
-            batch(pg, keys, limit, |key| key.2, event, |(chain, seal, _), entry| (chain, seal, entry))
+            let keys: Vec<(Link, SealRow, i64)> = query.load(pg)?;
+            let event = |key: &(Link, SealRow, i64)| (key.1.tenant_id, key.1.event_id);
+            batch(pg, keys, limit, |key| key.2, event, |(checked, seal, _), entry| (checked, seal, entry))
         })
     }
 
@@ -429,19 +453,42 @@ impl Gate<'_> {
             .set((c::checked_seq.eq(checked.seq), c::checked_hash.eq(&checked.hash), c::checked_at.eq(at)))
             .execute(self.pg)?;
         if let Some(broken) = &checked.broken {
-            diesel::update(c::table.find(checked.tenant).filter(c::breaks.eq(0)))
-                .set((
-                    c::breaks.eq(1),
-                    c::broken_seq.eq(broken.seq),
-                    c::broken_event.eq(broken.event),
-                    c::broken_how.eq(&broken.how),
-                ))
-                .execute(self.pg)?;
+            self.note_break(checked.tenant, broken)?;
         }
         Ok(())
     }
 
-    /// Takes on a chain of which somebody wants all verified, or that was last verified before `before`, and that nobody is at.
+    /// Notes a break of a chain. `false`, and nothing changed, when one is known already.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn note_break(&mut self, tenant: Uuid, broken: &BreakRow) -> Result<bool, Error> {
+        use audit_chains as c;
+        let noted = diesel::update(c::table.find(tenant).filter(c::breaks.le(0)))
+            .set((
+                c::breaks.eq(1),
+                c::broken_seq.eq(broken.seq),
+                c::broken_event.eq(broken.event),
+                c::broken_how.eq(&broken.how),
+            ))
+            .execute(self.pg)?;
+        Ok(noted > 0)
+    }
+
+    /// Chains behind whose end nothing can be sealed, of those for which entries wait: their last seal, which has the last number there
+    /// is. No chain of ours comes to it.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn full_chains(&mut self) -> Result<Vec<SealRow>, Error> {
+        use {audit_seals as s, audit_unsealed as u};
+        let tenants = u::table.select(u::tenant_id).distinct();
+        let query = s::table.filter(s::tenant_id.eq_any(tenants)).filter(s::seq.eq(i64::MAX));
+        query.select(SealRow::as_select()).load(self.pg).map_err(Error::from)
+    }
+
+    /// Takes on a chain of which somebody wants all verified, that was last verified before `before`, or whose state cannot be, and that nobody
+    /// is at.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -452,8 +499,14 @@ impl Gate<'_> {
         lease: TimeDelta,
     ) -> Result<Option<Uuid>, Error> {
         use audit_chains as c;
-        let is_due = c::asked_at.is_not_null().or(c::complete_at.lt(before));
-        let is_free = || c::scanned_at.is_null().or(c::scanned_at.assume_not_null().lt(now - lease));
+        let latest = now + CLOCK_SKEW;
+        let scanned_at = || c::scanned_at.assume_not_null();
+        let is_free = || c::scanned_at.is_null().or(scanned_at().lt(now - lease)).or(scanned_at().gt(latest));
+        // As `ChainRow::can_be` says it; where the head is no number, verifying does not mend it.
+        let comes_later = c::complete_at.gt(latest).or(c::checked_at.gt(latest)).or(scanned_at().gt(latest));
+        let is_beyond = c::checked_seq.gt(c::seq).or(c::scanned_seq.gt(c::seq)).and(c::seq.ge(0));
+        let cannot_be = comes_later.or(is_beyond).or(c::checked_seq.lt(0)).or(c::scanned_seq.lt(0)).or(c::breaks.lt(0));
+        let is_due = c::asked_at.is_not_null().or(c::complete_at.lt(before)).or(cannot_be);
         let due = c::table.filter(is_due).filter(is_free()).order((c::asked_at.asc(), c::tenant_id));
         let Some(tenant) = due.select(c::tenant_id).first::<Uuid>(self.pg).optional()? else {
             return Ok(None);
@@ -488,9 +541,15 @@ impl Gate<'_> {
     ) -> Result<(), Error> {
         use audit_chains as c;
         let none = None::<DateTime<Utc>>;
+        // What cannot have been read again is read again.
+        diesel::update(c::table.find(tenant).filter(c::checked_seq.gt(c::seq).or(c::checked_seq.lt(0))))
+            .set((c::checked_seq.eq(0), c::checked_hash.eq(Vec::new())))
+            .execute(self.pg)?;
         diesel::update(c::table.find(tenant))
             .set((
+                c::checked_at.eq(now),
                 c::complete_at.eq(now),
+                c::scanned_seq.eq(0),
                 c::asked_at.eq(none),
                 c::scanned_at.eq(none),
                 c::breaks.eq(i32::try_from(breaks).unwrap_or(i32::MAX)),
@@ -674,7 +733,9 @@ impl TenantConn<'_> {
         let Some(present) = &seal else {
             return Ok((None, None));
         };
-        let query = audit_seals::table.find((self.tenant().0, present.seq - 1)).select(SealRow::as_select());
+        // Of a number that was slipped in there may be none before.
+        let before = present.seq.saturating_sub(1);
+        let query = audit_seals::table.find((self.tenant().0, before)).select(SealRow::as_select());
         let result = query.first(self.pg).optional();
         let previous = self.done(result)?;
         Ok((seal, previous))

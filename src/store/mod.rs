@@ -60,7 +60,7 @@ use crate::id::TenantId;
 pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::{AdministratorRow, RoleChanged};
 pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, NamedEntry, Refused};
-pub use audit_seals::{Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, SealRow, Sealed};
+pub use audit_seals::{Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, Link, SealRow, Sealed};
 pub use authorization_codes::AuthorizationCodeRow;
 pub use clients::{ClientChanges, ClientRow, ClientSecretRow, SecretRotated};
 pub use connect_runs::{ConnectRunRow, CredentialState, SeenRequest};

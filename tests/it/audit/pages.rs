@@ -70,6 +70,51 @@ fn the_pages_name_the_broken_entry_until_it_is_mended() {
     assert!(browser.open("/admin/audit").says("Chain not verified for 24 hours"));
 }
 
+#[test]
+fn a_state_that_no_server_leaves_is_not_taken_for_a_verification() {
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    let mut pg = server.database();
+    let tenant = default_tenant(&server);
+    database::execute(&mut pg, &entries(tenant, 20));
+    sealed(&mut pg);
+    // A server says that it is at it, so that none mends the state meanwhile.
+    let state = |changes: &str| {
+        format!(
+            "UPDATE audit_chains SET complete_at = now(), checked_seq = seq, checked_at = now(), asked_at = NULL, scanned_at = now(), \
+             scanned_seq = 0, breaks = 0 WHERE tenant_id = '{tenant}'; UPDATE audit_chains SET {changes} WHERE tenant_id = '{tenant}'"
+        )
+    };
+    for changes in [
+        "complete_at = now() + interval '1 day'",
+        "checked_at = now() + interval '1 day'",
+        "asked_at = now() + interval '1 day'",
+        "checked_seq = seq + 1",
+        "scanned_seq = seq + 1",
+        "breaks = -1",
+    ] {
+        database::execute(&mut pg, &state("breaks = 0"));
+        assert!(browser.open("/admin/audit").says("Chain verified"), "{}", browser.page.text);
+        database::execute(&mut pg, &state(changes));
+        let list = browser.open("/admin/audit");
+        assert!(list.says("Chain not verified: its state was changed") && !list.says("Chain verified"), "{changes}");
+        let page = browser.open("/admin/audit/verify");
+        assert!(page.says("cannot be: it lies in the future") && page.says("What to do"), "{changes}: {}", page.text);
+    }
+    // A clock that was wrong is no reason to verify nothing until its time has come.
+    database::execute(
+        &mut pg,
+        &state("complete_at = 'infinity', scanned_at = now() + interval '1 day', checked_seq = seq + 5"),
+    );
+    let cell = std::cell::RefCell::new(pg);
+    let mended = format!(
+        "SELECT (complete_at <= now() AND scanned_at IS NULL AND checked_seq <= seq)::text AS value FROM audit_chains \
+         WHERE tenant_id = '{tenant}'"
+    );
+    eventually("a verification", || (value(&mut cell.borrow_mut(), &mended) == "true").then_some(()));
+    assert!(browser.open("/admin/audit").says("Chain verified"), "{}", browser.page.text);
+}
+
 /// Bytes of memory that a process has held at most.
 fn peak(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Server, entries, id, sealed, value};
 use crate::support::process::run;
-use crate::support::{Random, database};
+use crate::support::{Random, database, eventually};
 
 /// Entries of each tenant.
 const ENTRIES: u32 = 12;
@@ -213,4 +213,56 @@ fn the_end_of_a_chain_cannot_be_cut_off_and_no_entry_taken_before_it_is_sealed()
     };
     assert_eq!(faults(cut), [(Some(4), "seal_deleted".to_owned()), (Some(5), "seal_deleted".to_owned())]);
     assert_eq!(faults(lost), [(None, "deleted_unsealed".to_owned())]);
+}
+
+#[test]
+fn a_seal_with_the_last_number_stops_its_own_chain_alone_and_is_named() {
+    let server = Server::start();
+    let mut pg = server.database();
+    let (full, near, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::now_v7());
+    database::execute(&mut pg, &format!("{}{}{}", entries(full, 3), entries(near, 3), entries(other, 3)));
+    sealed(&mut pg);
+    let cell = std::cell::RefCell::new(pg);
+    let value = |query: String| value(&mut cell.borrow_mut(), &query);
+    let checked =
+        format!("SELECT min(checked_seq)::text AS value FROM audit_chains WHERE tenant_id IN ('{full}', '{near}')");
+    eventually("the first check", || (value(checked.clone()) == "3").then_some(()));
+    // Whoever serves may insert: no trigger is in the way.
+    let slipped_in = |tenant: Uuid, seq: i64| {
+        format!("INSERT INTO audit_seals VALUES ('{tenant}', {seq}, '{}', sha256('x'));", Uuid::now_v7())
+    };
+    database::execute(
+        &mut cell.borrow_mut(),
+        &format!(
+            "BEGIN; {}{}{}{}{} COMMIT",
+            slipped_in(full, i64::MAX),
+            slipped_in(near, i64::MAX - 2),
+            entries(full, 5),
+            entries(near, 5),
+            entries(other, 5),
+        ),
+    );
+    let waiting = |tenant: Uuid| {
+        value(format!("SELECT count(*)::text AS value FROM audit_unsealed WHERE tenant_id = '{tenant}'"))
+    };
+    let state = |tenant: Uuid| {
+        value(format!(
+            "SELECT concat_ws(' ', breaks, broken_seq, broken_how) AS value FROM audit_chains WHERE tenant_id = '{tenant}'"
+        ))
+    };
+    eventually("the seals of another tenant", || (waiting(other) == "0").then_some(()));
+    eventually("the break of the full chain", || (state(full) == format!("1 {} head", i64::MAX)).then_some(()));
+    eventually("the break of the other chain", || (state(near) == "1 4 seal_deleted").then_some(()));
+    assert_eq!((state(other).as_str(), waiting(full).as_str(), waiting(near).as_str()), ("0", "5", "3"));
+    // And it goes on.
+    database::execute(&mut cell.borrow_mut(), &entries(other, 5));
+    eventually("the next seals", || (waiting(other) == "0").then_some(()));
+    let (told, _) = verify(&server);
+    assert_eq!(told[&other.to_string()]["whole"], true);
+    for tenant in [full, near] {
+        let first = &told[&tenant.to_string()]["breaks"][0];
+        assert_eq!((&first["seq"], &first["fault"]), (&Value::from(4), &Value::from("seal_deleted")));
+    }
+    drop(cell);
+    assert!(server.process.stop());
 }

@@ -117,8 +117,10 @@ pub(super) fn chain_shown(chain: Option<&ChainRow>, now: DateTime<Utc>) -> Value
         json!({"place": place, "event": chain.broken_event, "sentence": sentence, "breaks": chain.breaks})
     });
     let is_old = now - chain.complete_at > FRESH;
+    let cannot_be = !chain.can_be(now);
     let (colour, text) = match &broken {
         Some(broken) => ("red", format!("Chain broken{}", broken["place"].as_str().unwrap_or_default())),
+        None if cannot_be => ("red", "Chain not verified: its state was changed".to_owned()),
         None if is_old => ("amber", "Chain not verified for 24 hours".to_owned()),
         None => ("green", "Chain verified".to_owned()),
     };
@@ -126,6 +128,7 @@ pub(super) fn chain_shown(chain: Option<&ChainRow>, now: DateTime<Utc>) -> Value
         "colour": colour,
         "text": text,
         "broken": broken,
+        "cannot_be": cannot_be,
         "is_old": is_old,
         "count": show::number(chain.seq),
         "seq": chain.seq,
