@@ -1,5 +1,7 @@
 //! What goes wrong on a page: where somebody is signed in, the way on is beside it.
 
+use std::fs;
+
 use provisor::auth::role::Role;
 use provisor::id::TenantId;
 use reqwest::Method;
@@ -7,7 +9,79 @@ use reqwest::Method;
 use super::signed_in;
 use crate::support::browser::Form;
 use crate::support::people::{PASSWORD, somebody};
-use crate::support::{Browser, database, shared, tenant};
+use crate::support::process::{Signal, lives, run, run_json, signal};
+use crate::support::{Browser, ServerProcess, TemporaryDirectory, database, eventually, shared, tenant};
+
+/// The browser of an operator of a server of its own.
+fn operator_of(server: &ServerProcess) -> Browser {
+    let password = server.data_dir.join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    let arguments = ["admin", "create", "ada@example.com", "--password-file", password.to_str().unwrap()];
+    assert!(run(&server.data_dir, &arguments).status.success());
+    let mut browser = Browser::new(&server.url);
+    assert_eq!(browser.sign_in("ada@example.com", PASSWORD).heading(), "Overview");
+    browser
+}
+
+/// On a server of its own, where a tenant can have another name.
+#[test]
+fn a_form_means_the_tenant_that_it_was_opened_in_whatever_tenants_are_called_meanwhile() {
+    let data_dir = TemporaryDirectory::new("names");
+    let server = ServerProcess::start(&data_dir);
+    let mut browser = operator_of(&server);
+    let form = browser.open("/admin/administrators/invite").form("/invite");
+    let mut pg = database::connect(&data_dir, "provisor");
+    let rename = format!("UPDATE tenants SET name = 'renamed' WHERE id = '{}'", TenantId::DEFAULT);
+    database::execute(&mut pg, &rename);
+    for name in ["default", "another"] {
+        run_json(&data_dir, &["tenant", "create", name]);
+    }
+    let page = browser.post(&form.with("email", "eve@example.com").with("role", "admin"));
+    assert_eq!(page.status, 201, "{}", page.text);
+    let invited = database::texts(&mut pg, "SELECT tenant_id::text AS value FROM invitations");
+    assert_eq!(invited, [TenantId::DEFAULT.to_string()]);
+    assert!(browser.open("/admin").says(" · renamed · provisor</title>"), "{}", browser.page.text);
+}
+
+#[test]
+fn while_the_database_is_away_a_page_says_so_and_tries_again_by_itself() {
+    let data_dir = TemporaryDirectory::new("away");
+    let server = ServerProcess::start(&data_dir);
+    let mut browser = operator_of(&server);
+    let form = browser.open("/admin/administrators/invite").form("/invite");
+    // Without this file it cannot start again, so that there is time to look.
+    let (control, away) = (data_dir.join("postgres/global/pg_control"), data_dir.join("pg_control"));
+    let processes = "SELECT pid::text AS value FROM pg_stat_activity";
+    let processes = database::texts(&mut database::connect(&data_dir, "provisor"), processes);
+    fs::rename(&control, &away).unwrap();
+    signal(server.postgres_pid(), Signal::SIGKILL);
+    eventually("end", || processes.iter().all(|pid| !lives(pid.parse().unwrap())).then_some(()));
+    for path in ["/admin", "/admin/login", "/admin/audit"] {
+        let page = browser.request(Method::GET, path);
+        assert_eq!((page.status, page.heading().as_str()), (503, "The server is busy"), "{path}");
+        let seconds: u32 = page.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        assert!(page.says("This page tries again by itself."), "{}", page.text);
+        assert_eq!(page.header("refresh"), page.header("retry-after"));
+        assert!(page.text.contains("href=\"/admin\">Go to the start"), "{}", page.text);
+        assert!(!page.says("postgres") && page.header("cache-control") == Some("no-store"), "{}", page.text);
+    }
+    // Nothing is sent twice by itself.
+    let form = form.with("email", "eve@example.com").with("role", "admin");
+    let page = browser.post(&form);
+    assert_eq!(page.status, 503, "{}", page.text);
+    assert!(page.header("retry-after").unwrap().parse::<u32>().is_ok());
+    assert!(page.header("refresh").is_none() && !page.says("tries again by itself"), "{}", page.text);
+
+    fs::rename(&away, &control).unwrap();
+    eventually("service", || {
+        let answer = reqwest::blocking::get(format!("{}/readyz", server.url)).unwrap();
+        (answer.status() == 200).then_some(())
+    });
+    assert_eq!(browser.open("/admin").heading(), "Overview");
+    assert_eq!(browser.post(&form).status, 201);
+    assert!(server.stop());
+}
 
 #[test]
 fn an_error_stands_beside_the_navigation_with_the_id_of_its_request() {

@@ -55,6 +55,27 @@ fn no_change_without_the_token_of_a_form() {
 }
 
 #[test]
+fn no_change_by_a_form_that_was_opened_in_another_tenant() {
+    let (first, second) = (tenant(), tenant());
+    let mut browser = signed_in(TenantId::NONE, Role::Owner);
+    let choose = |browser: &mut Browser, tenant: TenantId| {
+        let form = browser.open("/admin").form("/admin/logout");
+        let form = Form { action: "/admin/tenant".into(), ..form }.with("tenant", &tenant.to_string());
+        assert_eq!(browser.post(&form).status, 303);
+    };
+    let before = token(&mut browser);
+    choose(&mut browser, first.id);
+    let in_first = token(&mut browser);
+    choose(&mut browser, second.id);
+    for page in changes() {
+        for token in [&before, &in_first] {
+            let answer = send(&mut browser, page, Some(token));
+            assert_eq!((answer.status, &*answer.heading()), (403, "This form was open too long"), "{}", page.path);
+        }
+    }
+}
+
+#[test]
 fn no_change_from_another_site() {
     let mut browser = signed_in(TenantId::NONE, Role::Owner);
     let token = token(&mut browser);
