@@ -124,6 +124,7 @@ const UNITS: &[Unit] = &[
             "scim",
             "id",
             "network",
+            "allowance",
             "config",
             "audit",
             "auth::principal",
