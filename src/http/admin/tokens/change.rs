@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::Utc;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::administrator::Administrator;
 use super::look::{details, refuse};
-use super::{ENDS, INVALID, PATH, about_field, end, options, read, scope_boxes, stored, ticked};
+use super::{ENDS, PATH, about_field, again, end, options, read, scope_boxes, stored, ticked};
 use crate::auth::tokens;
 use crate::auth::{Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
@@ -50,7 +50,8 @@ pub(super) async fn change(
     let expires_at = if form.get("expiry") == KEEP { Ok(row.expires_at) } else { end(&form, now) };
     let (wanted, problems) = read(&form, expires_at, now)?;
     if !problems.is_empty() {
-        return again(&app, &administrator, &row, &form, problems);
+        let page = again(page(&administrator, &row, ticked(&form)), &form, problems);
+        return administrator.respond(&app, page);
     }
     let (caller, id) = (administrator.caller(), row.id.clone());
     let changed =
@@ -58,7 +59,10 @@ pub(super) async fn change(
     match changed {
         Ok(()) => administrator.done(&app, &format!("{PATH}/{}", row.id), "The token is changed.").await,
         Err(TokenError::Ended(id)) => ended(&app, &administrator, id).await,
-        Err(error) => again(&app, &administrator, &row, &form, about_field(error)?),
+        Err(error) => {
+            let page = again(page(&administrator, &row, ticked(&form)), &form, about_field(error)?);
+            administrator.respond(&app, page)
+        }
     }
 }
 
@@ -68,23 +72,6 @@ async fn ended(
     id: String,
 ) -> Result<HttpResponse, PageError> {
     refuse(app, administrator, id, "The token has ended, so there is nothing to change. Create a new one.").await
-}
-
-fn again(
-    app: &AppState,
-    administrator: &Administrator,
-    row: &TokenRow,
-    form: &Form,
-    problems: Map<String, Value>,
-) -> Result<HttpResponse, PageError> {
-    let page = page(administrator, row, ticked(form))
-        .status(INVALID)
-        .with("name", form.get("name"))
-        .with("expiry", form.get("expiry"))
-        .with("expires_on", form.get("expires_on"))
-        .with("networks", form.get("networks"))
-        .with("problems", problems);
-    administrator.respond(app, page)
 }
 
 fn page(administrator: &Administrator, row: &TokenRow, scopes: Scopes) -> Page {

@@ -3,10 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use chrono::Utc;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::administrator::Administrator;
-use super::{ENDS, INVALID, PATH, USUAL_END, about_field, end, options, read, scope_boxes, ticked};
+use super::{ENDS, PATH, USUAL_END, about_field, again, end, options, read, scope_boxes, ticked};
 use crate::auth::tokens;
 use crate::auth::{IssuedToken, Scope, Scopes, TokenError, name};
 use crate::http::pages::{Form, Page, PageError};
@@ -33,7 +33,8 @@ pub(super) async fn create(
     let now = Utc::now();
     let (wanted, problems) = read(&form, end(&form, now), now)?;
     if !problems.is_empty() {
-        return again(&app, &administrator, &form, problems);
+        let page = again(page(&app, &administrator, ticked(&form)), &form, problems);
+        return administrator.respond(&app, page);
     }
     let caller = administrator.caller();
     let made = blocking::run(&app, move |app| {
@@ -46,7 +47,10 @@ pub(super) async fn create(
             let notice = "This form was sent before: the token was made then, and shown once. If you did not keep it, rotate it.";
             administrator.done(&app, PATH, notice).await
         }
-        Err(error) => again(&app, &administrator, &form, about_field(error)?),
+        Err(error) => {
+            let page = again(page(&app, &administrator, ticked(&form)), &form, about_field(error)?);
+            administrator.respond(&app, page)
+        }
     }
 }
 
@@ -69,23 +73,6 @@ pub(super) fn made_page(
         .with("scim_url", &**base_url)
         .with("curl", curl)
         .with("former_ends", former_ends);
-    administrator.respond(app, page)
-}
-
-/// The form once more, with what was filled in and what is wrong.
-fn again(
-    app: &AppState,
-    administrator: &Administrator,
-    form: &Form,
-    problems: Map<String, Value>,
-) -> Result<HttpResponse, PageError> {
-    let page = page(app, administrator, ticked(form))
-        .status(INVALID)
-        .with("name", form.get("name"))
-        .with("expiry", form.get("expiry"))
-        .with("expires_on", form.get("expires_on"))
-        .with("networks", form.get("networks"))
-        .with("problems", problems);
     administrator.respond(app, page)
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::role::Right;
 use crate::auth::tokens::{self, Wanted, Warning};
 use crate::auth::{Scope, Scopes, TokenError};
-use crate::http::pages::{Form, PageError, PageRoute, Problem, show};
+use crate::http::pages::{Form, Page, PageError, PageRoute, Problem, show};
 use crate::store::{TokenRow, TokenState};
 
 pub(super) const ROUTES: &[PageRoute] = &[
@@ -167,6 +167,13 @@ fn about_field(error: TokenError) -> Result<Map<String, Value>, PageError> {
 
 /// The status of a form that comes back.
 const INVALID: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+
+/// The page of a form that comes back, with what was filled in and what is wrong.
+fn again(page: Page, form: &Form, problems: Map<String, Value>) -> Page {
+    let fields = ["name", "expiry", "expires_on", "networks"];
+    let page = fields.into_iter().fold(page.status(INVALID), |page, field| page.with(field, form.get(field)));
+    page.with("problems", problems)
+}
 
 impl From<TokenError> for PageError {
     fn from(error: TokenError) -> Self {
