@@ -9,9 +9,9 @@ const say = (() => {
   return (text) => { region.textContent = text; };
 })();
 
-// Buttons that only work here are hidden until now.
+// What only works here is hidden until now.
 const reveal = (root) => {
-  for (const button of root.querySelectorAll("[data-copy], [data-reveal]")) button.hidden = false;
+  for (const part of root.querySelectorAll("[data-copy], [data-reveal], [data-scripted]")) part.hidden = false;
   for (const time of root.querySelectorAll("time[datetime]")) {
     const local = new Date(time.dateTime);
     if (!Number.isNaN(local.valueOf())) time.title = `${time.title || time.dateTime} · ${local.toLocaleString()} here`;

@@ -7,6 +7,7 @@ mod connect;
 mod customers;
 mod directory;
 mod errors;
+mod forms;
 mod guards;
 mod keys;
 mod log;
