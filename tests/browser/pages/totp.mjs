@@ -5,15 +5,18 @@ import { setUp } from "../totp.mjs";
 
 /** Somebody else than the visitor, whose second factor comes and goes. */
 const OTHER = "totp-pages@example.com";
+/** An operator with a second factor, who may thus require one of everybody. */
+const KEEPER = "totp-keeper@example.com";
 
 export async function seed(server, context) {
   await createAdministrator(server, OTHER);
+  await createAdministrator(server, KEEPER);
   context.totpServer = server;
 }
 
-async function enterPassword(page) {
+async function enterPassword(page, email = OTHER) {
   await page.goto("/admin/login");
-  await page.getByLabel("E-mail").fill(OTHER);
+  await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
@@ -40,6 +43,31 @@ const untilCode = (work) => (page, context) =>
     await enterPassword(page);
     await work(page);
   });
+
+/** Does `work` as somebody without a second factor while one is required; what is open then stays open. */
+const whileRequired = (work) => async (page, context) => {
+  await context.totpServer.run("admin", "reset-totp", KEEPER);
+  await context.totpServer.run("admin", "reset-totp", OTHER);
+  const keeper = await (await page.context().browser().newContext({ baseURL: context.totpServer.url })).newPage();
+  await enterPassword(keeper, KEEPER);
+  await setUp(keeper);
+  const require = async (on) => {
+    await keeper.goto("/admin/settings");
+    await keeper.getByLabel("Require a second factor").setChecked(on);
+    await keeper.getByRole("button", { name: "Save settings" }).click();
+    await keeper.getByText("The settings are saved").waitFor();
+  };
+  await require(true);
+  try {
+    await page.context().clearCookies();
+    await enterPassword(page);
+    await page.getByText("wants a second factor of everybody").waitFor();
+    await work(page);
+  } finally {
+    await require(false);
+    await keeper.context().close();
+  }
+};
 
 async function showSecret(page) {
   await page.goto("/admin/account/totp");
@@ -70,6 +98,15 @@ export const pages = [
       await page.getByLabel("Code", { exact: true }).fill("123");
       await page.getByRole("button", { name: "Turn it on" }).click();
     },
+  },
+  { name: "totp-required", on: "seeded", visit: whileRequired(() => {}) },
+  {
+    name: "totp-required-secret",
+    on: "seeded",
+    visit: whileRequired(async (page) => {
+      await page.getByRole("button", { name: "Show the QR code" }).click();
+      await page.getByRole("heading", { name: "Scan the QR code" }).waitFor();
+    }),
   },
   { name: "totp-recovery-codes", on: "seeded", visit: (page, context) => asOther(page, context, () => {}) },
   { name: "account-with-totp", on: "seeded", visit: open("/admin/account") },
