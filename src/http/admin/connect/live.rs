@@ -36,35 +36,35 @@ const REACHED: Step = Step(Sign::Reached, "Reached this server", "");
 const ACCEPTED: Step = Step(Sign::Accepted, "Credential accepted", "");
 
 const OKTA: &[Step] = &[
-    Step(Sign::Reached, REACHED.1, "press Test Connector Configuration in Okta"),
-    Step(Sign::Accepted, ACCEPTED.1, "the same button"),
-    Step(Sign::LookedUp, "Looked up a user that does not exist", "assign one person to the app"),
-    Step(Sign::Paged, "Page of users", "press Test Connector Configuration, or Import Now"),
-    Step(Sign::Created, "Created a user", "assign one person to the app"),
-    Step(Sign::Updated, "Updated a user", "change a name in Okta"),
-    Step(Sign::Deactivated, "Deactivated a user", "unassign that person"),
+    Step(Sign::Reached, REACHED.1, "Press Test Connector Configuration in Okta"),
+    Step(Sign::Accepted, ACCEPTED.1, "The same button"),
+    Step(Sign::LookedUp, "Looked up a user that does not exist", "Assign one person to the app"),
+    Step(Sign::Paged, "Page of users", "Press Test Connector Configuration, or Import Now"),
+    Step(Sign::Created, "Created a user", "Assign one person to the app"),
+    Step(Sign::Updated, "Updated a user", "Change a name in Okta"),
+    Step(Sign::Deactivated, "Deactivated a user", "Unassign that person"),
     Step(Sign::GroupPushed, "Pushed a group", "Push Groups › Find groups by name"),
 ];
 
 const ENTRA: &[Step] = &[
-    Step(Sign::Reached, REACHED.1, "press Test Connection in Entra"),
-    Step(Sign::Accepted, ACCEPTED.1, "the same button"),
-    Step(Sign::LookedUp, "Looked up a user that does not exist", "press Test Connection"),
+    Step(Sign::Reached, REACHED.1, "Press Test Connection in Entra"),
+    Step(Sign::Accepted, ACCEPTED.1, "The same button"),
+    Step(Sign::LookedUp, "Looked up a user that does not exist", "Press Test Connection"),
     Step(Sign::Created, "Created a user", "Provision on demand, with one person"),
-    Step(Sign::Updated, "Updated a user", "change the person in Entra, and provision on demand again"),
-    Step(Sign::Deactivated, "Deactivated a user", "remove the person from the app, and provision on demand again"),
-    Step(Sign::GroupCreated, "Created a group", "assign a group to the app, and provision it on demand"),
-    Step(Sign::MembersSet, "Put members into a group", "the same, with members chosen"),
+    Step(Sign::Updated, "Updated a user", "Change the person in Entra, and provision on demand again"),
+    Step(Sign::Deactivated, "Deactivated a user", "Remove the person from the app, and provision on demand again"),
+    Step(Sign::GroupCreated, "Created a group", "Assign a group to the app, and provision it on demand"),
+    Step(Sign::MembersSet, "Put members into a group", "The same, with members chosen"),
 ];
 
 const OTHER: &[Step] = &[
-    Step(Sign::Reached, REACHED.1, "test the connection at the provider"),
-    Step(Sign::Accepted, ACCEPTED.1, "the same"),
-    Step(Sign::Queried, "Looked for users", "the same, or provision one person"),
-    Step(Sign::Created, "Created a user", "provision one person"),
-    Step(Sign::Updated, "Updated a user", "change a name at the provider"),
-    Step(Sign::Deactivated, "Deactivated a user", "take the application away from that person"),
-    Step(Sign::GroupPushed, "Pushed a group", "provision a group"),
+    Step(Sign::Reached, REACHED.1, "Test the connection at the provider"),
+    Step(Sign::Accepted, ACCEPTED.1, "The same"),
+    Step(Sign::Queried, "Looked for users", "The same, or provision one person"),
+    Step(Sign::Created, "Created a user", "Provision one person"),
+    Step(Sign::Updated, "Updated a user", "Change a name at the provider"),
+    Step(Sign::Deactivated, "Deactivated a user", "Take the application away from that person"),
+    Step(Sign::GroupPushed, "Pushed a group", "Provision a group"),
 ];
 
 const fn steps(provider: Provider) -> &'static [Step] {

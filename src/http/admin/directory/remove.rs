@@ -44,7 +44,7 @@ const STEPS: [Step; 3] = [
     Step {
         name: "delete",
         question: "Delete",
-        consequence: "The resource ends for good, and with it its memberships. The audit log keeps its last state.",
+        consequence: "It is deleted for good, with its memberships. The audit log keeps its last state.",
         button: "Delete",
         done: "is deleted.",
         active: None,
