@@ -1,5 +1,5 @@
 //! What the server does by itself now and then: it exchanges signing keys when their time has come, and deletes what has had its
-//! time. Each server does it; that others do too does no harm.
+//! time. Of the servers that share a database one does it; another takes over when it is gone.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
@@ -54,8 +54,13 @@ impl Housekeeping {
     pub fn start(store: Arc<Store>, keys: Arc<KeyRing>) -> std::io::Result<Self> {
         let (end, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name("housekeeping".into()).spawn(move || {
+            let mut lead = store.lead();
             loop {
-                round(&store, &keys, &ended);
+                match lead.is_ours() {
+                    Ok(true) => round(&store, &keys, &ended),
+                    Ok(false) => log::debug!("another server does the housekeeping"),
+                    Err(error) => log::warn!("no housekeeping: {error}"),
+                }
                 if ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }

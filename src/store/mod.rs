@@ -24,6 +24,7 @@ mod groups;
 mod header_tokens;
 mod installation;
 mod invitations;
+mod lead;
 mod listing;
 mod memberships;
 mod migrate;
@@ -75,6 +76,7 @@ pub use header_tokens::{
 };
 pub use installation::{DatabaseFacts, InstallationRow};
 pub use invitations::InvitationRow;
+pub use lead::Lead;
 pub use listing::{Anchor, Page, PageRequest, Selection, Start};
 pub use memberships::{MemberPage, MemberRow};
 pub use migrate::{MigrationError, migrate};

@@ -1,6 +1,7 @@
 //! Database connections: r2d2 with settings of our own. Connections are not tested on check-out, which would cost every request
 //! a round trip; instead one that has rested is pinged, and one that failed is thrown away.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,6 @@ impl Pooled {
 }
 
 /// Opens connections for r2d2.
-#[derive(Debug)]
 pub struct Manager {
     url: String,
 }
@@ -63,10 +63,17 @@ impl r2d2::ManageConnection for Manager {
 
 /// A pool of connections, with a circuit breaker: while the database is away nobody waits for a connection. r2d2 goes on trying to
 /// open some in the background, and whoever comes first after that takes one and closes the circuit.
-#[derive(Debug)]
 pub struct Pool {
     connections: r2d2::Pool<Manager>,
     is_open: AtomicBool,
+    url: String,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        formatter.debug_struct("Pool").field("state", &self.connections.state()).finish_non_exhaustive()
+    }
 }
 
 /// A connection on loan.
@@ -98,7 +105,12 @@ impl Pool {
             .error_handler(Box::new(Log))
             .build(Manager { url: url.to_owned() })
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { connections, is_open: AtomicBool::new(false) })
+        Ok(Self { connections, is_open: AtomicBool::new(false), url: url.to_owned() })
+    }
+
+    /// Where the connections lead.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Borrows a connection that is alive as far as a ping of a rested one can tell.

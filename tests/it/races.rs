@@ -1,15 +1,22 @@
 //! Many requests at once on one name or one user: exactly one wins what only one can have, and nothing is lost.
 
+use std::cell::RefCell;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use provisor::private_postgres::Role;
+use provisor::server::Backend;
+use provisor::store::Lead;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::database::number;
-use crate::support::{Answer, Client, ENTERPRISE, Tenant, assert_error, minimal, path_of, tenant};
+use crate::support::database::{self, number};
+use crate::support::{
+    Answer, Client, ENTERPRISE, ServerProcess, TemporaryDirectory, Tenant, assert_error, eventually, minimal, path_of,
+    settings, tenant,
+};
 
 /// Times that a request may be put off.
 const TRIES: usize = 10;
@@ -281,4 +288,25 @@ fn the_total_stays_exact_while_users_come_and_go() {
     assert_eq!((&list["totalResults"], list["Resources"].as_array().unwrap().len()), (&json!(48), 48));
     assert_eq!(rows(&tenant), 48);
     assert_eq!(tenant.client.get("/Users?count=0").json()["totalResults"], 48);
+}
+
+#[test]
+fn one_server_at_a_time_leads() {
+    let data = TemporaryDirectory::new("lead");
+    let process = ServerProcess::start(&data);
+    let backend = Backend::open(&settings(&data), Role::Command).unwrap();
+    let [one, other] = [(); 2].map(|()| RefCell::new(backend.store.lead()));
+    let leads = |lead: &RefCell<Lead>| lead.borrow_mut().is_ours().unwrap();
+    assert!(!leads(&one), "the server that runs has the lead");
+    // Where the connection of the leader breaks another takes over, and keeps the lead.
+    database::execute(
+        &mut database::connect(&data, "provisor"),
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7643 AND objid = 1",
+    );
+    eventually("the lead", || leads(&one).then_some(()));
+    assert!(!leads(&other) && leads(&one));
+    drop(one);
+    eventually("the next lead", || leads(&other).then_some(()));
+    drop((other, backend));
+    assert!(process.stop());
 }
