@@ -41,7 +41,7 @@ impl Outcome {
             Ok(done) => (done.status, Some(done.location.clone()), done.version.clone(), None),
             Err(error) => {
                 let path = self.head.path.as_ref().filter(|_| !self.head.creates());
-                let location = path.map(|path| format!("{base_url}/{path}"));
+                let location = path.map(|path| format!("{base_url}/{}", percent_encoded(path)));
                 (error.kind().status(), location, None, Some(error.to_json()))
             }
         };
@@ -57,6 +57,14 @@ impl Outcome {
         reply.extend(error.map(|error| ("response".to_owned(), error)));
         Value::Object(reply)
     }
+}
+
+/// A path that a client made up, as a part of a URI: what stands for itself there does, and `/` (RFC 3986 section 2.3).
+fn percent_encoded(path: &str) -> String {
+    let stands_for_itself = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte);
+    let encoded =
+        path.bytes().map(|byte| if stands_for_itself(byte) { char::from(byte).into() } else { format!("%{byte:02X}") });
+    encoded.collect()
 }
 
 /// The message with a reply to each, in the order given.

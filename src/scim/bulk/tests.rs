@@ -225,3 +225,15 @@ fn a_reply_has_what_the_rfc_asks_for() {
         ]})
     );
 }
+
+#[test]
+fn a_location_is_a_uri_whatever_the_path_was() {
+    let heads =
+        read(&json!([{"method": "PUT", "path": "/Users/\u{aa} \"%20?"}])).entries.into_iter().map(|entry| entry.head);
+    let refused = |head| Outcome { head, result: Err(ScimError::new(ErrorKind::NotFound, "why")) };
+    let replies: Vec<Outcome> = heads.map(refused).collect();
+    assert_eq!(
+        to_json(&replies, BASE)["Operations"][0]["location"],
+        "https://scim.example/v2/Users/%C2%AA%20%22%2520%3F"
+    );
+}
