@@ -82,3 +82,36 @@ need_browser() {
         cp "$lock" tests/browser/node_modules/installed.json
     fi
 }
+
+# need_python_packages FOLDER REQUIREMENTS: an environment of Python with these packages.
+need_python_packages() {
+    local folder=$1 requirements=$2
+    need python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    if ! cmp -s "$requirements" "$folder/installed.txt"; then
+        say "installing the packages of $requirements into $folder"
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+        cp "$requirements" "$folder/installed.txt"
+    fi
+}
+
+# The program on the data of the server that start_server has started.
+provisor() { target/debug/provisor --data-dir "$work/data" "$@"; }
+
+# start_server: the server that was built, on a private Postgres that ends with the script. $SERVER is its URL, $work a folder.
+start_server() {
+    work=$(mktemp -d)
+    chmod 755 "$work"
+    RUST_LOG=warn target/debug/provisor --data-dir "$work/data" --listen 127.0.0.1:0 >"$work/output" &
+    server=$!
+    trap 'kill "$server"; wait "$server" || true; rm -rf "$work"' EXIT
+    for _ in $(seq 600); do
+        SERVER=$(sed -n 's/^listening on //p' "$work/output")
+        [ -n "$SERVER" ] && return
+        kill -0 "$server" || fail "the server did not start"
+        sleep 0.1
+    done
+    fail "the server did not start"
+}

@@ -9,6 +9,7 @@
 //! - [`store`] is all the SQL, [`http`] all the HTTP.
 //! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
 //! - [`oauth`] is the authorization server, which issues access tokens.
+//! - [`openapi`] describes the API for machines.
 //! - [`chain`] makes the audit log a hash chain and verifies it.
 //! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
 //!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
@@ -26,6 +27,7 @@ pub mod http;
 pub mod id;
 pub mod network;
 pub mod oauth;
+pub mod openapi;
 pub mod private_postgres;
 pub mod provider;
 pub mod scim;

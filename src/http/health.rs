@@ -7,7 +7,8 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{self, ServiceConfig};
 use tokio::sync::Mutex;
 
-use super::{AppState, blocking};
+use super::scim::not_allowed_answer;
+use super::{AppState, Handled, blocking, read_only};
 use crate::scim::error::ScimError;
 use crate::store::RETRY_AFTER_SECONDS;
 
@@ -18,11 +19,19 @@ const FRESH: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub(super) struct Readiness(Mutex<Option<(Instant, Result<(), String>)>>);
 
+/// Where they are, and what answers there.
+const ENDPOINTS: [(&str, Handled); 2] = [("/livez", |method| method.to(live)), ("/readyz", |method| method.to(ready))];
+
 /// `/livez` and `/readyz`.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/livez").route(web::get().to(live)).route(web::head().to(live)))
-        .service(web::resource("/readyz").route(web::get().to(ready)).route(web::head().to(ready)));
+    for (path, handled) in ENDPOINTS {
+        config.service(read_only(path, handled, not_allowed_answer));
+    }
+}
+
+/// Where they are.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS.iter().map(|(path, _)| *path)
 }
 
 async fn live() -> HttpResponse {

@@ -33,6 +33,22 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them, in the order above.
+    pub const ALL: [Self; 12] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::InvalidTarget,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::TooManyAttempts,
+    ];
+
     const fn row(self) -> (&'static str, u16) {
         match self {
             Self::InvalidRequest => ("invalid_request", 400),
@@ -141,5 +157,16 @@ impl fmt::Display for OAuthError {
 impl std::error::Error for OAuthError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_codes_has_each_at_its_place() {
+        assert_eq!(ErrorCode::ALL.map(|code| code as usize).to_vec(), (0..ErrorCode::ALL.len()).collect::<Vec<_>>());
+        assert_eq!(ErrorCode::ALL.len(), ErrorCode::TooManyAttempts as usize + 1);
     }
 }

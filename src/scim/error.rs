@@ -62,6 +62,34 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them, in the order above.
+    pub const ALL: [Self; 24] = [
+        Self::InvalidFilter,
+        Self::TooMany,
+        Self::Uniqueness,
+        Self::Conflict,
+        Self::Mutability,
+        Self::InvalidSyntax,
+        Self::InvalidPath,
+        Self::NoTarget,
+        Self::InvalidValue,
+        Self::InvalidCursor,
+        Self::ExpiredCursor,
+        Self::InvalidCount,
+        Self::Sensitive,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::PreconditionFailed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Internal,
+        Self::NotImplemented,
+        Self::Unavailable,
+    ];
+
     const fn row(self) -> (u16, Option<&'static str>) {
         match self {
             Self::InvalidFilter => (400, Some("invalidFilter")),
@@ -270,5 +298,16 @@ pub fn excerpt(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_kinds_has_each_at_its_place() {
+        assert_eq!(ErrorKind::ALL.map(|kind| kind as usize).to_vec(), (0..ErrorKind::ALL.len()).collect::<Vec<_>>());
+        assert_eq!(ErrorKind::ALL.len(), ErrorKind::Unavailable as usize + 1);
     }
 }

@@ -112,6 +112,8 @@ const UNITS: &[Unit] = &[
         uses: &["id", "audit", "auth::principal", "oauth::access_token", "store", "auth"],
         crates: &["chrono", "getrandom", "serde_json", "thiserror", "uuid"],
     },
+    // The description of the API, as pure functions.
+    Unit { modules: &["openapi"], uses: &["scim", "auth::principal", "oauth::access_token"], crates: &["serde_json"] },
     Unit { modules: &["private_postgres"], uses: &["store"], crates: &["log", "nix", "thiserror"] },
     Unit {
         modules: &["provider"],
@@ -133,6 +135,7 @@ const UNITS: &[Unit] = &[
             "auth",
             "chain",
             "oauth",
+            "openapi",
             "provider",
         ],
         crates: &[

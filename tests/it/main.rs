@@ -26,6 +26,7 @@ mod migrations;
 mod oauth;
 mod oauth_flow;
 mod okta;
+mod openapi;
 mod private_postgres;
 mod races;
 mod requirements;

@@ -1,17 +1,19 @@
 //! What clients find out by themselves: metadata (RFC 8414, RFC 9728) and the signing keys (RFC 7517).
 
+use std::collections::BTreeSet;
+
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::response;
 use crate::http::visit::visit;
-use crate::http::{AppState, SCIM_BASE, blocking, elsewhere};
+use crate::http::{AppState, Handled, SCIM_BASE, blocking, elsewhere, read_only};
 use crate::oauth::access_token::Parties;
 use crate::oauth::error::OAuthError;
 use crate::oauth::metadata::{self, AUTHORIZATION_SERVER, KEY_SET, PROTECTED_RESOURCE};
@@ -21,31 +23,33 @@ const KEEP: &str = "public, max-age=300";
 /// What all paths here begin with.
 const WELL_KNOWN: &str = "/.well-known";
 
+/// Where the documents are for a server whose public URL has this path, and what answers there.
+fn documents(path: &str) -> [(String, Handled); 3] {
+    [
+        (KEY_SET.to_owned(), |method| method.to(key_set)),
+        (format!("{AUTHORIZATION_SERVER}{path}"), |method| method.to(authorization_server)),
+        (format!("{PROTECTED_RESOURCE}{path}{SCIM_BASE}"), |method| method.to(protected_resource)),
+    ]
+}
+
+/// Where the documents are for a server whose public URL has this path.
+pub(in crate::http) fn paths(path: &str) -> impl Iterator<Item = String> + use<> {
+    documents(path).into_iter().map(|(path, _)| path)
+}
+
 /// All routes, for a server that clients reach under this URL. Where it has a path, metadata are found before it, as the RFCs want, and
 /// behind it, where proxies leave the path out. Any other issuer or resource is none of ours.
 pub(in crate::http) fn routes(public_url: &str) -> impl HttpServiceFactory + use<> {
-    let path = metadata::path(public_url);
-    let mut scope = web::scope(WELL_KNOWN)
+    let mut all: Vec<(String, Handled)> = documents("").into();
+    all.extend(documents(metadata::path(public_url)));
+    let mut seen = BTreeSet::new();
+    all.retain(|(path, _)| seen.insert(path.clone()));
+    let scope = web::scope(WELL_KNOWN)
         .wrap(from_fn(visit))
         .wrap(DefaultHeaders::new().add((X_CONTENT_TYPE_OPTIONS, "nosniff")))
-        .service(get(KEY_SET).route(web::get().to(key_set)).route(web::head().to(key_set)))
         .default_service(web::to(elsewhere));
-    let mut before = vec![""];
-    before.extend((!path.is_empty()).then_some(path));
-    for path in before {
-        let server = get(&format!("{AUTHORIZATION_SERVER}{path}"));
-        let resource = get(&format!("{PROTECTED_RESOURCE}{path}{SCIM_BASE}"));
-        scope = scope
-            .service(server.route(web::get().to(authorization_server)).route(web::head().to(authorization_server)))
-            .service(resource.route(web::get().to(protected_resource)).route(web::head().to(protected_resource)));
-    }
-    scope
-}
-
-/// An endpoint that is only read.
-fn get(path: &str) -> Resource {
-    web::resource(path.trim_start_matches(WELL_KNOWN))
-        .default_service(web::to(|| async { response::not_allowed("GET, HEAD") }))
+    let here = |path: &str, handled| read_only(path.trim_start_matches(WELL_KNOWN), handled, response::not_allowed);
+    all.iter().fold(scope, |scope, (path, handled)| scope.service(here(path, *handled)))
 }
 
 async fn authorization_server(app: Data<AppState>) -> HttpResponse {

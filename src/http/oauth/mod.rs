@@ -15,22 +15,30 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
+use super::Handled;
 use super::encrypted::encrypted;
 use super::visit::visit;
 
 /// Where the endpoints are, below the public URL.
 const BASE: &str = "/oauth";
+/// Those that clients post to, below the base.
+const POSTED: [(&str, Handled); 3] = [
+    ("/token", |post| post.to(token::token)),
+    ("/revoke", |post| post.to(revoke::revoke)),
+    ("/introspect", |post| post.to(introspect::introspect)),
+];
 
 /// All routes below the base.
 pub(super) fn routes() -> impl HttpServiceFactory {
-    web::scope(BASE)
-        .wrap(from_fn(visit))
-        .service(authorize::resource())
-        .service(consent::resource())
-        .service(only_post("/token", web::post().to(token::token)))
-        .service(only_post("/revoke", web::post().to(revoke::revoke)))
-        .service(only_post("/introspect", web::post().to(introspect::introspect)))
-        .default_service(web::to(|| async { response::unknown() }))
+    let scope = web::scope(BASE).wrap(from_fn(visit)).service(authorize::resource()).service(consent::resource());
+    let posted =
+        POSTED.iter().fold(scope, |scope, (path, handled)| scope.service(only_post(path, handled(web::post()))));
+    posted.default_service(web::to(|| async { response::unknown() }))
+}
+
+/// Where clients post to, below the public URL.
+pub(super) fn posted() -> impl Iterator<Item = String> {
+    POSTED.iter().map(|(path, _)| format!("{BASE}{path}"))
 }
 
 /// An endpoint that takes POST alone: secrets do not belong into URLs (RFC 6749 section 3.2).

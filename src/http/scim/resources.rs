@@ -198,27 +198,3 @@ pub(super) async fn delete(
     .await?;
     Ok(HttpResponse::NoContent().finish())
 }
-
-/// Another method on a collection.
-pub(super) async fn collection_not_allowed(target: Target) -> HttpResponse {
-    let _ = target;
-    response::not_allowed("GET, HEAD, POST")
-}
-
-/// Another method on `.search`.
-pub(super) async fn search_not_allowed(target: Target) -> HttpResponse {
-    let _ = target;
-    response::not_allowed("POST")
-}
-
-/// Another method on `/Me`. Nobody creates the user that a credential stands for by it.
-pub(super) async fn me_not_allowed(id: Id) -> HttpResponse {
-    let _ = id;
-    response::not_allowed("GET, HEAD, PUT, PATCH, DELETE")
-}
-
-/// Another method on a resource.
-pub(super) async fn resource_not_allowed(target: Target) -> HttpResponse {
-    let _ = target;
-    response::not_allowed("GET, HEAD, PUT, PATCH, DELETE")
-}

@@ -94,7 +94,7 @@ pub(super) fn not_modified(meta: &Meta) -> HttpResponse {
 }
 
 /// 405 with the methods that the endpoint knows.
-pub(super) fn not_allowed(allow: &'static str) -> HttpResponse {
+pub(in crate::http) fn not_allowed(allow: &'static str) -> HttpResponse {
     let error = ScimError::new(ErrorKind::MethodNotAllowed, format!("this endpoint takes {allow}"));
     let mut response = error.error_response();
     response.headers_mut().insert(ALLOW, actix_web::http::header::HeaderValue::from_static(allow));

@@ -21,7 +21,7 @@ use super::precondition::Preconditions;
 use super::{json, leniency, limits};
 
 /// The methods of operations, with what they are called.
-const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
+pub const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
 /// A `BulkRequest` message.
 #[derive(Debug)]
