@@ -11,6 +11,7 @@ mod authorization;
 mod authorize;
 mod bad_input;
 mod cli;
+mod configuration_reference;
 mod definitions;
 mod durability;
 mod exchanges;
