@@ -14,6 +14,7 @@ mod cli;
 mod configuration_reference;
 mod definitions;
 mod durability;
+mod examples;
 mod exchanges;
 mod field_problems;
 mod filter_sql;
