@@ -13,6 +13,7 @@
 //! - [`chain`] makes the audit log a hash chain and verifies it.
 //! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
 //!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
+//! - [`simulate`] is an identity provider, to try a server with. It uses nothing of the above.
 //!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
@@ -33,4 +34,5 @@ pub mod provider;
 pub mod scim;
 pub mod server;
 pub mod shutdown;
+pub mod simulate;
 pub mod store;

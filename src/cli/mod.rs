@@ -10,6 +10,7 @@ mod output;
 mod resource_type;
 mod schema;
 mod serve;
+mod simulate;
 mod tenant;
 mod token;
 
@@ -35,6 +36,7 @@ use crate::provider::tenants::TenantError;
 use crate::scim::definitions::Definitions;
 use crate::scim::{json, limits};
 use crate::server::{Backend, StartError};
+use crate::simulate::CannotRun;
 use crate::store::{self, TenantRow};
 
 /// A SCIM 2.0 server: Okta and Microsoft Entra ID provision people into your product through it.
@@ -89,6 +91,9 @@ enum Command {
     /// Make the key from which all others are derived.
     #[command(subcommand)]
     MasterKey(master_key::Command),
+    /// Simulate an identity provider against any SCIM server.
+    #[command(subcommand)]
+    Simulate(simulate::Command),
 }
 
 /// Why a command failed.
@@ -147,6 +152,12 @@ pub enum Error {
     /// The audit log is not what was written.
     #[error("the audit log is broken; what is wrong stands above")]
     Broken,
+    /// A server does otherwise than an identity provider expects.
+    #[error("the server deviates in {0} of these checks; how stands above")]
+    Deviations(usize),
+    /// No identity provider could be simulated.
+    #[error(transparent)]
+    Simulation(#[from] CannotRun),
     /// A time that cannot be read.
     #[error("'{0}' is no time; write it like 2026-11-26T08:00:00Z or 2026-11-26")]
     Time(String),
@@ -156,13 +167,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code: 78 (`EX_CONFIG`) where the set-up is to be changed, else 1.
+    /// The exit code: 78 (`EX_CONFIG`) where the set-up is to be changed, 2 where a simulation could not begin, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         const CONFIGURATION: u8 = 78;
         match self {
             Self::Start(StartError::Store(_) | StartError::Migration(_) | StartError::System(_)) => 1,
             Self::Start(_) => CONFIGURATION,
+            Self::Simulation(_) => 2,
             _ => 1,
         }
     }
@@ -187,6 +199,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
+        Some(Command::Simulate(command)) => simulate::run(command),
     }
 }
 

@@ -46,7 +46,7 @@ impl ErrorCode {
         Self::AccessDenied,
         Self::ServerError,
         Self::TemporarilyUnavailable,
-        Self::TooManyAttempts,
+        Self::TooManyRequests,
     ];
 
     const fn row(self) -> (&'static str, u16) {
@@ -167,6 +167,6 @@ mod tests {
     #[test]
     fn the_list_of_codes_has_each_at_its_place() {
         assert_eq!(ErrorCode::ALL.map(|code| code as usize).to_vec(), (0..ErrorCode::ALL.len()).collect::<Vec<_>>());
-        assert_eq!(ErrorCode::ALL.len(), ErrorCode::TooManyAttempts as usize + 1);
+        assert_eq!(ErrorCode::ALL.len(), ErrorCode::TooManyRequests as usize + 1);
     }
 }

@@ -55,7 +55,7 @@ fn scim_response(status: u16) -> Value {
     });
     match status {
         401 => response["headers"] = json!({"WWW-Authenticate": challenge()}),
-        503 => response["headers"] = json!({"Retry-After": retry_after()}),
+        429 | 503 => response["headers"] = json!({"Retry-After": retry_after()}),
         _ => {}
     }
     response
@@ -115,6 +115,7 @@ fn scim_meaning(kind: ErrorKind) -> &'static str {
         }
         ErrorKind::PayloadTooLarge => "The body, or a list in it, is larger than the limit.",
         ErrorKind::UnsupportedMediaType => "The body is not JSON.",
+        ErrorKind::TooManyRequests => "The credential, the tenant or the address sends more requests than it may.",
         ErrorKind::Internal => "A fault of the server.",
         ErrorKind::NotImplemented => "The token stands for no user, so there is no `/Me`.",
         ErrorKind::Unavailable => "No capacity, or no database, right now.",
@@ -134,6 +135,6 @@ fn oauth_meaning(code: ErrorCode) -> &'static str {
         ErrorCode::AccessDenied => "the person did not consent, or may not.",
         ErrorCode::ServerError => "a fault of the server.",
         ErrorCode::TemporarilyUnavailable => "no capacity, or no database, right now.",
-        ErrorCode::TooManyAttempts => "too many attempts failed.",
+        ErrorCode::TooManyRequests => "too many attempts failed, or the client sends more than it may.",
     }
 }

@@ -36,7 +36,7 @@ const HTML: &str = "text/html";
 const REFUSALS: [ErrorCode; 5] = [
     ErrorCode::InvalidRequest,
     ErrorCode::InvalidClient,
-    ErrorCode::TooManyAttempts,
+    ErrorCode::TooManyRequests,
     ErrorCode::ServerError,
     ErrorCode::TemporarilyUnavailable,
 ];

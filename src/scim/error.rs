@@ -63,7 +63,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them, in the order above.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::InvalidFilter,
         Self::TooMany,
         Self::Uniqueness,
@@ -85,6 +85,7 @@ impl ErrorKind {
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::Internal,
         Self::NotImplemented,
         Self::Unavailable,

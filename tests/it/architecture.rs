@@ -162,6 +162,12 @@ const UNITS: &[Unit] = &[
         uses: &["auth::principal", "oauth::access_token", "store", "auth", "provider"],
         crates: &["chrono", "log"],
     },
+    // A client of any server: it must not use ours, whose faults would then go unseen.
+    Unit {
+        modules: &["simulate"],
+        uses: &[],
+        crates: &["chrono", "oauth2", "reqwest", "serde_json", "thiserror", "url"],
+    },
     Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },
     Unit {
         modules: &["server"],
@@ -196,10 +202,11 @@ const UNITS: &[Unit] = &[
             "private_postgres",
             "provider",
             "http",
+            "simulate",
             "shutdown",
             "server",
         ],
-        crates: &["actix_web", "chrono", "clap", "serde_json", "thiserror", "uuid"],
+        crates: &["actix_web", "chrono", "clap", "indicatif", "serde_json", "thiserror", "url", "uuid"],
     },
     Unit { modules: &["main"], uses: &["cli"], crates: &["clap", "env_logger"] },
     Unit { modules: &["lib"], uses: &[], crates: &[] },
