@@ -33,6 +33,7 @@ mod private_postgres;
 mod races;
 mod requirements;
 mod sign_in;
+mod simulate;
 mod sort_sql;
 mod stolen_database;
 mod support;
