@@ -1,7 +1,5 @@
 //! Settings: each is a flag and an environment variable, checked before anything starts.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -9,9 +7,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use url::Url;
+use url::{Host, Url};
+use zeroize::Zeroizing;
 
+pub use crate::database_url::DatabaseUrl;
+use crate::database_url::{self, Target, Terms};
 pub use crate::network::Networks;
+use crate::tls;
 
 /// Connections per processor core that are useful, and as many besides as wait for the disk.
 const CONNECTIONS_PER_CORE: usize = 2;
@@ -32,7 +34,16 @@ pub struct Settings {
     #[arg(long, global = true, env = "PROVISOR_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: SocketAddr,
 
-    /// URL under which clients reach the server [default: http:// and the address listened on].
+    /// File with the certificate that the server shows, in PEM with the chain behind it, to speak https by itself; needs --tls-key.
+    /// When the files change, new connections get the new certificate.
+    #[arg(long, global = true, env = "PROVISOR_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// File with the private key of that certificate, in PEM.
+    #[arg(long, global = true, env = "PROVISOR_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// URL under which clients reach the server [default: http:// or with a certificate https://, and the address listened on].
     #[arg(long, global = true, env = "PROVISOR_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
@@ -66,7 +77,11 @@ pub struct Settings {
     #[arg(long, global = true, env = "PROVISOR_RATE_LIMIT", value_name = "NUMBER", default_value_t = RATE_LIMIT)]
     pub rate_limit: u32,
 
-    /// Allow a build without TLS to reach a database on another host in clear text.
+    /// File whose first line is the password for that database, where the URL holds none.
+    #[arg(long, global = true, env = "PROVISOR_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    pub database_password_file: Option<PathBuf>,
+
+    /// Allow clear text between this server and a database on another host.
     #[arg(long, global = true, env = "PROVISOR_ALLOW_PLAINTEXT_DATABASE")]
     pub allow_plaintext_database: bool,
 
@@ -109,31 +124,30 @@ pub enum SettingError {
          'provisor master-key create --master-key-file FILE' makes one"
     )]
     NoMasterKey,
-    /// A database URL that is none. It may hold a password all the same, so it is not repeated.
-    #[error(
-        "--database-url (DATABASE_URL) wants postgres://USER:PASSWORD@HOST/DATABASE; \
-         leave it unset to use a private Postgres"
-    )]
-    NoDatabaseUrl,
+    /// The database URL.
+    #[error(transparent)]
+    Database(#[from] database_url::Error),
+    /// A password for no database.
+    #[error("--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE) goes with --database-url")]
+    PasswordWithoutDatabase,
+    /// Half of what TLS needs.
+    #[error("--tls-certificate (PROVISOR_TLS_CERTIFICATE) and --tls-key (PROVISOR_TLS_KEY) go together")]
+    HalfATlsPair,
     /// Half of what the first administrator needs.
     #[error(
         "--admin-email (PROVISOR_ADMIN_EMAIL) and --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE) go together"
     )]
     HalfAnAdministrator,
-    /// The file with the password of the first administrator.
-    #[error("--admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): {file} {problem}", file = file.display())]
+    /// A file with a password.
+    #[error("{setting}: {file} {problem}", file = file.display())]
     PasswordFile {
+        /// The setting that names it.
+        setting: &'static str,
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// A password or resource would cross the network in the clear.
-    #[error(
-        "--database-url (DATABASE_URL): this build cannot encrypt the connection to {0}; build with \
-         '--no-default-features --features system-libpq', or give --allow-plaintext-database"
-    )]
-    Plaintext(String),
 }
 
 impl Settings {
@@ -176,10 +190,25 @@ impl Settings {
     /// The URL under which clients reach a server that listens on this address.
     #[must_use]
     pub fn public_url(&self, listening: SocketAddr) -> String {
+        let scheme = if self.tls_certificate.is_some() { "https" } else { "http" };
         match &self.public_url {
             Some(PublicUrl(url)) => url.clone(),
-            None if listening.ip().is_unspecified() => format!("http://localhost:{}", listening.port()),
-            None => format!("http://{listening}"),
+            None if listening.ip().is_unspecified() => format!("{scheme}://localhost:{}", listening.port()),
+            None => format!("{scheme}://{listening}"),
+        }
+    }
+
+    /// The files of the server's certificate, where it has one.
+    ///
+    /// # Errors
+    /// [`SettingError::HalfATlsPair`] when only one of the two is named.
+    pub fn tls_files(&self) -> Result<Option<tls::Files>, SettingError> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Ok(Some(tls::Files { certificate: certificate.clone(), key: key.clone() }))
+            }
+            (None, None) => Ok(None),
+            _ => Err(SettingError::HalfATlsPair),
         }
     }
 
@@ -195,22 +224,23 @@ impl Settings {
         }
     }
 
-    /// Checks that the database URL is one, and that the database can be reached without showing its traffic to the network.
+    /// The database that the settings name, unless it is the private one.
     ///
     /// # Errors
-    /// [`SettingError::NoDatabaseUrl`] for another text, [`SettingError::Plaintext`] when this build has no TLS and the database
-    /// is on another host.
-    pub fn check_database_url(&self) -> Result<(), SettingError> {
+    /// [`SettingError`] when the URL is none, its password cannot be read, or others could read its traffic.
+    pub fn database(&self) -> Result<Option<Target>, SettingError> {
+        const SETTING: &str = "--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE)";
         let Some(url) = &self.database_url else {
-            return Ok(());
+            let needless = self.database_password_file.is_some();
+            return if needless { Err(SettingError::PasswordWithoutDatabase) } else { Ok(None) };
         };
-        if !url.is_one() {
-            return Err(SettingError::NoDatabaseUrl);
-        }
-        match url.remote_host() {
-            Some(host) if !DATABASE_TLS && !self.allow_plaintext_database => Err(SettingError::Plaintext(host)),
-            _ => Ok(()),
-        }
+        let password = self.database_password_file.as_deref().map(|file| password(SETTING, file)).transpose()?;
+        let terms = Terms {
+            can_encrypt: DATABASE_TLS,
+            allow_plaintext: self.allow_plaintext_database,
+            variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+        };
+        Ok(Some(url.target(&terms, password.as_ref().map(|password| password.as_str()))?))
     }
 }
 
@@ -228,10 +258,16 @@ impl FirstAdministrator<'_> {
     /// # Errors
     /// [`SettingError::PasswordFile`] when it cannot be read.
     pub fn password(&self) -> Result<String, SettingError> {
-        let refuse = |problem| SettingError::PasswordFile { file: self.file.to_owned(), problem };
-        let opened = File::open(self.file).map_err(|error| refuse(unreadable(&error)))?;
-        first_line(opened).map_err(refuse)
+        password("--admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE)", self.file)
+            .map(|mut line| std::mem::take(&mut *line))
     }
+}
+
+/// The password in the first line of the file that a setting names.
+fn password(setting: &'static str, file: &Path) -> Result<Zeroizing<String>, SettingError> {
+    let refuse = |problem| SettingError::PasswordFile { setting, file: file.to_owned(), problem };
+    let opened = File::open(file).map_err(|error| refuse(unreadable(&error)))?;
+    first_line(opened).map(Zeroizing::new).map_err(refuse)
 }
 
 /// The first line of what holds a password, without its end. More than any password has is not read.
@@ -263,7 +299,8 @@ fn connections(text: &str) -> Result<u32, String> {
     })
 }
 
-/// An http or https URL without query, fragment and slash at the end.
+/// An http or https URL without query, fragment and slash at the end. It may have a path, which the proxy in front then takes off
+/// the paths of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
@@ -273,59 +310,49 @@ impl FromStr for PublicUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WANTED: &str = "--public-url (PROVISOR_PUBLIC_URL) wants a URL like https://scim.example.com, \
                               without query and fragment";
+        const NO_HOST: &str = "--public-url (PROVISOR_PUBLIC_URL) wants the name under which clients come, \
+                               not the address 0.0.0.0 or [::] on which the server listens";
+        const PATH: &str = "--public-url (PROVISOR_PUBLIC_URL) has a path of letters, digits and -._~ between single slashes, if any, and \
+                            no /scim/v2, which comes behind it";
         let url = Url::parse(text).map_err(|_| WANTED)?;
-        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let plain =
+            url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain {
             return Err(WANTED);
+        }
+        let is_nowhere = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_unspecified(),
+            Some(Host::Ipv6(address)) => address.is_unspecified(),
+            _ => false,
+        };
+        if is_nowhere {
+            return Err(NO_HOST);
+        }
+        let path = url.path().strip_suffix('/').unwrap_or(url.path());
+        let is_segment = |segment: &str| {
+            !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !path.split('/').skip(1).all(is_segment) || path.ends_with("/scim/v2") {
+            return Err(PATH);
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 }
 
-/// A Postgres URL. It may hold a password, so it is not shown. Any text is taken at first, because clap shows what it refuses;
-/// [`Settings::check_database_url`] decides.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The URL as libpq takes it.
+impl PublicUrl {
+    /// Whether it is reached in clear text over a network.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn is_one(&self) -> bool {
-        Url::parse(&self.0).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
-    }
-
-    /// The first host that is neither this machine nor a socket.
-    fn remote_host(&self) -> Option<String> {
-        let url = Url::parse(&self.0).ok()?;
-        let named = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        let hosts = named("hostaddr").or_else(|| named("host")).or_else(|| url.host_str().map(str::to_owned));
-        let is_local = |host: &str| {
-            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-            host.is_empty()
-                || host.starts_with('/')
-                || host.to_ascii_lowercase().starts_with("%2f")
-                || host.eq_ignore_ascii_case("localhost")
-                || address.is_ok_and(|address| address.is_loopback())
+    pub fn is_exposed(url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else {
+            return true;
         };
-        hosts.unwrap_or_default().split(',').find(|host| !is_local(host)).map(str::to_owned)
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("DatabaseUrl")
+        let here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        url.scheme() != "https" && !here
     }
 }
 
@@ -342,36 +369,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_elsewhere_is_told_from_one_here() {
-        let remote = |url: &str| DatabaseUrl::from_str(url).unwrap().remote_host();
-        for local in [
-            "postgres://u:p@localhost/d",
-            "postgres://u@127.0.0.1:5433/d",
-            "postgresql://u@[::1]/d",
-            "postgres:///d?host=/run/postgresql",
-            "postgres://%2Frun%2Fpostgresql/d",
-            "postgres:///d",
-        ] {
-            assert_eq!(remote(local), None, "{local}");
-        }
-        assert_eq!(remote("postgres://u@db.example.com/d").as_deref(), Some("db.example.com"));
-        assert_eq!(remote("postgres://localhost/d?host=10.0.0.1").as_deref(), Some("10.0.0.1"));
-        for wrong in ["", "mysql://u@h/d", "postgres//u:p@h/d", "h"] {
-            assert!(!DatabaseUrl::from_str(wrong).unwrap().is_one(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_public_url_is_a_base() {
-        assert_eq!(PublicUrl::from_str("https://h.example/x/").unwrap().0, "https://h.example/x");
-        for wrong in ["h.example", "ftp://h", "https://h?x=1", "https://h#x", "https://u:p@h/"] {
+        for (text, base) in [
+            ("https://h.example/x/", "https://h.example/x"),
+            ("https://H.example:443/x/y-1.2_3~", "https://h.example/x/y-1.2_3~"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(PublicUrl::from_str(text).unwrap().0, base);
+        }
+        for wrong in [
+            "h.example",
+            "ftp://h",
+            "https://h?x=1",
+            "https://h#x",
+            "https://u:p@h/",
+            "https://:p@h/",
+            "https://0.0.0.0:8080",
+            "http://[::]:8080",
+            "https://h//x",
+            "https://h/x//",
+            "https://h/a b",
+            "https://h/{tenant}",
+            "https://h/scim/v2",
+            "https://h/x/scim/v2/",
+        ] {
             assert!(PublicUrl::from_str(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn the_database_password_is_not_in_debug_output() {
-        let url = DatabaseUrl::from_str("postgres://u:secret@h/d").unwrap();
-        assert!(!format!("{url:?}").contains("secret"));
+    fn clear_text_stays_on_this_machine() {
+        for (url, exposed) in [
+            ("https://scim.example.com", false),
+            ("http://127.0.0.1:8080", false),
+            ("http://[::1]:8080", false),
+            ("http://localhost:8080", false),
+            ("http://scim.example.com", true),
+            ("http://10.0.0.1:8080", true),
+            ("http://localhost.example.com", true),
+        ] {
+            assert_eq!(PublicUrl::is_exposed(url), exposed, "{url}");
+        }
     }
 }

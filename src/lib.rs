@@ -11,6 +11,7 @@
 //! - [`oauth`] is the authorization server, which issues access tokens.
 //! - [`openapi`] describes the API for machines.
 //! - [`chain`] makes the audit log a hash chain and verifies it.
+//! - [`tls`] has the server's own certificate, and [`database_url`] says who else could read what goes to the database.
 //! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
 //!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
 //! - [`simulate`] is an identity provider, to try a server with. It uses nothing of the above.
@@ -23,6 +24,7 @@ pub mod auth;
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod database_url;
 pub mod housekeeping;
 pub mod http;
 pub mod id;
@@ -36,3 +38,4 @@ pub mod server;
 pub mod shutdown;
 pub mod simulate;
 pub mod store;
+pub mod tls;

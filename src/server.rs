@@ -19,7 +19,8 @@ use crate::auth::setup::{self, SetupError};
 use crate::auth::stamp::StampKey;
 use crate::auth::{self, Authenticator};
 use crate::chain::Sealer;
-use crate::config::{SettingError, Settings};
+use crate::config::{PublicUrl, SettingError, Settings};
+use crate::database_url::Privacy;
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog};
 use crate::oauth::access_token::Parties;
@@ -27,11 +28,17 @@ use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
 use crate::shutdown::Shutdown;
 use crate::store::{self, MigrationError, Store};
+use crate::tls::{self, Certificate, Renewal};
 
 /// Seconds that requests under way may take when the server stops.
 const SHUTDOWN_TIMEOUT: u64 = 25;
 /// How long an idle connection is kept open. Okta holds its connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to agree on the encryption, as long as for the head of a request.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Clients that may be about to at a time, for each core. With as many silent ones as this nobody else would come in until their time
+/// is over.
+const HANDSHAKES: usize = 10_000;
 /// Connections of the commands of the command line.
 const COMMAND_CONNECTIONS: u32 = 1;
 
@@ -44,6 +51,9 @@ pub enum StartError {
     /// The private Postgres.
     #[error(transparent)]
     PrivatePostgres(#[from] private_postgres::Error),
+    /// The certificate of the server.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -113,9 +123,12 @@ impl Backend {
     /// # Errors
     /// [`StartError`] that names what is missing.
     pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
-        settings.check_database_url()?;
+        let named = settings.database()?;
+        if let (Role::Server, Some(target)) = (role, &named) {
+            warn_of_listeners(&target.privacy);
+        }
         let key_file = settings.master_key_file()?;
-        let private_postgres = match settings.database_url {
+        let private_postgres = match named {
             Some(_) => None,
             None => {
                 let directory = settings.data_dir()?;
@@ -130,7 +143,11 @@ impl Backend {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        let (store, master) = open(settings, private_postgres.as_ref(), &key_file, connections)?;
+        let url = match (&private_postgres, &named) {
+            (Some(postgres), _) => postgres.url(),
+            (None, named) => named.as_ref().map_or("", |target| target.url.as_str()),
+        };
+        let (store, master) = open(url, private_postgres.is_some(), &key_file, connections)?;
         Ok(Self {
             store: Arc::new(store),
             token_key: TokenKey::derive(&master),
@@ -161,16 +178,12 @@ impl Backend {
 }
 
 fn open(
-    settings: &Settings,
-    private_postgres: Option<&PrivatePostgres>,
+    url: &str,
+    is_private: bool,
     key_file: &std::path::Path,
     connections: u32,
 ) -> Result<(Store, MasterKey), StartError> {
-    let url = match (private_postgres, &settings.database_url) {
-        (Some(postgres), _) => postgres.url(),
-        (None, url) => url.as_ref().map_or("", |url| url.as_str()),
-    };
-    let may_be_made = private_postgres.is_some() && !key_file.exists();
+    let may_be_made = is_private && !key_file.exists();
     let known = if may_be_made { None } else { Some(MasterKey::read(key_file)?) };
     for migration in store::migrate(url)? {
         log::info!("applied migration {migration}");
@@ -184,6 +197,37 @@ fn open(
         None => MasterKey::read_or_create(key_file)?,
     };
     Ok((store, master))
+}
+
+/// Says who could read along between the server and its database.
+fn warn_of_listeners(privacy: &Privacy) {
+    match privacy {
+        Privacy::Local | Privacy::Verified => {}
+        Privacy::ClearText(host) => {
+            log::warn!("what goes to the database on {host} may cross the network in clear text");
+        }
+        Privacy::Encrypted(host) => log::warn!(
+            "what goes to the database is encrypted, but nobody checks that it is {host} which answers: add \
+             'sslmode=verify-full&sslrootcert=FILE' to the database URL"
+        ),
+    }
+}
+
+/// Says what is odd about the URL under which clients reach the server.
+fn warn_of_public_url(public_url: &str, settings: &Settings) {
+    let is_encrypted = public_url.starts_with("https:");
+    let has_certificate = settings.tls_certificate.is_some();
+    if PublicUrl::is_exposed(public_url) {
+        log::warn!(
+            "clients reach this server at {public_url}, in clear text: signing in, OAuth and the pages are refused there; use https"
+        );
+    }
+    if is_encrypted && !has_certificate && settings.trusted_proxies.are_none() {
+        log::warn!(
+            "clients reach this server through a proxy, but --trusted-proxies (PROVISOR_TRUSTED_PROXIES) names none: the audit log and \
+             the limits on guessing see the proxy's address in place of theirs"
+        );
+    }
 }
 
 /// Has connections end, that of a client which does not read as well: with its buffer full a connection is never asked whether its
@@ -206,6 +250,7 @@ pub struct Application {
     request_writer: JoinHandle<()>,
     housekeeping: Housekeeping,
     sealer: Sealer,
+    renewal: Option<Renewal>,
     address: SocketAddr,
     public_url: String,
     setup_code: Option<Secret>,
@@ -220,6 +265,7 @@ impl Application {
         let assets = http::find_assets(settings.assets_dir.as_deref())?;
         let templates = http::load_templates(&assets)?;
         let registry = Registry::standard()?;
+        let certificate = settings.tls_files()?.map(Certificate::read).transpose()?.map(Arc::new);
         let listener =
             TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
         give_up_unread(&listener)?;
@@ -227,12 +273,7 @@ impl Application {
         let backend = Backend::open(settings, Role::Server)?;
         backend.keys.keys(&backend.store)?;
         let public_url = settings.public_url(address);
-        if public_url.starts_with("https:") && settings.trusted_proxies.are_none() {
-            log::warn!(
-                "clients reach this server through a proxy, but --trusted-proxies (PROVISOR_TRUSTED_PROXIES) names none: the audit log and \
-                 the limits on guessing see the proxy's address in place of theirs"
-            );
-        }
+        warn_of_public_url(&public_url, settings);
         let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
@@ -261,6 +302,7 @@ impl Application {
             checkpoints: backend.checkpoint_key.clone(),
             sso_key: backend.sso_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
+            has_certificate: certificate.is_some(),
             allow_private_addresses: settings.allow_private_addresses,
             registry,
             cursors: backend.cursor_key.clone(),
@@ -280,9 +322,14 @@ impl Application {
             // The short last piece of a large reply would wait for the client's delayed acknowledgement, some 40 ms.
             .tcp_nodelay(true)
             .shutdown_timeout(SHUTDOWN_TIMEOUT)
-            .disable_signals()
-            .listen(listener)?
-            .run();
+            .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
+            .max_connection_rate(HANDSHAKES)
+            .disable_signals();
+        let server = match &certificate {
+            Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?)?.run(),
+            None => server.listen(listener)?.run(),
+        };
+        let renewal = certificate.map(Renewal::start).transpose()?;
         Ok(Self {
             backend,
             server,
@@ -292,6 +339,7 @@ impl Application {
             request_writer,
             housekeeping,
             sealer,
+            renewal,
             address,
             public_url,
             setup_code,
@@ -302,6 +350,12 @@ impl Application {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What is spoken there: `https` where the server has a certificate of its own, else `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.renewal.is_some() { "https" } else { "http" }
     }
 
     /// The URL under which clients reach the server.
@@ -343,6 +397,9 @@ impl Application {
             log::error!("the thread that writes the provisioning log failed");
         }
         self.sealer.stop();
+        if let Some(renewal) = self.renewal {
+            renewal.stop();
+        }
         self.backend.close()?;
         Ok(())
     }

@@ -37,7 +37,7 @@ fn greeting(application: &Application, settings: &Settings) -> String {
         )
     });
     format!(
-        "listening on http://{address}\n\
+        "listening on {scheme}://{address}\n\
          SCIM base URL: {base}\n\
          {setup}\n\
          Next, in another terminal:\n\
@@ -54,6 +54,7 @@ fn greeting(application: &Application, settings: &Settings) -> String {
          \n    {program} audit list{same}\n\
          \n\
          Ctrl-C stops the server.",
+        scheme = application.scheme(),
         address = application.address(),
     )
 }

@@ -4,11 +4,11 @@ use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
-use url::{Host, Url};
 
 use super::AppState;
 use super::pages::{PageError, Problem};
 use super::visit::Visit;
+use crate::config::PublicUrl;
 use crate::oauth::error::OAuthError;
 
 /// Refuses what is, or would be, sent in clear text, with an OAuth error.
@@ -40,43 +40,9 @@ fn problem(request: &ServiceRequest) -> Option<&'static str> {
     if request.extensions().get::<Visit>().is_some_and(|visit| visit.clear_text) {
         return Some("this is reached by https only; the proxy in front of it says that this request came by http");
     }
-    let exposed = request.app_data::<web::Data<AppState>>().is_some_and(|app| is_exposed(&app.public_url));
+    let exposed = request.app_data::<web::Data<AppState>>().is_some_and(|app| PublicUrl::is_exposed(&app.public_url));
     exposed.then_some(
         "this works by https only; set --public-url (PROVISOR_PUBLIC_URL) to the https URL under which a proxy or load balancer \
          serves this server",
     )
-}
-
-/// Whether a public URL is reached in clear text over a network.
-fn is_exposed(public_url: &str) -> bool {
-    let Ok(url) = Url::parse(public_url) else {
-        return true;
-    };
-    let here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() != "https" && !here
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clear_text_stays_on_this_machine() {
-        for (url, exposed) in [
-            ("https://scim.example.com", false),
-            ("http://127.0.0.1:8080", false),
-            ("http://[::1]:8080", false),
-            ("http://localhost:8080", false),
-            ("http://scim.example.com", true),
-            ("http://10.0.0.1:8080", true),
-            ("http://localhost.example.com", true),
-        ] {
-            assert_eq!(is_exposed(url), exposed, "{url}");
-        }
-    }
 }

@@ -52,6 +52,8 @@ pub struct AppState {
     /// What follows from that URL for pages.
     pub(super) site: Site,
     pub(super) trusted_proxies: Networks,
+    /// Whether the server speaks https by itself, so that there need be no proxy.
+    pub(super) has_certificate: bool,
     pub(super) services: Services,
     pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
@@ -125,6 +127,8 @@ pub struct Parts {
     pub checkpoints: StampKey,
     /// Proxies that are believed.
     pub trusted_proxies: Networks,
+    /// Whether the server speaks https by itself.
+    pub has_certificate: bool,
     /// Encrypts what must be read again.
     pub sso_key: SealKey,
     /// Whether clients may publish their keys at private addresses, and the identity provider may have one.
@@ -170,6 +174,7 @@ impl AppState {
             public_url: parts.public_url.as_str().into(),
             site: Site::of(&parts.public_url),
             trusted_proxies: parts.trusted_proxies,
+            has_certificate: parts.has_certificate,
             services: Services::new(Service {
                 registry: Arc::new(parts.registry),
                 base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, PgConnection};
-use url::Url;
 
 use super::error::Error;
+use crate::database_url::with_parameters;
 
 /// How long a request waits for a connection before it is answered 503.
 pub const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -156,15 +156,7 @@ impl Pool {
 fn bounded(url: &str) -> String {
     const BOUNDS: [(&str, &str); 3] =
         [("connect_timeout", "2"), ("keepalives_idle", "30"), ("tcp_user_timeout", "5000")];
-    let Ok(mut bounded) = Url::parse(url) else {
-        return url.to_owned();
-    };
-    for (name, value) in BOUNDS {
-        if bounded.query_pairs().all(|(known, _)| known != name) {
-            bounded.query_pairs_mut().append_pair(name, value);
-        }
-    }
-    bounded.into()
+    with_parameters(url, &BOUNDS)
 }
 
 /// Opens one connection and sets its session up.

@@ -24,7 +24,13 @@ const UNITS: &[Unit] = &[
     Unit { modules: &["id"], uses: &[], crates: &["chrono", "uuid"] },
     Unit { modules: &["network"], uses: &[], crates: &[] },
     Unit { modules: &["allowance"], uses: &[], crates: &[] },
-    Unit { modules: &["config"], uses: &["network"], crates: &["clap", "nix", "thiserror", "url"] },
+    Unit { modules: &["database_url"], uses: &[], crates: &["thiserror", "zeroize"] },
+    Unit { modules: &["tls"], uses: &[], crates: &["log", "rustls", "thiserror", "zeroize"] },
+    Unit {
+        modules: &["config"],
+        uses: &["network", "database_url", "tls"],
+        crates: &["clap", "nix", "thiserror", "url", "zeroize"],
+    },
     Unit { modules: &["audit"], uses: &["scim", "id"], crates: &["serde_json"] },
     Unit {
         modules: &[
@@ -79,7 +85,7 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["store"],
-        uses: &["scim", "id", "audit", "auth::principal"],
+        uses: &["scim", "id", "database_url", "audit", "auth::principal"],
         crates: &["chrono", "diesel", "diesel_migrations", "log", "r2d2", "serde_json", "thiserror", "url", "uuid"],
     },
     Unit {
@@ -183,6 +189,8 @@ const UNITS: &[Unit] = &[
             "http",
             "housekeeping",
             "shutdown",
+            "database_url",
+            "tls",
         ],
         crates: &["actix_web", "log", "serde_json", "socket2", "tera", "thiserror"],
     },

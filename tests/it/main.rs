@@ -37,3 +37,4 @@ mod simulate;
 mod sort_sql;
 mod stolen_database;
 mod support;
+mod tls;

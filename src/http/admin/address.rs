@@ -64,7 +64,7 @@ fn encryption(url: &Url) -> Finding {
         (
             "It is http",
             "This is enough to try things out on this machine. Okta and Entra ID only call https: put a proxy with a certificate in \
-             front, and set PROVISOR_PUBLIC_URL to the address it serves.",
+             front and set PROVISOR_PUBLIC_URL to the address it serves, or give the server a certificate (PROVISOR_TLS_CERTIFICATE).",
         )
     };
     Finding { is_good, what: what.into(), advice }

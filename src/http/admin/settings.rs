@@ -112,7 +112,8 @@ async fn page(
     let shown = entered.clone().unwrap_or_else(|| Entered::from(&present));
     let now = Entered::from(&present);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let url_problems = url_problems(&app.public_url, host, app.trusted_proxies.are_none());
+    let lacks_proxy = !app.has_certificate && app.trusted_proxies.are_none();
+    let url_problems = url_problems(&app.public_url, host, lacks_proxy);
     let rows = about(app, &facts);
     let report: String = rows.iter().fold(String::new(), |text, (name, value)| text + name + ": " + value + "\n");
     let rows: Vec<Value> = rows.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
@@ -156,14 +157,14 @@ fn about(app: &AppState, facts: &DatabaseFacts) -> Vec<(&'static str, String)> {
 }
 
 /// What keeps identity providers from reaching a public URL, or pages from working, one sentence each.
-fn url_problems(public_url: &str, host: Option<&str>, no_proxies: bool) -> Vec<String> {
+fn url_problems(public_url: &str, host: Option<&str>, lacks_proxy: bool) -> Vec<String> {
     let Ok(url) = Url::parse(public_url) else {
         return vec!["It is no URL. Set --public-url (PROVISOR_PUBLIC_URL).".into()];
     };
     let mut found = Vec::new();
     if url.scheme() != "https" {
-        found.push("Okta and Entra ID call https alone. Put a proxy with a certificate in front, and set --public-url to its https URL.");
-    } else if no_proxies {
+        found.push("Okta and Entra ID call https alone. Put a proxy with a certificate in front and set --public-url to its https URL, or give the server a certificate: --tls-certificate.");
+    } else if lacks_proxy {
         found
             .push("No proxy is trusted, so logs show the proxy's address in place of clients'. Set --trusted-proxies.");
     }

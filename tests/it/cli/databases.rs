@@ -138,3 +138,78 @@ fn a_server_with_a_wrong_master_key_leaves_the_keys_of_the_others_alone() {
     assert!((0..2).all(|number| kid(&replaced, number) != kid(&keys, number)), "{replaced}");
     assert!(server.stop());
 }
+
+/// What a command says when it is to use this database; it must not come to a connection.
+fn refusal_of(url: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let key = shared().data_dir.join("master.key");
+    let mut command = program();
+    command.env("DATABASE_URL", url).env("PROVISOR_MASTER_KEY_FILE", key).envs(environment.iter().copied());
+    command.args(["tenant", "list"]).args(arguments).output().unwrap()
+}
+
+#[test]
+fn nothing_goes_to_a_database_elsewhere_in_clear_text() {
+    const NOTHING: &[(&str, &str)] = &[];
+    let encrypts = cfg!(all(feature = "system-libpq", not(feature = "bundled-libpq")));
+    // Nothing answers at these addresses, which are for examples alone.
+    for (url, environment) in [
+        ("postgres://u:hunter2@192.0.2.1/d?sslmode=disable", NOTHING),
+        ("postgres://u:hunter2@192.0.2.1/d?sslmode=prefer", NOTHING),
+        ("postgres://u:hunter2@localhost,192.0.2.1/d?sslmode=allow", NOTHING),
+        ("postgres://u:hunter2@localhost/d?hostaddr=192.0.2.1&sslmode=prefer", NOTHING),
+        ("postgres://u:hunter2@192.0.2.1/d", &[("PGSSLMODE", "prefer")]),
+        ("postgres:///d?password=hunter2", &[("PGHOST", "192.0.2.1"), ("PGSSLMODE", "disable")]),
+        ("postgres://u:hunter2@localhost/d?sslmode=disable", &[("PGHOSTADDR", "192.0.2.1")]),
+    ] {
+        let output = refusal_of(url, environment, &[]);
+        let why = if encrypts { "lets the connection to" } else { "this build cannot encrypt the connection to" };
+        assert_refused(&output, 78, &["192.0.2.1", why, "--allow-plaintext-database"]);
+        assert!(!stderr(&output).contains("hunter2"), "{url}");
+    }
+    for (url, environment, says) in [
+        ("postgres://u:hunter2@192.0.2.1/d?sslmode=none", NOTHING, "sslmode is one of"),
+        ("postgres:///d?password=hunter2", &[("PGSERVICE", "x")], "PGSERVICE"),
+        ("postgres://u:hun/ter2@192.0.2.1/d", NOTHING, "wants postgres://"),
+    ] {
+        let output = refusal_of(url, environment, &["--allow-plaintext-database"]);
+        assert_refused(&output, 78, &[says]);
+        assert!(!stderr(&output).contains("ter2"), "{url}");
+    }
+}
+
+#[test]
+fn the_password_for_the_database_comes_from_a_file() {
+    const PASSWORD: &str = "p%40ss/wo rd?&=#é";
+    let data_dir = TemporaryDirectory::new("password");
+    let server = ServerProcess::start(&data_dir);
+    let hba = data_dir.join("postgres/pg_hba.conf");
+    let rules = std::fs::read_to_string(&hba).unwrap();
+    std::fs::write(&hba, format!("local all guest scram-sha-256\n{rules}")).unwrap();
+    let mut pg = database::connect(&data_dir, "provisor");
+    database::execute(&mut pg, &format!("CREATE ROLE guest LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
+    assert_eq!(database::texts(&mut pg, "SELECT pg_reload_conf()::text AS value"), ["true"]);
+    drop(pg);
+
+    let (key, file) = (data_dir.join("master.key"), data_dir.join("password"));
+    let url = database::url(&data_dir, "provisor").replace("user=provisor", "user=guest");
+    let list = |url: &str| {
+        let mut command = program();
+        command.env("DATABASE_URL", url).env("PROVISOR_MASTER_KEY_FILE", &key);
+        command.env("PROVISOR_DATABASE_PASSWORD_FILE", &file).args(["tenant", "list", "--json"]).output().unwrap()
+    };
+    assert_refused(&list(&url), 78, &["--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE)", "cannot be read"]);
+    std::fs::write(&file, "another\n").unwrap();
+    // The rules are read again some time after the call; until then any password does.
+    let output = eventually("the refusal of another password", || {
+        Some(list(&url)).filter(|output| output.status.code() == Some(1))
+    });
+    let said = stderr(&output);
+    assert!(said.contains("password authentication failed") && !said.contains("another"), "{said}");
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let output = list(&url);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("default"));
+    assert_refused(&list(&format!("{url}&password=x")), 78, &["holds a password already"]);
+    assert!(server.stop());
+    assert_refused(&run(&data_dir, &["tenant", "list", "--database-password-file", "x"]), 78, &["--database-url"]);
+}

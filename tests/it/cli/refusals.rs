@@ -22,12 +22,13 @@ fn run_nowhere(arguments: &[&str]) -> Output {
 #[test]
 fn a_wrong_value_is_refused_with_what_is_wanted() {
     let time = "wants a length of time like 365d, 24h, 30m or 90s, ten years at most";
-    let rows: [(&[&str], &[&str]); 21] = [
+    let rows: [(&[&str], &[&str]); 22] = [
         (&["serve", "--listen", "8080"], &["--listen (PROVISOR_LISTEN)", "like 127.0.0.1:8080"]),
         (
             &["serve", "--public-url", "h.example"],
             &["--public-url (PROVISOR_PUBLIC_URL)", "like https://scim.example.com"],
         ),
+        (&["serve", "--public-url", "https://h/scim/v2"], &["--public-url (PROVISOR_PUBLIC_URL)", "no /scim/v2"]),
         (&["serve", "--public-url", "https://h?x=1"], &["--public-url (PROVISOR_PUBLIC_URL)", "without query"]),
         (&["serve", "--database-connections", "0"], &["PROVISOR_DATABASE_CONNECTIONS", "from 1 to 1000"]),
         (&["serve", "--database-connections", "1001"], &["PROVISOR_DATABASE_CONNECTIONS", "from 1 to 1000"]),
