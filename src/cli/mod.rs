@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod client;
 mod duration;
+mod healthcheck;
 mod key;
 mod master_key;
 mod output;
@@ -88,6 +89,12 @@ enum Command {
     /// Read the audit log, and verify it.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Ask the server that these settings make whether it can serve, for those that watch over containers.
+    Healthcheck {
+        /// Ask the server at this URL instead.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Make the key from which all others are derived.
     #[command(subcommand)]
     MasterKey(master_key::Command),
@@ -158,6 +165,9 @@ pub enum Error {
     /// No identity provider could be simulated.
     #[error(transparent)]
     Simulation(#[from] CannotRun),
+    /// The server cannot serve, or does not answer.
+    #[error("{0}")]
+    Unhealthy(String),
     /// A time that cannot be read.
     #[error("'{0}' is no time; write it like 2026-11-26T08:00:00Z or 2026-11-26")]
     Time(String),
@@ -198,6 +208,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
         Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
+        Some(Command::Healthcheck { url }) => healthcheck::run(url.as_deref(), &settings),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
         Some(Command::Simulate(command)) => simulate::run(command),
     }

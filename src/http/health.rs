@@ -19,8 +19,10 @@ const FRESH: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub(super) struct Readiness(Mutex<Option<(Instant, Result<(), String>)>>);
 
+/// Where the server says whether it can serve.
+pub(super) const READY: &str = "/readyz";
 /// Where they are, and what answers there.
-const ENDPOINTS: [(&str, Handled); 2] = [("/livez", |method| method.to(live)), ("/readyz", |method| method.to(ready))];
+const ENDPOINTS: [(&str, Handled); 2] = [("/livez", |method| method.to(live)), (READY, |method| method.to(ready))];
 
 /// `/livez` and `/readyz`.
 pub(super) fn routes(config: &mut ServiceConfig) {

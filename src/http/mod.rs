@@ -8,6 +8,7 @@ mod blocking;
 mod challenge;
 mod encrypted;
 mod health;
+mod healthcheck;
 mod identity_provider;
 mod oauth;
 mod openapi;
@@ -24,6 +25,7 @@ mod welcome;
 
 pub use admin::page_routes;
 pub use assets::{AssetsError, find as find_assets, load_templates};
+pub use healthcheck::check as check_health;
 pub use pages::PageRoute;
 pub use refusals::Refusals;
 pub use request_log::RequestLog;

@@ -107,7 +107,7 @@ impl Answer {
 }
 
 /// The error and what is behind it, without the URL: that may hold secrets.
-fn reason(error: &reqwest::Error) -> String {
+pub(super) fn reason(error: &reqwest::Error) -> String {
     let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let last = causes.by_ref().last().map(ToString::to_string);
     match last {

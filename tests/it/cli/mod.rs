@@ -3,6 +3,7 @@
 mod commands;
 mod databases;
 mod definitions;
+mod healthcheck;
 mod refusals;
 mod tokens;
 
