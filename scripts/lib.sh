@@ -104,7 +104,8 @@ provisor() { target/debug/provisor --data-dir "$work/data" "$@"; }
 start_server() {
     work=$(mktemp -d)
     chmod 755 "$work"
-    RUST_LOG=warn target/debug/provisor --data-dir "$work/data" --listen 127.0.0.1:0 >"$work/output" &
+    # These clients send as much as they can.
+    RUST_LOG=warn target/debug/provisor --data-dir "$work/data" --listen 127.0.0.1:0 --rate-limit 0 >"$work/output" &
     server=$!
     trap 'kill "$server"; wait "$server" || true; rm -rf "$work"' EXIT
     for _ in $(seq 600); do

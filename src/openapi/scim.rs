@@ -19,9 +19,14 @@ pub const ALL_TYPES: &str = "All resources";
 /// The group of the discovery endpoints.
 pub const DISCOVERY: &str = "Discovery";
 
-/// Every endpoint that knows a credential: it may be wrong in itself, and so may the server be.
-const ANY: [ErrorKind; 4] =
-    [ErrorKind::InvalidSyntax, ErrorKind::Unauthorized, ErrorKind::Forbidden, ErrorKind::Internal];
+/// Every endpoint that knows a credential: it may be wrong in itself, be used too often, and the server may be wrong.
+const ANY: [ErrorKind; 5] = [
+    ErrorKind::InvalidSyntax,
+    ErrorKind::Unauthorized,
+    ErrorKind::Forbidden,
+    ErrorKind::TooManyRequests,
+    ErrorKind::Internal,
+];
 const BUSY: [ErrorKind; 1] = [ErrorKind::Unavailable];
 const BODY: [ErrorKind; 3] = [ErrorKind::RequestTimeout, ErrorKind::PayloadTooLarge, ErrorKind::UnsupportedMediaType];
 const ONE: [ErrorKind; 2] = [ErrorKind::NotFound, ErrorKind::PreconditionFailed];

@@ -1,13 +1,12 @@
 //! What one server at a time does for all that share a database.
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use diesel::{define_sql_function, dsl};
 
-use super::Store;
 use super::error::Error;
 use super::pool::connect;
+use super::{Gate, Store};
 
 define_sql_function! {
     fn pg_try_advisory_lock(first: Integer, second: Integer) -> Bool;
@@ -37,7 +36,7 @@ impl Lead {
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be reached.
     pub fn is_ours(&mut self) -> Result<bool, Error> {
-        if self.holder.as_mut().is_some_and(|pg| pg.batch_execute("SELECT 1").is_ok()) {
+        if self.holder.as_mut().is_some_and(|pg| Gate { pg }.ping().is_ok()) {
             return Ok(true);
         }
         self.holder = None;
