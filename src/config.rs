@@ -85,6 +85,10 @@ pub struct Settings {
     #[arg(long, global = true, env = "PROVISOR_ALLOW_PLAINTEXT_DATABASE")]
     pub allow_plaintext_database: bool,
 
+    /// Start although Postgres runs with fsync=off, and what it has said it keeps is gone when the machine stops: for tests alone.
+    #[arg(long, global = true, env = "PROVISOR_ALLOW_UNSAFE_FSYNC")]
+    pub allow_unsafe_fsync: bool,
+
     /// Where the private Postgres and the master key are kept [default: /var/lib/provisor for root, else
     /// ~/.local/state/provisor].
     #[arg(long, global = true, env = "PROVISOR_DATA_DIR", value_name = "DIR")]

@@ -183,6 +183,30 @@ pub fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     extended
 }
 
+/// The URL without its password, for where others can see it, and the password.
+#[must_use]
+pub fn without_password(url: &str) -> (String, Option<Zeroizing<String>>) {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return (url.to_owned(), None);
+    };
+    let (credentials, rest) = match rest.find(['@', '/']) {
+        Some(at) if rest[at..].starts_with('@') => rest.split_at(at),
+        _ => ("", rest),
+    };
+    let (user, mut password) =
+        credentials.split_once(':').map_or((credentials, None), |(user, password)| (user, Some(password)));
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let named =
+        |pair: &&str| decoded(pair.split('=').next().unwrap_or_default()).is_some_and(|name| name == "password");
+    let (secrets, others): (Vec<&str>, Vec<&str>) = parameters.split('&').partition(named);
+    if let Some((_, value)) = secrets.last().and_then(|pair| pair.split_once('=')) {
+        password = Some(value);
+    }
+    let separator = if others.iter().all(|pair| pair.is_empty()) { "" } else { "?" };
+    let password = password.filter(|password| !password.is_empty()).and_then(decoded).map(Zeroizing::new);
+    (format!("{scheme}://{user}{place}{separator}{}", others.join("&")), password)
+}
+
 /// What a URL says. It is read as strictly as libpq does, whose messages would repeat what it does not understand.
 struct Parts {
     hosts: Vec<String>,
@@ -296,6 +320,22 @@ mod tests {
             |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let terms = Terms { can_encrypt, allow_plaintext: allow, variable: &variable };
         DatabaseUrl::from_str(url).unwrap().privacy(&terms)
+    }
+
+    #[test]
+    fn the_password_is_taken_out_of_a_url() {
+        for (url, rest, password) in [
+            ("postgres://u:p%40s%25+s@h:5433/d", "postgres://u@h:5433/d", Some("p@s%+s")),
+            ("postgres://u:p@a:1,b:2/d?sslmode=require", "postgres://u@a:1,b:2/d?sslmode=require", Some("p")),
+            ("postgres://u@h/d", "postgres://u@h/d", None),
+            ("postgres:///d?user=u&password=a%20b&host=/run", "postgres:///d?user=u&host=/run", Some("a b")),
+            ("postgres:///d?pass%77ord=x", "postgres:///d", Some("x")),
+            ("postgres://u:one@h/d?password=two", "postgres://u@h/d", Some("two")),
+            ("postgres:///d?host=/a%20b&user=u", "postgres:///d?host=/a%20b&user=u", None),
+        ] {
+            let (bare, secret) = without_password(url);
+            assert_eq!((bare.as_str(), secret.as_ref().map(|secret| secret.as_str())), (rest, password), "{url}");
+        }
     }
 
     #[test]

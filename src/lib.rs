@@ -9,6 +9,7 @@
 //! - [`store`] is all the SQL, [`http`] all the HTTP.
 //! - [`auth`] turns a credential into a `Principal`, without which the store cannot be reached.
 //! - [`oauth`] is the authorization server, which issues access tokens.
+//! - [`backup`] is the form of a copy of the database in a file.
 //! - [`openapi`] describes the API for machines.
 //! - [`chain`] makes the audit log a hash chain and verifies it.
 //! - [`tls`] has the server's own certificate, and [`database_url`] says who else could read what goes to the database.
@@ -21,6 +22,7 @@
 pub mod allowance;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod chain;
 pub mod cli;
 pub mod config;

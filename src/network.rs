@@ -14,6 +14,12 @@ impl Networks {
         self.0.is_empty()
     }
 
+    /// Whether everybody is in one of them.
+    #[must_use]
+    pub fn are_all(&self) -> bool {
+        self.0.iter().any(|(_, prefix)| *prefix == 0)
+    }
+
     /// Whether the address is in one of them. An IPv4 address that came as IPv6 is the same one.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::middleware::NormalizePath;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use zeroize::Zeroizing;
 
 use crate::auth::administrators::NewAdministrator;
 use crate::auth::keys::{KeyError, KeyRing};
@@ -20,14 +21,14 @@ use crate::auth::stamp::StampKey;
 use crate::auth::{self, Authenticator};
 use crate::chain::Sealer;
 use crate::config::{PublicUrl, SettingError, Settings};
-use crate::database_url::Privacy;
+use crate::database_url::{Privacy, Target};
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog};
 use crate::oauth::access_token::Parties;
 use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
 use crate::shutdown::Shutdown;
-use crate::store::{self, MigrationError, Store};
+use crate::store::{self, Inspection, MigrationError, Store};
 use crate::tls::{self, Certificate, Renewal};
 
 /// Seconds that requests under way may take when the server stops.
@@ -69,6 +70,15 @@ pub enum StartError {
          all of them instead, run 'provisor master-key create'"
     )]
     MasterKeyLost(PathBuf),
+    /// Postgres would lose what it has said it keeps.
+    #[error(
+        "the database runs with fsync=off and loses or breaks data when the machine stops; switch it on (ALTER SYSTEM SET fsync = on; \
+         SELECT pg_reload_conf()), or give --allow-unsafe-fsync where the data may be lost"
+    )]
+    UnsafeFsync,
+    /// There is no database to look at.
+    #[error("{0} holds no database yet; 'provisor serve' makes it")]
+    NoDatabase(PathBuf),
     /// The keys that sign access tokens.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -95,6 +105,74 @@ pub enum StartError {
     System(#[from] std::io::Error),
 }
 
+/// The database that the settings name, or the private one, as it is: its schema is not looked at.
+pub struct Database {
+    /// Where it is. There may be a password within.
+    url: Zeroizing<String>,
+    privacy: Privacy,
+    private_postgres: Option<PrivatePostgres>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Database").field("private_postgres", &self.private_postgres).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Finds the database. A private one is started, and made where there is none yet.
+    ///
+    /// # Errors
+    /// [`StartError`] that names what is missing.
+    pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
+        if let Some(Target { url, privacy }) = settings.database()? {
+            return Ok(Self { url, privacy, private_postgres: None });
+        }
+        let directory = settings.data_dir()?;
+        log::info!(
+            "no DATABASE_URL: using a private Postgres in {}; fine for trying out and small installations",
+            directory.display()
+        );
+        let postgres = PrivatePostgres::start(&directory, settings.pg_bin_dir.as_deref(), role)?;
+        let url = Zeroizing::new(postgres.url().to_owned());
+        Ok(Self { url, privacy: Privacy::Local, private_postgres: Some(postgres) })
+    }
+
+    /// The same for who makes none.
+    ///
+    /// # Errors
+    /// [`StartError::NoDatabase`] where there is no private one yet.
+    pub fn existing(settings: &Settings) -> Result<Self, StartError> {
+        if settings.database_url.is_none() {
+            let directory = settings.data_dir()?;
+            if !private_postgres::exists(&directory) {
+                return Err(StartError::NoDatabase(directory));
+            }
+        }
+        Self::open(settings, Role::Command)
+    }
+
+    /// Where it is, as libpq takes it. It may hold a password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How the traffic with it is kept from others.
+    #[must_use]
+    pub fn privacy(&self) -> &Privacy {
+        &self.privacy
+    }
+
+    /// Closes the database; a private Postgres that this process runs stops.
+    ///
+    /// # Errors
+    /// [`private_postgres::Error`] when it cannot be stopped.
+    pub fn close(self) -> Result<(), private_postgres::Error> {
+        self.private_postgres.map_or(Ok(()), PrivatePostgres::stop)
+    }
+}
+
 /// The database and the keys, as the server and the commands both need them.
 #[derive(Debug)]
 pub struct Backend {
@@ -114,7 +192,7 @@ pub struct Backend {
     pub keys: Arc<KeyRing>,
     /// The key under which secrets are encrypted that must be read again.
     pub sso_key: SealKey,
-    private_postgres: Option<PrivatePostgres>,
+    database: Database,
 }
 
 impl Backend {
@@ -123,31 +201,21 @@ impl Backend {
     /// # Errors
     /// [`StartError`] that names what is missing.
     pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
-        let named = settings.database()?;
-        if let (Role::Server, Some(target)) = (role, &named) {
-            warn_of_listeners(&target.privacy);
-        }
+        settings.database()?;
         let key_file = settings.master_key_file()?;
-        let private_postgres = match named {
-            Some(_) => None,
-            None => {
-                let directory = settings.data_dir()?;
-                log::info!(
-                    "no DATABASE_URL: using a private Postgres in {}; fine for trying out and small installations",
-                    directory.display()
-                );
-                Some(PrivatePostgres::start(&directory, settings.pg_bin_dir.as_deref(), role)?)
-            }
-        };
+        let database = Database::open(settings, role)?;
+        if role == Role::Server {
+            warn_of_listeners(&database.privacy);
+        }
         let connections = match role {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        let url = match (&private_postgres, &named) {
-            (Some(postgres), _) => postgres.url(),
-            (None, named) => named.as_ref().map_or("", |target| target.url.as_str()),
-        };
-        let (store, master) = open(url, private_postgres.is_some(), &key_file, connections)?;
+        if role == Role::Server && !settings.allow_unsafe_fsync && !Inspection::open(&database.url)?.facts()?.is_safe()
+        {
+            return Err(StartError::UnsafeFsync);
+        }
+        let (store, master) = open(&database, &key_file, connections)?;
         Ok(Self {
             store: Arc::new(store),
             token_key: TokenKey::derive(&master),
@@ -157,14 +225,14 @@ impl Backend {
             totp_key: SealKey::for_totp(&master),
             keys: Arc::new(KeyRing::new(SealKey::for_signing_keys(&master))),
             sso_key: SealKey::for_sso(&master),
-            private_postgres,
+            database,
         })
     }
 
     /// The process id of the private Postgres, where this process runs it.
     #[must_use]
     pub fn postgres_pid(&self) -> Option<u32> {
-        self.private_postgres.as_ref().and_then(PrivatePostgres::pid)
+        self.database.private_postgres.as_ref().and_then(PrivatePostgres::pid)
     }
 
     /// Closes the database; a private Postgres that this process runs stops.
@@ -173,17 +241,13 @@ impl Backend {
     /// [`private_postgres::Error`] when it cannot be stopped.
     pub fn close(self) -> Result<(), private_postgres::Error> {
         drop(self.store);
-        self.private_postgres.map_or(Ok(()), PrivatePostgres::stop)
+        self.database.close()
     }
 }
 
-fn open(
-    url: &str,
-    is_private: bool,
-    key_file: &std::path::Path,
-    connections: u32,
-) -> Result<(Store, MasterKey), StartError> {
-    let may_be_made = is_private && !key_file.exists();
+fn open(database: &Database, key_file: &std::path::Path, connections: u32) -> Result<(Store, MasterKey), StartError> {
+    let url = database.url();
+    let may_be_made = database.private_postgres.is_some() && !key_file.exists();
     let known = if may_be_made { None } else { Some(MasterKey::read(key_file)?) };
     for migration in store::migrate(url)? {
         log::info!("applied migration {migration}");

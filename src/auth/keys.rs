@@ -249,6 +249,14 @@ impl KeyRing {
         Ok((keys, at))
     }
 
+    /// Whether these rows open under our master key. `false` where none signs.
+    ///
+    /// # Errors
+    /// [`KeyError::Sealed`] where they do not.
+    pub fn fits(&self, rows: &[SigningKeyRow]) -> Result<bool, KeyError> {
+        self.open(rows).map(|keys| keys.is_some())
+    }
+
     fn make_first(&self, store: &Store, instead: bool, caller: &Caller) -> Result<Keys, KeyError> {
         let now = Utc::now();
         let (mut current, next) = (self.generate(now)?, self.generate(now)?);

@@ -58,22 +58,41 @@ impl MasterKey {
             return Err(Error::Permissions(path.display().to_string()));
         }
         let text = Zeroizing::new(fs::read_to_string(path).map_err(file)?);
-        let bytes = STANDARD.decode(text.trim()).ok().map(Zeroizing::new);
-        match bytes.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok()) {
-            Some(bytes) => Ok(Self::from_bytes(bytes)),
-            None => Err(Error::Content(path.display().to_string())),
-        }
+        Self::decode(&text).ok_or_else(|| Error::Content(path.display().to_string()))
     }
 
-    /// Makes a key and writes it to a new file that only the owner may read. The file appears complete or not at all.
+    /// The key of a text as [`MasterKey::encoded`] makes it.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
+        bytes.as_slice().try_into().ok().map(Self::from_bytes)
+    }
+
+    /// The key as its file holds it.
+    #[must_use]
+    pub fn encoded(&self) -> Zeroizing<String> {
+        Zeroizing::new(STANDARD.encode(self.0.as_slice()))
+    }
+
+    /// Makes a key and writes it to a new file that only the owner may read.
     ///
     /// # Errors
     /// When there is such a file already, or it cannot be written.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let file = |source| Error::File { path: path.display().to_string(), source };
         let mut bytes = Zeroizing::new([0_u8; LENGTH]);
         getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?;
-        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(bytes.as_slice())));
+        let key = Self(bytes);
+        key.write(path)?;
+        Ok(key)
+    }
+
+    /// Writes the key to a new file that only the owner may read. The file appears complete or not at all.
+    ///
+    /// # Errors
+    /// When there is such a file already, or it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let file = |source| Error::File { path: path.display().to_string(), source };
+        let text = Zeroizing::new(format!("{}\n", self.encoded().as_str()));
         let partial = path.with_extension(format!("new-{}", std::process::id()));
         let written = (|| {
             let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
@@ -85,8 +104,7 @@ impl MasterKey {
                 .sync_all()
         })();
         let _ = fs::remove_file(&partial);
-        written.map_err(file)?;
-        Ok(Self(bytes))
+        written.map_err(file)
     }
 
     /// Reads the key, or makes it where there is none yet.

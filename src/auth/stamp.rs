@@ -15,6 +15,7 @@ use super::master_key::MasterKey;
 const CURSOR_KEY: &str = "cursor-v1";
 const FORM_KEY: &str = "form-v1";
 const CHECKPOINT_KEY: &str = "audit-checkpoint-v1";
+const BACKUP_KEY: &str = "backup-v1";
 /// Bytes of the MAC, which comes first.
 const MAC_BYTES: usize = 32;
 
@@ -39,6 +40,12 @@ impl StampKey {
     #[must_use]
     pub fn for_checkpoints(master: &MasterKey) -> Self {
         Self::derive(master, CHECKPOINT_KEY)
+    }
+
+    /// The key for copies of the database.
+    #[must_use]
+    pub fn for_backups(master: &MasterKey) -> Self {
+        Self::derive(master, BACKUP_KEY)
     }
 
     fn derive(master: &MasterKey, domain: &str) -> Self {

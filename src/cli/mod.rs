@@ -2,11 +2,14 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod client;
+mod doctor;
 mod duration;
 mod healthcheck;
 mod key;
 mod master_key;
+mod migrate;
 mod output;
 mod resource_type;
 mod schema;
@@ -26,8 +29,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::administrators::AdministratorError;
-use crate::auth::keys::KeyError;
+use crate::auth::keys::{KeyError, KeyRing};
+use crate::auth::master_key::MasterKey;
+use crate::auth::seal::SealKey;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError, name};
+use crate::backup as backup_file;
 use crate::config::Settings;
 use crate::id::TenantId;
 use crate::oauth::clients::ClientError;
@@ -38,7 +44,7 @@ use crate::scim::definitions::Definitions;
 use crate::scim::{json, limits};
 use crate::server::{Backend, StartError};
 use crate::simulate::CannotRun;
-use crate::store::{self, TenantRow};
+use crate::store::{self, Inspection, MigrationError, TenantRow};
 
 /// A SCIM 2.0 server: Okta and Microsoft Entra ID provision people into your product through it.
 #[derive(Debug, Parser)]
@@ -98,6 +104,38 @@ enum Command {
     /// Make the key from which all others are derived.
     #[command(subcommand)]
     MasterKey(master_key::Command),
+    /// Look at the settings, the database, the data in it and the way in, and say what is to be done. Changes nothing; exits with 1
+    /// when there is an error.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a copy of the whole database to a file that only its owner may read. The server may run meanwhile. Needs pg_dump.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        /// Put the master key into it as well: whoever has the file then has all.
+        #[arg(long)]
+        with_master_key: bool,
+        /// Print JSON: the file and its manifest.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring a copy back into an empty database, and verify it. Needs pg_restore, and the master key that was in use then.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring the schema of the database up to date, as a server that starts does.
+    Migrate {
+        /// Only print the migrations that are pending; exits with 1 when there are some.
+        #[arg(long)]
+        check: bool,
+    },
     /// Simulate an identity provider against any SCIM server.
     #[command(subcommand)]
     Simulate(simulate::Command),
@@ -168,6 +206,23 @@ pub enum Error {
     /// The server cannot serve, or does not answer.
     #[error("{0}")]
     Unhealthy(String),
+    /// Something is wrong with the installation.
+    #[error("there are errors; what is to be done stands above")]
+    Unwell,
+    /// A copy of the database.
+    #[error(transparent)]
+    Backup(#[from] backup_file::Error),
+    /// There is something where a copy is to go.
+    #[error(
+        "the database is not empty, and nothing in it is overwritten: name a fresh one by --data-dir or --database-url"
+    )]
+    NotEmpty,
+    /// Not all came back.
+    #[error("the database does not hold what the backup says; do not use it")]
+    Incomplete,
+    /// The schema is not up to date.
+    #[error("migrations are pending; 'provisor migrate' applies them, and so does a server that starts")]
+    Pending,
     /// A time that cannot be read.
     #[error("'{0}' is no time; write it like 2026-11-26T08:00:00Z or 2026-11-26")]
     Time(String),
@@ -182,6 +237,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         const CONFIGURATION: u8 = 78;
         match self {
+            Self::Start(StartError::Migration(MigrationError::Newer(_))) => CONFIGURATION,
             Self::Start(StartError::Store(_) | StartError::Migration(_) | StartError::System(_)) => 1,
             Self::Start(_) => CONFIGURATION,
             Self::Simulation(_) => 2,
@@ -210,6 +266,12 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::Healthcheck { url }) => healthcheck::run(url.as_deref(), &settings),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
+        Some(Command::Backup { file, with_master_key, json }) => {
+            backup::backup(&file, with_master_key, json, &settings)
+        }
+        Some(Command::Restore { file, json }) => backup::restore(&file, json, &settings),
+        Some(Command::Doctor { json }) => doctor::run(json, &settings),
+        Some(Command::Migrate { check }) => migrate::run(check, &settings),
         Some(Command::Simulate(command)) => simulate::run(command),
     }
 }
@@ -230,6 +292,13 @@ fn check_name(text: &str) -> Result<(), Error> {
 fn find_tenant(backend: &Backend, name: &str) -> Result<TenantRow, Error> {
     let found = backend.store.gate(|gate| gate.tenant(name))?;
     found.ok_or_else(|| Error::UnknownTenant(name.to_owned()))
+}
+
+/// Checks that a master key is the one that the database is used with.
+fn check_key(key: &MasterKey, inspection: &mut Inspection) -> Result<(), Error> {
+    let rows = inspection.gate().signing_keys()?;
+    KeyRing::new(SealKey::for_signing_keys(key)).fits(&rows)?;
+    Ok(())
 }
 
 /// The operator at the command line, acting for a tenant.

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Error;
 
 /// Major versions that are taken.
-const SUPPORTED: RangeInclusive<u32> = 14..=18;
+pub const SUPPORTED: RangeInclusive<u32> = 14..=18;
 
 /// A directory with `initdb` and `postgres`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ impl Binaries {
         let places = match named {
             // Absolute, because Postgres is not started in the directory we are in.
             Some(named) => vec![std::path::absolute(named).unwrap_or_else(|_| named.to_owned())],
-            None => places(),
+            None => places("postgres"),
         };
         let found: BTreeSet<Self> = places.iter().filter_map(|place| Self::at(place)).collect();
         match (cluster, found.last()) {
@@ -55,12 +55,13 @@ impl Binaries {
 }
 
 /// The major version in `postgres (PostgreSQL) 15.8 (Debian 15.8-0)`.
-fn major(version: &str) -> Option<u32> {
+pub(super) fn major(version: &str) -> Option<u32> {
     let number = version.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
     number.split(|end: char| !end.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn places() -> Vec<PathBuf> {
+/// Where programs of Postgres may be: where systems put them, and where the one named is on the path.
+pub(super) fn places(program: &str) -> Vec<PathBuf> {
     const VERSIONED: [(&str, &str); 5] = [
         ("/usr/lib/postgresql", "bin"),
         ("/usr/libexec", "postgresql"),
@@ -81,8 +82,8 @@ fn places() -> Vec<PathBuf> {
     );
     places.extend(children("/usr/libexec").filter(|path| path.to_string_lossy().contains("/postgresql")));
     for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        if let Ok(program) = fs::canonicalize(directory.join("postgres")) {
-            places.extend(program.parent().map(Path::to_owned));
+        if let Ok(found) = fs::canonicalize(directory.join(program)) {
+            places.extend(found.parent().map(Path::to_owned));
         }
     }
     places

@@ -9,6 +9,7 @@ mod directory;
 mod owner;
 mod process;
 mod supervisor;
+mod tools;
 
 use std::fs;
 use std::io;
@@ -23,6 +24,9 @@ pub use owner::Role;
 use owner::{Attempt, Owner};
 use process::Running;
 use supervisor::Supervisor;
+
+pub use binaries::SUPPORTED;
+pub use tools::Tools;
 
 use crate::store::cluster;
 
@@ -44,6 +48,15 @@ pub enum Error {
     NotInstalled {
         /// The command that installs it here.
         install: &'static str,
+    },
+    /// Nothing to copy the database with.
+    #[error(
+        "no pg_dump and pg_restore of PostgreSQL {least} or later found; install the client programs of PostgreSQL {least}, or name their \
+         directory by --pg-bin-dir (PROVISOR_PG_BIN_DIR)"
+    )]
+    NoTools {
+        /// The major version that is needed at least.
+        least: u32,
     },
     /// The named directory has no programs.
     #[error("--pg-bin-dir (PROVISOR_PG_BIN_DIR): {0} holds no initdb and postgres of version 14 to 18")]
@@ -111,6 +124,12 @@ impl Error {
     fn file(path: &Path, source: io::Error) -> Self {
         Self::File { path: path.to_owned(), source }
     }
+}
+
+/// Whether there is a private Postgres in the data directory, running or not.
+#[must_use]
+pub fn exists(root: &Path) -> bool {
+    root.join("postgres").join("PG_VERSION").exists()
 }
 
 /// The private Postgres, running. Whoever owns it stops it when done.

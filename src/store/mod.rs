@@ -14,6 +14,7 @@ pub mod cluster;
 mod columns;
 mod condition;
 mod connect_runs;
+mod copy;
 mod definitions;
 mod edges;
 mod erasure;
@@ -22,6 +23,7 @@ mod expired;
 mod grants;
 mod groups;
 mod header_tokens;
+mod inspection;
 mod installation;
 mod invitations;
 mod lead;
@@ -65,6 +67,7 @@ pub use audit_seals::{Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRo
 pub use authorization_codes::AuthorizationCodeRow;
 pub use clients::{ClientChanges, ClientRow, ClientSecretRow, SecretRotated};
 pub use connect_runs::{ConnectRunRow, CredentialState, SeenRequest};
+pub use copy::{Snapshot, Target};
 pub use definitions::StoredDefinitions;
 pub use edges::edge_predicate;
 pub use error::{Error, RETRY_AFTER_SECONDS};
@@ -74,12 +77,13 @@ pub use groups::{EdgePredicate, GroupChange, GroupChanged, Joining, Leaving};
 pub use header_tokens::{
     StoredToken, TokenCallerRow, TokenChanges, TokenFilter, TokenQuery, TokenRow, TokenState, TokenUse, TokenUser,
 };
+pub use inspection::{EndingCredential, Inspection, Rights, SealState, ServerFacts};
 pub use installation::{DatabaseFacts, InstallationRow};
 pub use invitations::InvitationRow;
 pub use lead::Lead;
 pub use listing::{Anchor, Page, PageRequest, Selection, Start};
 pub use memberships::{MemberPage, MemberRow};
-pub use migrate::{MigrationError, migrate};
+pub use migrate::{MigrationError, SchemaState, migrate, newest_version};
 pub use pool::{CHECKOUT_TIMEOUT, connect};
 pub use refresh_tokens::{Exchange, Exchanged, RefreshTokenRow};
 pub use request_counts::{RequestCountRow, RequestsInStep, RequestsOfCredential, Step, UserCountRow};

@@ -478,6 +478,7 @@ diesel::allow_tables_to_appear_in_same_query!(totp_secrets, recovery_codes);
 diesel::allow_tables_to_appear_in_same_query!(administrator_identities, administrators);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, oauth_grants, tenants, revoked_access_tokens);
 diesel::allow_tables_to_appear_in_same_query!(oauth_clients, client_secrets);
+diesel::allow_tables_to_appear_in_same_query!(client_secrets, tenants);
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, oauth_grants);
 diesel::allow_tables_to_appear_in_same_query!(
     audit_events,

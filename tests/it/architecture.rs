@@ -120,7 +120,13 @@ const UNITS: &[Unit] = &[
     },
     // The description of the API, as pure functions.
     Unit { modules: &["openapi"], uses: &["scim", "auth::principal", "oauth::access_token"], crates: &["serde_json"] },
-    Unit { modules: &["private_postgres"], uses: &["store"], crates: &["log", "nix", "thiserror"] },
+    Unit { modules: &["private_postgres"], uses: &["database_url", "store"], crates: &["log", "nix", "thiserror"] },
+    // The form of a copy of the database.
+    Unit {
+        modules: &["backup"],
+        uses: &["auth::principal"],
+        crates: &["chrono", "serde", "serde_json", "sha2", "thiserror"],
+    },
     Unit {
         modules: &["provider"],
         uses: &["scim", "id", "audit", "auth::principal", "store"],
@@ -192,19 +198,22 @@ const UNITS: &[Unit] = &[
             "database_url",
             "tls",
         ],
-        crates: &["actix_web", "log", "serde_json", "socket2", "tera", "thiserror"],
+        crates: &["actix_web", "log", "serde_json", "socket2", "tera", "thiserror", "zeroize"],
     },
     Unit {
         modules: &["cli"],
         uses: &[
             "scim",
             "id",
+            "database_url",
+            "tls",
             "config",
             "audit",
             "auth::principal",
             "store",
             "auth",
             "chain",
+            "backup",
             "oauth::access_token",
             "oauth",
             "private_postgres",
@@ -214,7 +223,7 @@ const UNITS: &[Unit] = &[
             "shutdown",
             "server",
         ],
-        crates: &["actix_web", "chrono", "clap", "indicatif", "serde_json", "thiserror", "url", "uuid"],
+        crates: &["actix_web", "chrono", "clap", "indicatif", "nix", "serde_json", "thiserror", "url", "uuid"],
     },
     Unit { modules: &["main"], uses: &["cli"], crates: &["clap", "env_logger"] },
     Unit { modules: &["lib"], uses: &[], crates: &[] },
@@ -224,13 +233,15 @@ const UNITS: &[Unit] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("actix", &["src/http/", "src/server.rs", "src/cli/serve.rs"]),
     ("diesel", &["src/store/"]),
-    ("sql_query", &["src/store/cluster.rs"]),
+    ("sql_query", &["src/store/cluster.rs", "src/store/copy.rs", "src/store/inspection.rs"]),
     (
         "batch_execute",
         &[
             "src/store/audit_seals.rs",
             "src/store/cluster.rs",
+            "src/store/copy.rs",
             "src/store/definitions.rs",
+            "src/store/inspection.rs",
             "src/store/migrate.rs",
             "src/store/mod.rs",
             "src/store/pool.rs",

@@ -29,6 +29,7 @@ mod oauth;
 mod oauth_flow;
 mod okta;
 mod openapi;
+mod operate;
 mod private_postgres;
 mod races;
 mod requirements;

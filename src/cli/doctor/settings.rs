@@ -1,0 +1,145 @@
+//! The settings and the files that they name.
+
+use nix::sys::statvfs::statvfs;
+
+use super::finding::Findings;
+use crate::auth::master_key::{self, MasterKey};
+use crate::config::Settings;
+use crate::http;
+use crate::private_postgres;
+use crate::tls::Certificate;
+
+/// Bytes that should be free where the private Postgres keeps its data; with less than a tenth of it Postgres stops soon.
+const FREE: u64 = 1 << 30;
+
+pub(super) fn look(settings: &Settings, findings: &mut Findings) {
+    listen(settings, findings);
+    trusted_proxies(settings, findings);
+    certificate(settings, findings);
+    assets(settings, findings);
+    data_dir(settings, findings);
+}
+
+fn listen(settings: &Settings, findings: &mut Findings) {
+    let address = settings.listen;
+    let is_plain = settings.tls_certificate.is_none() && settings.trusted_proxies.are_none();
+    if is_plain && !address.ip().is_loopback() {
+        findings.warning(
+            "listen",
+            format!("{address}: others reach the server in clear text, and credentials cross the network"),
+            "give it a certificate (--tls-certificate, --tls-key), or put a proxy with one in front, name that by --trusted-proxies, and have \
+             --listen be an address that only the proxy reaches",
+        );
+    } else {
+        findings.ok("listen", address.to_string());
+    }
+}
+
+fn trusted_proxies(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "trusted-proxies";
+    if settings.trusted_proxies.are_all() {
+        findings.error(
+            CHECK,
+            "everybody is believed to be a proxy, so that everybody may say to come from any address",
+            "name the addresses of the proxies alone: --trusted-proxies (PROVISOR_TRUSTED_PROXIES)",
+        );
+    } else if settings.public_url(settings.listen).starts_with("https:")
+        && settings.tls_certificate.is_none()
+        && settings.trusted_proxies.are_none()
+    {
+        findings.warning(
+            CHECK,
+            "the public URL is https, so a proxy is in front of the server, but none is named: limits and the audit log see its address in \
+             place of the client's",
+            "name its address: --trusted-proxies (PROVISOR_TRUSTED_PROXIES)",
+        );
+    } else if settings.trusted_proxies.are_none() {
+        findings.ok(CHECK, "none");
+    } else {
+        findings.ok(CHECK, "named");
+    }
+}
+
+fn certificate(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "tls-certificate";
+    let remedy = "see that both files are there, readable, in PEM, and belong together";
+    match settings.tls_files() {
+        Err(error) => findings.error(CHECK, error.to_string(), "name both files, or none"),
+        Ok(None) => findings.ok(CHECK, "none: https ends at a proxy, or nowhere"),
+        Ok(Some(files)) => match Certificate::read(files) {
+            Err(error) => findings.error(CHECK, error.to_string(), remedy),
+            Ok(_) => findings.ok(CHECK, "it and its key belong together"),
+        },
+    }
+}
+
+fn assets(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "assets";
+    match http::find_assets(settings.assets_dir.as_deref()) {
+        Err(error) => findings.error(CHECK, error.to_string(), "name it: --assets-dir (PROVISOR_ASSETS_DIR)"),
+        Ok(found) => match http::load_templates(&found) {
+            Ok(_) => findings.ok(CHECK, found.display().to_string()),
+            Err(error) => findings.error(
+                CHECK,
+                format!("{}: {error}", found.display()),
+                "bring back the templates that came with this version of provisor",
+            ),
+        },
+    }
+}
+
+fn data_dir(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "data-dir";
+    if settings.database_url.is_some() {
+        return;
+    }
+    let directory = match settings.data_dir() {
+        Ok(directory) => directory,
+        Err(error) => return findings.error(CHECK, error.to_string(), "name one: --data-dir (PROVISOR_DATA_DIR)"),
+    };
+    let shown = directory.display();
+    let Ok(space) = statvfs(&directory) else {
+        return findings.ok(CHECK, format!("{shown} is not there yet; 'provisor serve' makes it"));
+    };
+    let free = u64::from(space.blocks_available()).saturating_mul(u64::from(space.fragment_size()));
+    let said = format!("{shown}: {} MiB free", free >> 20);
+    let remedy = "make room: without space on the disk Postgres stops";
+    match free {
+        FREE.. => findings.ok(CHECK, said),
+        most if most >= FREE / 10 => findings.warning(CHECK, said, remedy),
+        _ => findings.error(CHECK, said, remedy),
+    }
+}
+
+/// The master key, where there is one to be read.
+pub(super) fn master_key(settings: &Settings, findings: &mut Findings) -> Option<MasterKey> {
+    const CHECK: &str = "master-key";
+    let file = match settings.master_key_file() {
+        Ok(file) => file,
+        Err(error) => {
+            findings.error(CHECK, error.to_string(), "name the file: --master-key-file (PROVISOR_MASTER_KEY_FILE)");
+            return None;
+        }
+    };
+    let is_fresh = settings.database_url.is_none()
+        && settings.data_dir().is_ok_and(|directory| !private_postgres::exists(&directory));
+    if is_fresh && !file.exists() {
+        findings.ok(CHECK, format!("{} is not there yet; 'provisor serve' makes it", file.display()));
+        return None;
+    }
+    match MasterKey::read(&file) {
+        Ok(key) => {
+            findings.ok(CHECK, format!("{}; only its owner may read it", file.display()));
+            Some(key)
+        }
+        Err(error) => {
+            let remedy = match &error {
+                master_key::Error::Permissions(path) => format!("chmod 600 {path}"),
+                _ => "bring it back from where a copy of it is kept: no token and no client secret works without it"
+                    .to_owned(),
+            };
+            findings.error(CHECK, error.to_string(), remedy);
+            None
+        }
+    }
+}
