@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 pub use crate::database_url::DatabaseUrl;
 use crate::database_url::{self, Target, Terms};
+use crate::log_format::LogFormat;
 pub use crate::network::Networks;
 use crate::tls;
 
@@ -42,6 +43,14 @@ pub struct Settings {
     /// File with the private key of that certificate, in PEM.
     #[arg(long, global = true, env = "PROVISOR_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+
+    /// Address and port on which GET /metrics answers Prometheus, and nothing else does [default: none]. Keep it from the outside.
+    #[arg(long, global = true, env = "PROVISOR_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = metrics_listen)]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// Form of the log on standard error: lines of words, or one JSON object a line.
+    #[arg(long, global = true, env = "PROVISOR_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
 
     /// URL under which clients reach the server [default: http:// or with a certificate https://, and the address listened on].
     #[arg(long, global = true, env = "PROVISOR_PUBLIC_URL", value_name = "URL")]
@@ -294,6 +303,12 @@ pub fn unreadable(error: &io::Error) -> String {
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "--listen (PROVISOR_LISTEN) wants an address and a port, like 127.0.0.1:8080".into())
+}
+
+fn metrics_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "--metrics-listen (PROVISOR_METRICS_LISTEN) wants an address and a port, like 127.0.0.1:9464".into()
+    })
 }
 
 fn connections(text: &str) -> Result<u32, String> {

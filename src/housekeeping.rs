@@ -10,6 +10,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use crate::auth::keys::KeyRing;
 use crate::auth::{sessions, setup, throttle};
+use crate::metrics::{Job, Metrics};
 use crate::oauth::access_token::LEEWAY_SECONDS;
 use crate::provider::tenants;
 use crate::store::{self, Expired, Store};
@@ -51,13 +52,13 @@ impl Housekeeping {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn start(store: Arc<Store>, keys: Arc<KeyRing>) -> std::io::Result<Self> {
+    pub fn start(store: Arc<Store>, keys: Arc<KeyRing>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (end, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name("housekeeping".into()).spawn(move || {
             let mut lead = store.lead();
             loop {
                 match lead.is_ours() {
-                    Ok(true) => round(&store, &keys, &ended),
+                    Ok(true) => round(&store, &keys, &metrics, &ended),
                     Ok(false) => log::debug!("another server does the housekeeping"),
                     Err(error) => log::warn!("no housekeeping: {error}"),
                 }
@@ -79,13 +80,13 @@ impl Housekeeping {
 }
 
 /// Does all that there is to do. What fails is left for the next round.
-fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
+fn round(store: &Store, keys: &KeyRing, metrics: &Metrics, ended: &Receiver<()>) {
     let now = Utc::now();
-    if let Err(error) = keys.maintain(store, now) {
+    if let Err(error) = noted(metrics, Job::SigningKeys, keys.maintain(store, now)) {
         log::warn!("signing keys were not looked after: {error}");
     }
     let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
-    match tenants::erase_due(store, now, goes_on) {
+    match noted(metrics, Job::TenantErasure, tenants::erase_due(store, now, goes_on)) {
         Ok(due) => due.iter().for_each(|(name, erased)| match erased {
             Ok(true) => log::info!("deleted the data of tenant {name}"),
             Ok(false) => {}
@@ -93,18 +94,24 @@ fn round(store: &Store, keys: &KeyRing, ended: &Receiver<()>) {
         }),
         Err(error) => log::warn!("deleted tenants were not cleared away: {error}"),
     }
-    if let Err(error) = trim_log(store, now, ended) {
+    if let Err(error) = noted(metrics, Job::ProvisioningLog, trim_log(store, now, ended)) {
         log::warn!("the provisioning log was not trimmed: {error}");
     }
-    if let Err(error) = count_users(store, now, ended) {
+    if let Err(error) = noted(metrics, Job::UserCounts, count_users(store, now, ended)) {
         log::warn!("users were not counted: {error}");
     }
-    for &(what, kept) in KEPT {
-        if let Err(error) = sweep(store, what, now - kept, ended) {
-            log::warn!("expired rows were not deleted ({what:?}): {error}");
-            return;
-        }
+    let swept = KEPT.iter().try_for_each(|&(what, kept)| {
+        sweep(store, what, now - kept, ended).map_err(|error| format!("({what:?}): {error}"))
+    });
+    if let Err(error) = noted(metrics, Job::ExpiredRows, swept) {
+        log::warn!("expired rows were not deleted {error}");
     }
+}
+
+/// What has come of a job, once that is noted.
+fn noted<T, E>(metrics: &Metrics, job: Job, result: Result<T, E>) -> Result<T, E> {
+    metrics.jobs.note(job, &result);
+    result
 }
 
 /// Deletes requests from the log, and the bodies of others, as the settings say.

@@ -17,6 +17,8 @@
 //!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
 //! - [`simulate`] is an identity provider, to try a server with. It uses nothing of the above.
 //!
+//! [`metrics`] are counted for whoever watches it, and [`log_format`] is the form of its log.
+//!
 //! `tests/it/architecture.rs` holds the imports to this picture.
 
 pub mod allowance;
@@ -30,6 +32,8 @@ pub mod database_url;
 pub mod housekeeping;
 pub mod http;
 pub mod id;
+pub mod log_format;
+pub mod metrics;
 pub mod network;
 pub mod oauth;
 pub mod openapi;

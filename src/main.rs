@@ -7,7 +7,9 @@ use provisor::cli::{self, Cli};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(cli.default_log())).init();
+    let mut logger = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(cli.default_log()));
+    cli.log_format().apply(&mut logger);
+    logger.init();
     match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

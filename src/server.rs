@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::middleware::NormalizePath;
+use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use zeroize::Zeroizing;
@@ -23,7 +23,8 @@ use crate::chain::Sealer;
 use crate::config::{PublicUrl, SettingError, Settings};
 use crate::database_url::{Privacy, Target};
 use crate::housekeeping::Housekeeping;
-use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog};
+use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog, Watch};
+use crate::metrics::Metrics;
 use crate::oauth::access_token::Parties;
 use crate::private_postgres::{self, PrivatePostgres, Role};
 use crate::scim::registry::Registry;
@@ -100,6 +101,9 @@ pub enum StartError {
     /// The address.
     #[error("--listen (PROVISOR_LISTEN): cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The address of the metrics.
+    #[error("--metrics-listen (PROVISOR_METRICS_LISTEN): cannot listen on {0}: {1}")]
+    MetricsListen(SocketAddr, std::io::Error),
     /// The operating system.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -304,10 +308,23 @@ fn give_up_unread(listener: &TcpListener) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The server of the metrics, and where it listens.
+fn serve_metrics(
+    listener: TcpListener,
+    state: &Data<AppState>,
+) -> std::io::Result<(SocketAddr, actix_web::dev::Server)> {
+    let address = listener.local_addr()?;
+    let watch = Data::new(Watch::new(state.clone()));
+    let app = move || App::new().configure(|config| http::configure_metrics(config, &watch));
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
+    Ok((address, server))
+}
+
 /// The server, listening but not serving yet.
 pub struct Application {
     backend: Backend,
     server: actix_web::dev::Server,
+    metrics: Option<(SocketAddr, actix_web::dev::Server)>,
     refusals: Refusals,
     records: JoinHandle<()>,
     request_log: RequestLog,
@@ -334,6 +351,11 @@ impl Application {
             TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
         give_up_unread(&listener)?;
         let address = listener.local_addr()?;
+        let metrics_listener = settings
+            .metrics_listen
+            .map(|address| TcpListener::bind(address).map_err(|error| StartError::MetricsListen(address, error)));
+        let metrics_listener = metrics_listener.transpose()?;
+        let metrics = Arc::new(Metrics::default());
         let backend = Backend::open(settings, Role::Server)?;
         backend.keys.keys(&backend.store)?;
         let public_url = settings.public_url(address);
@@ -343,8 +365,9 @@ impl Application {
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
         let (request_log, request_writer) = RequestLog::start(Arc::clone(&backend.store))?;
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
-        let housekeeping = Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys))?;
-        let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone())?;
+        let housekeeping =
+            Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys), Arc::clone(&metrics))?;
+        let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone(), Arc::clone(&metrics))?;
         if let Some(first) = settings.first_administrator()?
             && setup::is_open(&backend.store)?
         {
@@ -372,6 +395,7 @@ impl Application {
             cursors: backend.cursor_key.clone(),
             refusals: refusals.clone(),
             request_log: request_log.clone(),
+            metrics,
             connections,
             rate_limit: settings.rate_limit,
             templates,
@@ -379,7 +403,13 @@ impl Application {
             data_dir: settings.database_url.is_none().then(|| settings.data_dir()).transpose()?,
             assets,
         }));
-        let app = move || App::new().wrap(NormalizePath::trim()).configure(|config| http::configure(config, &state));
+        let metrics = metrics_listener.map(|listener| serve_metrics(listener, &state)).transpose()?;
+        let app = move || {
+            App::new()
+                .wrap(NormalizePath::trim())
+                .wrap(from_fn(http::count_request))
+                .configure(|config| http::configure(config, &state))
+        };
         let server = HttpServer::new(app)
             .worker_max_blocking_threads(connections)
             .keep_alive(KEEP_ALIVE)
@@ -397,6 +427,7 @@ impl Application {
         Ok(Self {
             backend,
             server,
+            metrics,
             refusals,
             records,
             request_log,
@@ -420,6 +451,12 @@ impl Application {
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.renewal.is_some() { "https" } else { "http" }
+    }
+
+    /// The address at which the metrics are, where they are somewhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
     }
 
     /// The URL under which clients reach the server.
@@ -450,7 +487,16 @@ impl Application {
             shutdown.requested().await;
             handle.stop(true).await;
         });
+        // The metrics are there until all requests are answered.
+        let metrics = self.metrics.map(|(_, server)| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
         self.server.await?;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         self.housekeeping.stop();
         self.refusals.close();
         if self.records.join().is_err() {

@@ -12,6 +12,7 @@ use super::checkpoint::checkpoint;
 use super::link::link;
 use super::verify::{Break, Fault, Verification, Walk};
 use crate::auth::stamp::StampKey;
+use crate::metrics::{Job, Metrics};
 use crate::store::{self, BreakRow, Checked, SealRow, Sealed, Store};
 
 /// How often.
@@ -44,10 +45,10 @@ impl Sealer {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn start(store: Arc<Store>, key: StampKey) -> std::io::Result<Self> {
+    pub fn start(store: Arc<Store>, key: StampKey, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (end, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name("sealer".into()).spawn(move || {
-            let mut work = Work { store, key, scan: None, checkpointed: None, checked: None, looked: None };
+            let mut work = Work { store, key, metrics, scan: None, checkpointed: None, checked: None, looked: None };
             loop {
                 let begun = Instant::now();
                 work.round(&ended);
@@ -75,6 +76,7 @@ impl Sealer {
 struct Work {
     store: Arc<Store>,
     key: StampKey,
+    metrics: Arc<Metrics>,
     /// The chain that is verified whole.
     scan: Option<Verification>,
     checkpointed: Option<Instant>,
@@ -95,10 +97,11 @@ impl Work {
     /// What fails is left for the next round.
     fn round(&mut self, ended: &Receiver<()>) {
         let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
-        match self.seal(goes_on) {
+        match self.noted(Job::AuditSeals, self.seal(goes_on)) {
             Ok(sealed) => {
                 if (is_due(&mut self.checked, CHECK_EVERY) || sealed > 0)
-                    && let Err(error) = self.check(goes_on).and_then(|()| self.tell_full())
+                    && let Err(error) =
+                        self.noted(Job::AuditChecks, self.check(goes_on).and_then(|()| self.tell_full()))
                 {
                     log::warn!("the seals of the audit log were not checked: {error}");
                 }
@@ -106,14 +109,21 @@ impl Work {
             Err(error) => log::warn!("the audit log was not sealed: {error}"),
         }
         if is_due(&mut self.checkpointed, CHECKPOINT_EVERY)
-            && let Err(error) = checkpoint(&self.store, &self.key)
+            && let Err(error) = self.noted(Job::AuditCheckpoints, checkpoint(&self.store, &self.key))
         {
             log::warn!("no checkpoint of the audit log was made: {error}");
         }
-        if let Err(error) = self.scan(goes_on) {
+        let scanned = self.scan(goes_on);
+        if let Err(error) = self.noted(Job::AuditVerification, scanned) {
             log::warn!("the audit log was not verified: {error}");
             self.scan = None;
         }
+    }
+
+    /// What has come of a job, once that is noted.
+    fn noted<T, E>(&self, job: Job, result: Result<T, E>) -> Result<T, E> {
+        self.metrics.jobs.note(job, &result);
+        result
     }
 
     fn last(&mut self) {

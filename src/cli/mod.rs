@@ -36,6 +36,7 @@ use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError, name};
 use crate::backup as backup_file;
 use crate::config::Settings;
 use crate::id::TenantId;
+use crate::log_format::LogFormat;
 use crate::oauth::clients::ClientError;
 use crate::private_postgres::Role;
 use crate::provider::definitions::{self, ChangeError, Changed};
@@ -57,6 +58,12 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// In which form.
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        self.settings.log_format
+    }
+
     /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, a command only what goes wrong.
     #[must_use]
     pub fn default_log(&self) -> &'static str {

@@ -38,6 +38,7 @@ fn greeting(application: &Application, settings: &Settings) -> String {
     });
     format!(
         "listening on {scheme}://{address}\n\
+         {metrics}\
          SCIM base URL: {base}\n\
          {setup}\n\
          Next, in another terminal:\n\
@@ -56,6 +57,9 @@ fn greeting(application: &Application, settings: &Settings) -> String {
          Ctrl-C stops the server.",
         scheme = application.scheme(),
         address = application.address(),
+        metrics = application
+            .metrics_address()
+            .map_or_else(String::new, |address| format!("metrics on http://{address}/metrics\n")),
     )
 }
 

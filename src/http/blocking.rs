@@ -50,7 +50,9 @@ pub(super) async fn run<T: Send + 'static, E: From<Overload> + Send + 'static>(
     app: &web::Data<AppState>,
     work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
+    let waiting = app.metrics.waiting.enter();
     let permit = permit(&app.connections).await?;
+    drop(waiting);
     let app = app.clone();
     web::block(move || {
         let _permit = permit;

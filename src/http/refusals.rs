@@ -46,7 +46,7 @@ impl Refusals {
     pub fn start(store: Arc<Store>, authenticator: Arc<Authenticator>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer { store, authenticator, dropped: Arc::clone(&dropped) };
+        let writer = Writer { store, authenticator, dropped: Arc::clone(&dropped), told: AtomicU64::new(0) };
         let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run(&waiting))?;
         Ok((Self { queue, dropped }, thread))
     }
@@ -67,6 +67,12 @@ impl Refusals {
         }
     }
 
+    /// Refusals that are missing in the audit log since the server started.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Lets the background thread end.
     pub fn close(&self) {
         // Without a thread there is nothing to end.
@@ -78,6 +84,8 @@ struct Writer {
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
     dropped: Arc<AtomicU64>,
+    /// How many drops the log was told of.
+    told: AtomicU64,
 }
 
 impl Writer {
@@ -109,7 +117,8 @@ impl Writer {
     }
 
     fn write(&self, gathered: Vec<Refused>) {
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        let all = self.dropped.load(Ordering::Relaxed);
+        let dropped = all - self.told.swap(all, Ordering::Relaxed);
         if dropped > 0 {
             log::warn!("{dropped} refusals were not recorded: the queue was full");
         }

@@ -22,6 +22,7 @@ use crate::auth::second_factor;
 use crate::auth::secret::TokenKey;
 use crate::auth::stamp::StampKey;
 use crate::config::Networks;
+use crate::metrics::Metrics;
 use crate::oauth::access_token::Parties;
 use crate::oauth::public_keys::PublicKeys;
 use crate::provider::{Service, Services};
@@ -58,6 +59,7 @@ pub struct AppState {
     pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
     pub(super) request_log: RequestLog,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Readiness,
     /// How much each may ask.
     pub(super) traffic: Traffic,
@@ -141,6 +143,8 @@ pub struct Parts {
     pub refusals: Refusals,
     /// Where requests are logged.
     pub request_log: RequestLog,
+    /// What is counted for whoever watches.
+    pub metrics: Arc<Metrics>,
     /// Database connections, and so requests that use one at a time.
     pub connections: usize,
     /// Requests a second of a credential in the long run; 0 for any number, of strangers too.
@@ -182,6 +186,7 @@ impl AppState {
             cursors: parts.cursors,
             refusals: parts.refusals,
             request_log: parts.request_log,
+            metrics: parts.metrics,
             readiness: Readiness::default(),
             traffic: Traffic::new(parts.rate_limit),
             connections: Arc::new(Semaphore::new(parts.connections)),

@@ -83,11 +83,13 @@ impl Visit {
         let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".into());
         log::info!(
             target: "provisor::request",
-            "{} {route} {} {:.1}ms actor={actor} request={}",
-            self.method,
-            response.status().as_u16(),
-            self.started.elapsed().as_secs_f64() * 1_000.0,
-            self.request_id,
+            method = self.method.as_str(),
+            route = route.as_str(),
+            status = response.status().as_u16(),
+            milliseconds = (self.started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
+            actor = actor,
+            request_id = &*self.request_id;
+            "answered"
         );
     }
 }
@@ -100,7 +102,7 @@ pub(super) fn log_fault(error: &dyn StdError, request_id: &str) {
         sentence = format!("{sentence}: {because}");
         cause = because.source();
     }
-    log::error!("{sentence} request={request_id}");
+    log::error!(request_id = request_id; "{sentence}");
 }
 
 impl FromRequest for Visit {

@@ -84,7 +84,7 @@ pub use lead::Lead;
 pub use listing::{Anchor, Page, PageRequest, Selection, Start};
 pub use memberships::{MemberPage, MemberRow};
 pub use migrate::{MigrationError, SchemaState, migrate, newest_version};
-pub use pool::{CHECKOUT_TIMEOUT, connect};
+pub use pool::{CHECKOUT_TIMEOUT, PoolState, connect};
 pub use refresh_tokens::{Exchange, Exchanged, RefreshTokenRow};
 pub use request_counts::{RequestCountRow, RequestsInStep, RequestsOfCredential, Step, UserCountRow};
 pub use requests::{RequestFilter, RequestPlace, RequestRow};
@@ -122,6 +122,20 @@ impl Store {
     /// [`Error::Unavailable`] when it cannot be reached.
     pub fn open(url: &str, connections: u32) -> Result<Self, Error> {
         Ok(Self { pool: Pool::open(url, connections)?, walks: Walks::default() })
+    }
+
+    /// A look at the database by a connection of its own, however busy the others are.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be reached.
+    pub fn inspect(&self) -> Result<Inspection, Error> {
+        Inspection::open(self.pool.url())
+    }
+
+    /// How the connections are doing.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        self.pool.state()
     }
 
     /// Runs `work` on a connection that is bound to the caller's tenant; again where Postgres rolled it back because of a

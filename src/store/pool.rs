@@ -2,7 +2,7 @@
 //! a round trip; instead one that has rested is pinged, and one that failed is thrown away.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -66,6 +66,7 @@ impl r2d2::ManageConnection for Manager {
 pub struct Pool {
     connections: r2d2::Pool<Manager>,
     is_open: AtomicBool,
+    failures: AtomicU64,
     url: String,
 }
 
@@ -74,6 +75,21 @@ impl fmt::Debug for Pool {
         // The URL may hold a password.
         formatter.debug_struct("Pool").field("state", &self.connections.state()).finish_non_exhaustive()
     }
+}
+
+/// How a pool is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections at most.
+    pub most: u32,
+    /// Connections that are open.
+    pub open: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+    /// How often somebody got none.
+    pub failures: u64,
+    /// Whether nobody waits for one, because the database is away.
+    pub is_away: bool,
 }
 
 /// A connection on loan.
@@ -105,7 +121,8 @@ impl Pool {
             .error_handler(Box::new(Log))
             .build(Manager { url: url.to_owned() })
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { connections, is_open: AtomicBool::new(false), url: url.to_owned() })
+        let is_open = AtomicBool::new(false);
+        Ok(Self { connections, is_open, failures: AtomicU64::new(0), url: url.to_owned() })
     }
 
     /// Where the connections lead.
@@ -118,6 +135,26 @@ impl Pool {
     /// # Errors
     /// [`Error::Unavailable`] when there is none within [`CHECKOUT_TIMEOUT`], or none at once while the database is away.
     pub fn get(&self) -> Result<Loan, Error> {
+        let loan = self.lend();
+        if loan.is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        loan
+    }
+
+    /// How it is doing.
+    pub fn state(&self) -> PoolState {
+        let r2d2::State { connections, idle_connections, .. } = self.connections.state();
+        PoolState {
+            most: self.connections.max_size(),
+            open: connections,
+            idle: idle_connections,
+            failures: self.failures.load(Ordering::Relaxed),
+            is_away: self.is_open.load(Ordering::Relaxed),
+        }
+    }
+
+    fn lend(&self) -> Result<Loan, Error> {
         let deadline = Instant::now() + CHECKOUT_TIMEOUT;
         loop {
             let mut loan = self.borrow()?;

@@ -26,9 +26,11 @@ const UNITS: &[Unit] = &[
     Unit { modules: &["allowance"], uses: &[], crates: &[] },
     Unit { modules: &["database_url"], uses: &[], crates: &["thiserror", "zeroize"] },
     Unit { modules: &["tls"], uses: &[], crates: &["log", "rustls", "thiserror", "zeroize"] },
+    Unit { modules: &["metrics"], uses: &[], crates: &["nix"] },
+    Unit { modules: &["log_format"], uses: &[], crates: &["chrono", "clap", "env_logger", "log", "serde_json"] },
     Unit {
         modules: &["config"],
-        uses: &["network", "database_url", "tls"],
+        uses: &["network", "database_url", "tls", "log_format"],
         crates: &["clap", "nix", "thiserror", "url", "zeroize"],
     },
     Unit { modules: &["audit"], uses: &["scim", "id"], crates: &["serde_json"] },
@@ -110,7 +112,7 @@ const UNITS: &[Unit] = &[
     // The hash chain over the audit log.
     Unit {
         modules: &["chain"],
-        uses: &["auth::principal", "store"],
+        uses: &["metrics", "auth::principal", "store"],
         crates: &["chrono", "log", "serde_json", "sha2", "uuid"],
     },
     Unit {
@@ -139,6 +141,7 @@ const UNITS: &[Unit] = &[
             "id",
             "network",
             "allowance",
+            "metrics",
             "config",
             "audit",
             "auth::principal",
@@ -171,7 +174,7 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         modules: &["housekeeping"],
-        uses: &["auth::principal", "oauth::access_token", "store", "auth", "provider"],
+        uses: &["metrics", "auth::principal", "oauth::access_token", "store", "auth", "provider"],
         crates: &["chrono", "log"],
     },
     // A client of any server: it must not use ours, whose faults would then go unseen.
@@ -185,6 +188,7 @@ const UNITS: &[Unit] = &[
         modules: &["server"],
         uses: &[
             "scim",
+            "metrics",
             "config",
             "auth::principal",
             "oauth::access_token",
@@ -207,6 +211,7 @@ const UNITS: &[Unit] = &[
             "id",
             "database_url",
             "tls",
+            "log_format",
             "config",
             "audit",
             "auth::principal",

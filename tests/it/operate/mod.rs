@@ -2,6 +2,8 @@
 
 mod backup;
 mod doctor;
+mod logs;
+mod metrics;
 mod migrate;
 
 use std::path::Path;

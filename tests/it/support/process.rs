@@ -153,11 +153,14 @@ impl ServerProcess {
         Self::spawn(command, data_dir)
     }
 
-    /// Starts a server by a command that is complete but for `serve` and its data directory.
+    /// Starts a server by a command that is complete but for `serve` and its data directory. It logs warnings, unless the command says more.
     pub fn spawn(mut command: Command, data_dir: &Path) -> Self {
         let log = File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
-        let mut child = command.env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        if !command.get_envs().any(|(name, value)| name == "RUST_LOG" && value.is_some()) {
+            command.env("RUST_LOG", "warn");
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let url = read_url(child.stdout.take().unwrap());
         Self { child, url, data_dir: data_dir.to_owned() }
     }
