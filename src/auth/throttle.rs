@@ -112,14 +112,14 @@ impl Subject {
         Self { key: format!("self-test {}", tenant.0.simple()), free: FREE_FOR_SELF_TEST }
     }
 
-    /// How long is left to wait at `now`.
+    /// How long is left to wait at `now`; never longer than from the failure on, also where the clock has been set back since.
     fn wait(&self, row: &ThrottleRow, now: DateTime<Utc>) -> TimeDelta {
         let Some(doublings) = row.failures.checked_sub(self.free).filter(|over| *over >= 0) else {
             return TimeDelta::zero();
         };
         let doublings = u32::try_from(doublings).unwrap_or(0).min(16);
         let wait = TimeDelta::seconds(1_i64 << doublings).min(LONGEST_WAIT);
-        (row.last_failed_at + wait - now).max(TimeDelta::zero())
+        (row.last_failed_at + wait - now).clamp(TimeDelta::zero(), wait)
     }
 }
 
@@ -227,6 +227,14 @@ mod tests {
             [0, 4, 5, 6, 10, 14, 15, 1_000].map(wait),
             [Ok(()), Ok(()), Err(1), Err(2), Err(32), Err(512), Err(900), Err(900)]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_longer() {
+        let now = Utc::now();
+        let subject = Subject::account("ada@example.com");
+        let row = ThrottleRow { subject: subject.key.clone(), failures: 6, last_failed_at: now + TimeDelta::hours(1) };
+        assert_eq!(judge(&[subject], &[row], now), Err(Throttled { retry_after_seconds: 2 }));
     }
 
     #[test]
