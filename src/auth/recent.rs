@@ -1,5 +1,5 @@
 //! Tokens verified a moment ago, so that the steady state needs no look-up and no signature is checked twice. Holds digests, never
-//! tokens; an entry lives one second, which is the longest a revoked token can still work on another instance.
+//! tokens; an entry lives a little less than a second, so that a revoked token is refused by every instance within one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::secret::SecretHash;
 use crate::network::Networks;
 
 /// How long an entry lives, and so how long a server may go by a tenant's former settings.
-pub const LIFETIME: Duration = Duration::from_secs(1);
+pub const LIFETIME: Duration = Duration::from_millis(900);
 /// Entries at most.
 const CAPACITY: usize = 10_000;
 
