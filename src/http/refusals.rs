@@ -20,8 +20,9 @@ const QUEUE: usize = 1_024;
 const ROWS_PER_STATEMENT: usize = 100;
 /// How long entries are gathered before they are written together.
 const GATHER: Duration = Duration::from_secs(1);
-/// How often the last use of tokens is written.
-const RECORD_USES: Duration = Duration::from_mins(1);
+/// How often the uses of tokens are written, and so how old the number is that another server shows: somebody goes by it who ends
+/// an overlap.
+const RECORD_USES: Duration = Duration::from_secs(5);
 
 /// What goes through the queue.
 #[derive(Debug)]
