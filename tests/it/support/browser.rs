@@ -7,6 +7,8 @@ use reqwest::blocking::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 
+use super::front::http;
+
 /// A browser with one site and one page open.
 pub struct Browser {
     http: reqwest::blocking::Client,
@@ -121,7 +123,7 @@ impl Form {
 impl Browser {
     pub fn new(url: &str) -> Self {
         Self {
-            http: reqwest::blocking::Client::builder().redirect(Policy::none()).build().unwrap(),
+            http: http().redirect(Policy::none()).build().unwrap(),
             url: url.to_owned(),
             cookies: BTreeMap::new(),
             headers: Vec::new(),

@@ -4,6 +4,8 @@ use reqwest::Method;
 use reqwest::blocking::RequestBuilder;
 use serde_json::Value;
 
+use super::front::http;
+
 /// A client with one `Authorization` header.
 #[derive(Clone)]
 pub struct Client {
@@ -38,7 +40,7 @@ impl Client {
 
     /// A client without a credential.
     pub fn anonymous(url: &str) -> Self {
-        Self { http: reqwest::blocking::Client::new(), base: format!("{url}/scim/v2"), authorization: None }
+        Self { http: http().build().unwrap(), base: format!("{url}/scim/v2"), authorization: None }
     }
 
     /// The same client, which sends these headers with every request that does not name others.
@@ -47,7 +49,7 @@ impl Client {
         let headers = headers.iter().map(|(name, value)| {
             (reqwest::header::HeaderName::from_static(name), reqwest::header::HeaderValue::from_static(value))
         });
-        Self { http: reqwest::blocking::Client::builder().default_headers(headers.collect()).build().unwrap(), ..self }
+        Self { http: http().default_headers(headers.collect()).build().unwrap(), ..self }
     }
 
     /// The base URL of the SCIM endpoints.

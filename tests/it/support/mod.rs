@@ -6,6 +6,7 @@ pub mod access;
 pub mod browser;
 pub mod client;
 pub mod database;
+pub mod front;
 pub mod groups;
 pub mod oauth;
 pub mod openid;
@@ -14,7 +15,7 @@ pub mod process;
 pub mod random;
 pub mod totp;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,10 +46,27 @@ pub fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
         let data_dir = temporary_directory("shared");
-        let url = process::start_watched(&data_dir);
+        let url = match front::instances() {
+            1 => process::start_watched(&data_dir),
+            count => start_several(&data_dir, count),
+        };
         let backend = Backend::open(&settings(&data_dir), Role::Command).unwrap();
         Shared { url, data_dir, backend: Mutex::new(backend) }
     })
+}
+
+/// Starts several servers on one database behind one URL.
+fn start_several(data_dir: &Path, count: usize) -> String {
+    let front = front::Front::open();
+    let url = front.url.clone();
+    let mut urls = vec![process::start_watched_with(data_dir, &["--public-url", &url])];
+    let (database, key) = (database::url(data_dir, "provisor"), data_dir.join("master.key"));
+    let common = ["--public-url", &url, "--database-url", &database, "--master-key-file", key.to_str().unwrap()];
+    for _ in 1..count {
+        urls.push(process::start_watched_with(&temporary_directory("another"), &common));
+    }
+    front.serve(&urls);
+    url
 }
 
 impl Shared {
@@ -139,11 +157,25 @@ impl Tenant {
     }
 }
 
-/// Looks until there is something to see, for up to thirty seconds.
+/// So many rounds times `PROVISOR_TEST_SCALE`, for runs that are longer than those of every day.
+pub fn scaled(rounds: usize) -> usize {
+    std::env::var("PROVISOR_TEST_SCALE")
+        .map_or(rounds, |text| rounds * text.parse::<usize>().expect("PROVISOR_TEST_SCALE is a whole number"))
+}
+
+/// Tells a figure, which `scripts/promises` puts into its table.
+pub fn measured(figure: &str) {
+    println!("measured: {figure}");
+}
+
+/// Looks until there is something to see, for up to thirty seconds. Where there are several servers, all of them show it by then.
 pub fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(seen) = look() {
+            if front::instances() > 1 {
+                std::thread::sleep(auth::RECENT_LIFETIME);
+            }
             return seen;
         }
         assert!(Instant::now() < deadline, "{what} did not come about");

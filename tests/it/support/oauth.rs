@@ -18,7 +18,7 @@ use reqwest::blocking::RequestBuilder;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Answer, Client, operator, shared};
+use super::{Answer, Client, front, operator, shared};
 
 /// Where the clients of these tests are sent back to.
 pub const CALLBACK: &str = "https://client.example.com/callback";
@@ -41,7 +41,7 @@ impl Endpoints {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let [_, second, third, fourth] = NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let address = IpAddr::V4(Ipv4Addr::new(127, second + 1, third, fourth));
-        let http = reqwest::blocking::Client::builder().local_address(address).build().unwrap();
+        let http = front::http().local_address(address).build().unwrap();
         Self { http, url: url.to_owned() }
     }
 
