@@ -3,9 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use provisor::auth::secret::{Kind, Secret};
+use provisor::auth::{Authenticator, Scope};
+use provisor::oauth::access_token::{self, Parties};
+use provisor::oauth::authorization_request::{self, Terms};
+use provisor::oauth::client_authentication::ClientAuthentication;
+use provisor::oauth::grant_type::GrantType;
+use provisor::oauth::parameters::Parameters;
+use provisor::oauth::token_request::TokenRequest;
 use provisor::scim::bulk::{BulkRequest, Entry, Operation, Step};
 use provisor::scim::error::ScimError;
 use provisor::scim::filter::{self, Filter};
@@ -18,13 +27,18 @@ use provisor::scim::search::{Paging, SearchRequest};
 use provisor::scim::{json, limits, validate};
 use serde_json::{Value, json};
 
-use crate::support::{ENTERPRISE, Random, USER, assert_error, minimal, okta_user, path_of, tenant};
+use crate::support::oauth::Endpoints;
+use crate::support::{
+    Client, ENTERPRISE, Random, USER, assert_error, measured, minimal, okta_user, path_of, scaled, shared, tenant,
+};
 
 const THREADS: usize = 2;
 /// Inputs for the filter parser, half of them paths, and for PATCH.
 const MANY: usize = 1_000_000;
 /// Inputs for what is simpler.
 const SOME: usize = 100_000;
+/// Inputs that go to a server.
+const FEW: usize = 1_500;
 
 /// What stands in filters and paths, whole and broken.
 const FILTER_PIECES: &[&str] = &[
@@ -209,6 +223,76 @@ const JSON_PIECES: &[&str] = &[
     " ",
 ];
 
+/// What stands in the `Authorization` header.
+const CREDENTIALS: &[&str] = &[
+    "Bearer ",
+    "bearer ",
+    "BEARER\t",
+    "Basic ",
+    "Token ",
+    "Digest username=\"a\"",
+    "Bearer",
+    " ",
+    ",",
+    "YWRhOnNlY3JldA==",
+    "OnNlY3JldA==",
+    "YWRhOg==",
+    "/w==",
+    "=",
+    "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImEifQ.eyJpc3MiOiJ4In0.AAAA",
+    "eyJhbGciOiJub25lIn0.e30.",
+    "e30.e30.e30",
+    "..",
+    ".",
+    "pvr_t_",
+    "pvr_s_",
+    "pvr_r_0123456789abcdef",
+    "\u{df}",
+    "\0",
+    "%41",
+];
+/// Parameters of the authorization server, whole and broken.
+const PARAMETERS: &[&str] = &[
+    "client_id=client-1",
+    "client_id=",
+    "client_secret=s",
+    "redirect_uri=https%3A%2F%2Fclient.example.com%2Fcallback",
+    "redirect_uri=https://client.example.com/callback?x=%26",
+    "redirect_uri=http://127.0.0.1:70000/",
+    "redirect_uri=javascript:alert(1)",
+    "response_type=code",
+    "response_type=code",
+    "response_type=token",
+    "response_mode=fragment",
+    "scope=scim.read+scim.write",
+    "scope=scim.read%20%20nothing",
+    "scope=%00",
+    "state=x",
+    "state=%FF%FE",
+    "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method=S256",
+    "code_challenge_method=plain",
+    "code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    "resource=https://scim.example/scim/v2",
+    "resource=x",
+    "grant_type=authorization_code",
+    "grant_type=client_credentials",
+    "grant_type=refresh_token",
+    "grant_type=password",
+    "code=pvr_c_0",
+    "refresh_token=pvr_r_0",
+    "token=e30.e30.e30",
+    "token_type_hint=access_token",
+    "client_assertion=e30.e30.e30",
+    "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "prompt=none",
+    "=",
+    "%",
+    "%4",
+    "\u{df}=\u{df}",
+    "a=b=c",
+];
+
 struct Inputs {
     random: Random,
     text: String,
@@ -374,6 +458,36 @@ impl Inputs {
         }
     }
 
+    /// A query or a form for the authorization server.
+    fn parameters(&mut self) {
+        self.text.clear();
+        if self.random.chance(10) {
+            return self.noise();
+        }
+        self.text.push_str("client_id=client-1&redirect_uri=https://client.example.com/callback");
+        for _ in 0..self.random.below(7) {
+            self.text.push('&');
+            self.text.push_str(self.random.pick::<&str>(PARAMETERS));
+        }
+        if self.random.chance(40) {
+            self.damage(PARAMETERS);
+        }
+    }
+
+    /// The value of an `Authorization` header, with or without a token that is one.
+    fn authorization(&mut self, token: &str) {
+        self.text.clear();
+        match self.random.below(10) {
+            0 => self.noise(),
+            1..5 => self.pieces(CREDENTIALS),
+            _ => {
+                self.text.push_str(self.random.pick::<&str>(&["Bearer ", "bearer ", "", "Basic "]));
+                self.text.push_str(token);
+                self.damage(CREDENTIALS);
+            }
+        }
+    }
+
     /// The body of a POST.
     fn body(&mut self) {
         self.text.clear();
@@ -400,7 +514,8 @@ fn survives(
     work: impl Fn(&str, &mut Random) -> bool + Sync,
 ) {
     let seed = Random::seed(0x5c1b);
-    let understood = AtomicUsize::new(0);
+    let count = scaled(count);
+    let (begun, understood) = (Instant::now(), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (generate, work, understood) = (&generate, &work, &understood);
@@ -419,6 +534,9 @@ fn survives(
     });
     let understood = understood.into_inner();
     assert!(understood * 100 >= count * understood_percent, "only {understood} of {count} were understood");
+    let test = std::thread::current();
+    let target = test.name().and_then(|name| name.rsplit(':').next()).unwrap_or_default().replace('_', " ");
+    measured(&format!("{count} inputs in {} s ({target})", begun.elapsed().as_secs()));
 }
 
 /// Printing adds parentheses and escapes, so what is at a limit may come out beyond it.
@@ -627,6 +745,133 @@ fn query_parameters_are_refused_or_in_range() {
         assert!(request.paging != Paging::Index(0) && request.page_size() <= limits::MAX_PAGE_SIZE);
         true
     });
+}
+
+#[test]
+fn parameters_of_the_authorization_server_are_refused_or_what_they_say() {
+    const API: &str = "https://scim.example/scim/v2";
+    let redirect_uris = ["https://client.example.com/callback".to_owned()];
+    let terms = Terms {
+        redirect_uris: &redirect_uris,
+        confidential: true,
+        may_use_codes: true,
+        scopes: Scope::ALL.into_iter().collect(),
+        pkce_required: false,
+    };
+    survives(SOME, 2, Inputs::parameters, |text, random| {
+        let parameters = Parameters::parse(text);
+        let nothing = Parameters::default();
+        for grant_type in [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials] {
+            let _ = TokenRequest::read(grant_type, &parameters, &nothing, API);
+        }
+        let _ = GrantType::read(&parameters);
+        let headers: &[_] = if random.chance(50) { &[] } else { &[Some(text.to_owned())] };
+        if let Ok(read) = ClientAuthentication::read(headers, &parameters, &nothing) {
+            assert!(headers.is_empty() || !parameters.contains("client_secret"), "{text}");
+            let _ = read.client_id();
+        }
+        let Ok((_, redirect_uri)) = authorization_request::addressee(&parameters) else {
+            return false;
+        };
+        let registered = authorization_request::check_addressee(&terms, redirect_uri).is_ok();
+        assert_eq!(registered, redirect_uri == redirect_uris[0], "{redirect_uri}");
+        let Ok(request) = authorization_request::read(&parameters, &terms, API) else {
+            return false;
+        };
+        // Carried by the browser and read again, it is the same, and what is sent back is a URL.
+        let carried = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<authorization_request::AuthorizationRequest>(&carried).unwrap(), request);
+        let back = request.success("code", "https://scim.example");
+        assert_eq!(url::Url::parse(&back).is_ok(), url::Url::parse(redirect_uri).is_ok(), "{back}");
+        registered
+    });
+}
+
+#[test]
+fn authorization_headers_are_a_credential_or_refused() {
+    let secret = Secret::generate(Kind::HeaderToken).unwrap();
+    let ours = secret.reveal();
+    let parties = Parties { issuer: "https://scim.example", audience: "https://scim.example/scim/v2" };
+    let authenticator = shared()
+        .with_backend(|backend| Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
+    survives(
+        SOME,
+        10,
+        |inputs| inputs.authorization(ours),
+        |text, _| {
+            let is_credential = authenticator.credential(Some(text)).is_ok();
+            let token = text.trim().rsplit(' ').next().unwrap_or_default();
+            if access_token::is_shaped(token) {
+                let _ = access_token::key_id(token);
+            }
+            assert!(!is_credential || token == ours || access_token::is_shaped(token), "{text}");
+            is_credential
+        },
+    );
+}
+
+/// The same inputs through the whole server: whatever it says, it is no fault of its own.
+#[test]
+fn whatever_is_sent_is_answered_without_a_fault() {
+    let tenant = tenant();
+    let user = path_of(&tenant.create(&okta_user("ada@example.com")));
+    let endpoints = Endpoints::shared();
+    let authorization = tenant.client.authorization().unwrap().to_owned();
+    let query = |path: &str, name: &str, text: &str| {
+        let pairs = [(name, text)];
+        format!("{path}?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    };
+    let scim = |method: reqwest::Method, path: &str, body: &str| {
+        let request = tenant.client.request(method, path).header("Content-Type", "application/scim+json");
+        Client::send(request.body(body.to_owned()))
+    };
+    let mut inputs = Inputs { random: Random::new(Random::seed(0x5c1c)), text: String::new() };
+    let count = scaled(FEW);
+    let begun = Instant::now();
+    for number in 0..count {
+        let answer = match number % 8 {
+            0 => {
+                inputs.filter();
+                tenant.client.get(&query("/Users", "filter", &inputs.text))
+            }
+            1 => {
+                inputs.path();
+                tenant.client.get(&query(&user, "attributes", &inputs.text))
+            }
+            2 => {
+                inputs.patch();
+                scim(reqwest::Method::PATCH, &user, &inputs.text)
+            }
+            3 => {
+                inputs.body();
+                scim(reqwest::Method::POST, "/Users", &inputs.text)
+            }
+            4 => {
+                inputs.bulk();
+                scim(reqwest::Method::POST, "/Bulk", &inputs.text)
+            }
+            5 => {
+                inputs.authorization(&authorization);
+                let Ok(value) = reqwest::header::HeaderValue::from_bytes(inputs.text.as_bytes()) else {
+                    continue;
+                };
+                let anonymous = Client::anonymous(&shared().url);
+                Client::send(anonymous.request(reqwest::Method::GET, "/Users?count=1").header("Authorization", value))
+            }
+            6 => {
+                inputs.parameters();
+                let request = endpoints.form(["/token", "/revoke", "/introspect"][number / 8 % 3], &[]);
+                Client::send(request.body(inputs.text.clone()))
+            }
+            _ => {
+                inputs.parameters();
+                let text: String = inputs.text.chars().filter(|character| !character.is_control()).collect();
+                Client::send(endpoints.request(reqwest::Method::GET, &format!("/authorize?{text}")))
+            }
+        };
+        assert!(answer.status < 500, "{}: {} {}", inputs.text, answer.status, answer.text);
+    }
+    measured(&format!("{count} requests in {} s", begun.elapsed().as_secs()));
 }
 
 #[test]

@@ -10,9 +10,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::process::{Signal, lives, run_json, signal};
-use crate::support::{Client, Random, ServerProcess, TemporaryDirectory, database, eventually, minimal, patch};
+use crate::support::{
+    Client, Random, ServerProcess, TemporaryDirectory, database, eventually, measured, minimal, patch, scaled,
+};
 
 const ROUNDS: usize = 20;
+/// Changes that are acknowledged in a round at least, and so many more by chance.
+const CHANGES: usize = 700;
 const CLIENTS: usize = 8;
 
 /// What dies.
@@ -214,9 +218,13 @@ fn what_is_acknowledged_survives_kill_9_of_the_server_and_of_postgres() {
     let seed = Random::seed(37);
     let mut random = Random::new(seed);
     let mut known = Known::default();
-    for round in 0..ROUNDS {
+    let rounds = scaled(ROUNDS);
+    let mut kills = [0, 0];
+    for round in 0..rounds {
         let victim = [Victim::Postgres, Victim::Server, Victim::Postgres, Victim::Both][round % 4];
-        let changes = 700 + random.below(700);
+        let changes = CHANGES + random.below(CHANGES);
+        kills[0] += usize::from(victim != Victim::Postgres);
+        kills[1] += usize::from(victim != Victim::Server);
         let (postgres, process, url) = (server.postgres_pid(), server.pid(), server.url.clone());
         let kill = || {
             if victim != Victim::Postgres {
@@ -237,7 +245,13 @@ fn what_is_acknowledged_survives_kill_9_of_the_server_and_of_postgres() {
         eventually("service", || (expected() && client.get("/Users?count=1").status == 200).then_some(()));
         check(&data_dir, &known);
     }
-    assert!(known.acknowledged.len() > 14_000 && !known.deleted.is_empty() && !known.in_doubt.is_empty());
+    assert!(known.acknowledged.len() > rounds * CHANGES && !known.deleted.is_empty() && !known.in_doubt.is_empty());
+    measured(&format!(
+        "0 of {} acknowledged changes lost over {} kills of the server and {} of Postgres",
+        known.acknowledged.len(),
+        kills[0],
+        kills[1]
+    ));
     let postgres = server.postgres_pid();
     assert!(server.stop());
     assert!(!lives(postgres));

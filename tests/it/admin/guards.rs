@@ -119,6 +119,20 @@ fn no_page_for_a_role_without_the_right() {
 }
 
 #[test]
+fn each_page_that_is_looked_at_is_open_to_a_role_with_the_right() {
+    let tenant = tenant();
+    for role in Role::ALL {
+        let mut browser = signed_in(tenant.id, role);
+        let may = |right: Right| role.has(right) && right != Right::Operate;
+        for page in page_routes().filter(|page| page.method == "GET" && page.right.is_some_and(may)) {
+            let answer = browser.request(Method::GET, &path(page));
+            assert!(answer.status < 500 && answer.status != 403, "{} {}: {}", role.name(), page.path, answer.status);
+            assert!(!answer.location().is_some_and(|location| location.starts_with("/admin/login")), "{}", page.path);
+        }
+    }
+}
+
+#[test]
 fn no_page_for_whoever_is_not_signed_in() {
     let mut browser = Browser::new(&shared().url);
     let token = token(&mut browser);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod credentials;
+mod published;
 mod routes;
 
 use provisor::auth::secret::{Kind, Secret};

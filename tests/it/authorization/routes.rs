@@ -6,21 +6,38 @@ use crate::support::patch;
 
 /// What a token of each kind hears. Of the reading and the writing token each may do what the other may not; a status that is the
 /// same for both depends on the route alone.
-struct Route {
-    method: Method,
-    path: &'static str,
+pub(super) struct Route {
+    pub method: Method,
+    pub path: &'static str,
     body: Option<Value>,
     reader: u16,
     writer: u16,
 }
 
 /// The status of a route for one kind of token.
-type Expected = fn(&Route) -> u16;
+pub(super) type Expected = fn(&Route) -> u16;
+
+/// What a token without any scope hears.
+fn neither(route: &Route) -> u16 {
+    if [route.reader, route.writer].contains(&403) { 403 } else { route.reader }
+}
+
+/// The scopes of header tokens, and what they open.
+pub(super) const SCOPES_OF_HEADER_TOKENS: [(&str, Expected); 3] =
+    [("scim.read", |route| route.reader), ("scim.write", |route| route.writer), ("", neither)];
+
+/// The same for access tokens: who may write may read.
+pub(super) const SCOPES_OF_ACCESS_TOKENS: [(&str, Expected); 3] = [
+    ("scim.read", |route| route.reader),
+    ("scim.write", |route| if route.writer == 403 { route.reader } else { route.writer }),
+    ("", neither),
+];
 
 /// All routes. `{id}` stands for a user that exists; the row that deletes it is the last.
-fn routes() -> Vec<Route> {
+pub(super) fn routes() -> Vec<Route> {
     let route = |method, path, body, reader, writer| Route { method, path, body, reader, writer };
     let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
+    let name = patch(&json!([{"op": "replace", "path": "displayName", "value": "x"}]));
     let title = patch(&json!([{"op": "add", "path": "title", "value": "x"}]));
     vec![
         route(Method::GET, "/Users", None, 200, 403),
@@ -48,13 +65,19 @@ fn routes() -> Vec<Route> {
         route(Method::POST, "/Bulk", Some(json!({"Operations": []})), 403, 200),
         route(Method::GET, "/Bulk", None, 405, 405),
         route(Method::GET, "/Me", None, 501, 403),
+        route(Method::GET, "/Groups", None, 200, 403),
+        route(Method::POST, "/Groups", Some(json!({"displayName": "new"})), 403, 201),
+        route(Method::GET, "/Groups/unknown", None, 404, 403),
+        route(Method::PUT, "/Groups/unknown", Some(json!({"displayName": "new"})), 403, 404),
+        route(Method::PATCH, "/Groups/unknown", Some(name), 403, 404),
+        route(Method::DELETE, "/Groups/unknown", None, 403, 404),
         route(Method::GET, "/Users/{id}/more", None, 404, 404),
         route(Method::DELETE, "/Users/{id}", None, 403, 204),
     ]
 }
 
 /// Routes that answer without a credential, with what they then answer.
-fn open_routes() -> Vec<(Method, String, u16)> {
+pub(super) fn open_routes() -> Vec<(Method, String, u16)> {
     let paths = ["ServiceProviderConfig", "ServiceProviderConfigs", "ResourceTypes", "ResourceTypes/User", "Schemas"];
     let schema = "Schemas/urn:ietf:params:scim:schemas:core:2.0:User";
     let mut routes = vec![(Method::GET, "/Schemas/unknown".to_owned(), 404)];
@@ -77,13 +100,10 @@ fn assert_answers(answer: &Answer, status: u16, what: &str) {
 
 #[test]
 fn a_token_does_what_its_scopes_say_and_nothing_else() {
-    let reader: Expected = |route| route.reader;
-    let writer: Expected = |route| route.writer;
-    let neither: Expected = |route| if [route.reader, route.writer].contains(&403) { 403 } else { route.reader };
-    let scoped = [(&[Scope::Read][..], reader), (&[Scope::Write][..], writer), (&[][..], neither)];
-    for (scopes, expected) in scoped {
+    for (name, expected) in SCOPES_OF_HEADER_TOKENS {
+        let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| scope.name() == name).collect();
         let tenant = tenant();
-        let client = tenant.client_with(scopes);
+        let client = tenant.client_with(&scopes);
         let user = tenant.user("subject");
         for route in routes() {
             let path = route.path.replace("{id}", user["id"].as_str().unwrap());
@@ -100,13 +120,7 @@ fn a_token_does_what_its_scopes_say_and_nothing_else() {
 
 #[test]
 fn an_access_token_does_what_its_scopes_say_and_hears_what_it_lacks() {
-    let scoped: [(&str, Expected); 3] = [
-        ("scim.read", |route| route.reader),
-        // Who may write may read.
-        ("scim.write", |route| if route.writer == 403 { route.reader } else { route.writer }),
-        ("", |route| if [route.reader, route.writer].contains(&403) { 403 } else { route.reader }),
-    ];
-    for (scope, expected) in scoped {
+    for (scope, expected) in SCOPES_OF_ACCESS_TOKENS {
         let tenant = tenant();
         let user = tenant.user("subject");
         let mut claims = forge().claims(tenant.id, &forge().client(tenant.id));

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{ada, read};
-use crate::support::{Answer, Client, Tenant, assert_error, tenant};
+use crate::support::{Answer, Client, Random, Tenant, assert_error, measured, scaled, tenant};
 
 fn send(tenant: &Tenant, method: Method, path: &str, header: (&str, &str), body: &str) -> Answer {
     Client::send(tenant.client.request(method, path).header(header.0, header.1).body(body.to_owned()))
@@ -69,4 +69,43 @@ fn r7644_3_14_5_a_change_of_members_is_a_new_version_of_the_group_and_not_of_the
     let now = read(&tenant.client, &crate::support::path_of(&user));
     assert_eq!(now["meta"], user["meta"]);
     assert_eq!(now["groups"][0]["value"], group["id"]);
+}
+
+/// Changes by whoever knows the version, and by whoever knows one that is gone or has never been, in any order.
+#[test]
+fn r7644_3_14_3_each_change_is_one_version_more_and_no_other_version_is_changed() {
+    let tries = scaled(200);
+    let tenant = tenant();
+    let path = tenant.create_path(&ada());
+    let mut random = Random::new(Random::seed(31));
+    let (mut version, mut stale) = (1, 0);
+    while stale < tries {
+        let title = random.next().to_string();
+        let patch = crate::support::patch(&json!([{"op": "replace", "path": "title", "value": title}])).to_string();
+        let put = json!({"userName": "ada@example.com", "title": title}).to_string();
+        let (method, body) =
+            random.pick(&[(Method::PATCH, patch.as_str()), (Method::PUT, &put), (Method::DELETE, "")]).clone();
+        let current = method != Method::DELETE && random.chance(10);
+        let named = match random.below(3) {
+            _ if current => version,
+            0 => version - 1,
+            1 => version + 1,
+            _ => random.below(version) + version / 2 + usize::from(version < 3) * 3,
+        };
+        // By chance it may be right all the same.
+        if !current && named == version {
+            continue;
+        }
+        let answer = send(&tenant, method, &path, ("If-Match", &format!("W/\"{named}\"")), body);
+        if current {
+            version += 1;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(answer.header("etag"), Some(format!("W/\"{version}\"").as_str()));
+        } else {
+            stale += 1;
+            assert_error(&answer, 412, None);
+        }
+    }
+    assert_eq!(read(&tenant.client, &path)["meta"]["version"], format!("W/\"{version}\""));
+    measured(&format!("{stale} of {tries} stale changes 412, version {version} after {} changes", version - 1));
 }

@@ -5,7 +5,7 @@ use provisor::auth::role::Role;
 use super::{is_signed_in, texts};
 use crate::support::people::{PASSWORD, somebody};
 use crate::support::process::{ServerProcess, TemporaryDirectory};
-use crate::support::{Browser, database, shared, tenant};
+use crate::support::{Browser, database, measured, shared, tenant};
 
 const EMAIL: &str = "ada@example.com";
 
@@ -198,4 +198,44 @@ fn names_that_nobody_can_have_count_together_and_a_flood_leaves_no_trail() {
         let targets = texts(&data_dir, refused);
         (!targets.is_empty()).then(|| assert_eq!(targets, ["(not looked at)"]))
     });
+}
+
+/// A guesser with an address for each try, against one account for an hour. The hour passes in the database, not on the clock.
+#[test]
+fn nobody_has_more_than_thirty_tries_an_hour_and_the_owner_is_in_within_a_quarter() {
+    const HOUR: u32 = 3_600;
+    const TRIES: usize = 30;
+    const LONGEST_WAIT: u32 = 900;
+    let data_dir = TemporaryDirectory::new("throttle");
+    let server = ServerProcess::start_with(&data_dir, &["--trusted-proxies", "127.0.0.1"]);
+    create(&data_dir, EMAIL);
+    let mut pg = database::connect(&data_dir, "provisor");
+    let mut pass = |seconds: u32| {
+        let statement = format!("UPDATE throttles SET last_failed_at = last_failed_at - interval '{seconds} seconds'");
+        database::execute(&mut pg, &statement);
+    };
+    let attempt = |address: &str, password: &str| {
+        let page = Browser::new(&server.url).sending("x-forwarded-for", address).sign_in(EMAIL, password);
+        (page.status, page.header("retry-after").map_or(0, |seconds| seconds.parse::<u32>().unwrap()))
+    };
+    let (mut elapsed, mut tries) = (0, 0);
+    for number in 0.. {
+        let (status, seconds) = attempt(&format!("198.51.{}.{}", number / 250, number % 250), "wrong horse battery");
+        match status {
+            422 => tries += 1,
+            _ => assert_eq!(status, 429),
+        }
+        if elapsed + seconds > HOUR {
+            break;
+        }
+        elapsed += seconds;
+        pass(seconds);
+    }
+    assert!((10..=TRIES).contains(&tries), "{tries}");
+    // The owner, in a browser that is not known, right after the last try.
+    let (status, seconds) = attempt("203.0.113.9", PASSWORD);
+    assert!(status == 429 && seconds <= LONGEST_WAIT, "{status} {seconds}");
+    pass(seconds);
+    assert_eq!(attempt("203.0.113.9", PASSWORD).0, 200);
+    measured(&format!("{tries} tries in an hour from as many addresses, then the owner waits {seconds} s"));
 }
