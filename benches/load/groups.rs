@@ -1,12 +1,13 @@
 //! Groups: what a change of one member costs in a small and in a large group, how fast a large group is read, and many writers
 //! at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::driver::{Client, Random};
-use super::server::Server;
-use super::{Options, median, quantile};
+use super::common::crowd::{self, create, patch};
+use super::common::driver::{Client, Random};
+use super::common::quantile;
+use super::common::server::Server;
+use super::{Options, median};
 
 /// Members of the small group.
 const SMALL: usize = 100;
@@ -35,23 +36,6 @@ pub fn measure(options: &Options, server: &Server) {
     writers(server, &groups);
 }
 
-fn members(ids: &[String]) -> String {
-    let members: Vec<String> = ids.iter().map(|id| format!(r#"{{"value":"{id}"}}"#)).collect();
-    format!("[{}]", members.join(","))
-}
-
-fn create(server: &Server, name: &str, ids: &[String]) -> String {
-    let body = format!(
-        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"{name}","members":{}}}"#,
-        members(ids)
-    );
-    let mut client = Client::connect(server);
-    let (status, answer) = client.send("POST", "/Groups?attributes=displayName", &body);
-    assert_eq!(status, 201, "{}", String::from_utf8_lossy(answer));
-    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap();
-    answer["id"].as_str().unwrap().to_owned()
-}
-
 /// The id of the group with the most members, which is made where there is none.
 pub fn largest(server: &Server) -> String {
     let query = "SELECT group_id FROM memberships GROUP BY group_id ORDER BY count(*) DESC LIMIT 1";
@@ -71,12 +55,6 @@ fn fill(server: &Server) -> Groups {
     server.sql("VACUUM ANALYZE memberships");
     all.extend(outside.iter().cloned());
     Groups { small, large, outside, all }
-}
-
-fn patch(client: &mut Client, group: &str, operation: &str) {
-    let body = format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operation}]}}"#);
-    let (status, answer) = client.send("PATCH", &format!("/Groups/{group}"), &body);
-    assert!(status == 200 || status == 204, "{status} {}", String::from_utf8_lossy(answer));
 }
 
 /// Adds a member and takes it out again, which leaves the group as it was. Returns the time of each.
@@ -157,33 +135,12 @@ fn reads(server: &Server, groups: &Groups) {
 fn writers(server: &Server, groups: &Groups) {
     let each = EACH.min(groups.all.len() / WRITERS);
     let group = create(server, "Crowd", &[]);
-    let requests = AtomicUsize::new(0);
-    let started = Instant::now();
-    std::thread::scope(|scope| {
-        for own in groups.all.chunks(each).take(WRITERS) {
-            let (group, requests) = (&group, &requests);
-            scope.spawn(move || {
-                let mut client = Client::connect(server);
-                for id in own {
-                    patch(
-                        &mut client,
-                        group,
-                        &format!(r#"{{"op":"add","path":"members","value":[{{"value":"{id}"}}]}}"#),
-                    );
-                    requests.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    let elapsed = started.elapsed().as_secs_f64();
-    let requests = requests.into_inner();
-    let stored = server.sql(&format!("SELECT count(*) FROM memberships WHERE group_id = '{group}'"));
-    let version = server.sql(&format!("SELECT version - 1 FROM resources WHERE id = '{group}'"));
-    let audited = server.sql(&format!("SELECT count(*) FROM audit_events WHERE target_id = '{group}'"));
-    assert_eq!([&stored, &version], [&requests.to_string(); 2]);
-    assert_eq!(audited, (requests + 1).to_string());
+    let crowd = crowd::add_members(server, &group, &groups.all, WRITERS, each);
+    assert!(crowd.lost_nothing(), "{crowd:?}");
     println!(
-        "{WRITERS} clients added {each} members each to one group: {stored} members, {version} states, all answered 200 or 204, {:.0}/s",
-        requests as f64 / elapsed
+        "{WRITERS} clients added {each} members each to one group: {} members, {} states, all answered 200 or 204, {:.0}/s",
+        crowd.members,
+        crowd.states,
+        crowd.requests as f64 / crowd.elapsed.as_secs_f64()
     );
 }

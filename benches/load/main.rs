@@ -5,11 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
-mod driver;
+#[path = "../common/mod.rs"]
+mod common;
 mod groups;
 mod pages;
 mod pgbench;
-mod server;
 mod tokens;
 mod workloads;
 
@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use server::Server;
+use common::server::Server;
+use common::{driver, quantile};
 use workloads::Workload;
 
 /// Measures provisor against the least SQL that the same work needs.
@@ -130,11 +131,4 @@ fn walk(server: &Server, directory: &workloads::Directory) {
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// A quantile of sorted durations in milliseconds.
-fn quantile(sorted: &[Duration], share: f64) -> f64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let position = ((sorted.len() - 1) as f64 * share) as usize;
-    sorted[position].as_secs_f64() * 1_000.0
 }

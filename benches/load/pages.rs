@@ -7,7 +7,7 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 
-use super::server::Server;
+use super::common::server::Server;
 use super::{driver, groups, quantile};
 
 /// Entries of the audit log and requests in the provisioning log that pages are measured with.
@@ -114,7 +114,7 @@ const ON_THE_WAY: [&str; 1] = ["/settings/sso/test"];
 /// Makes one of each thing that has a page of its own.
 fn make_examples(server: &Server) {
     let file = |name: &str, text: &str| {
-        let path = server.data_dir.with_extension(name);
+        let path = server.data_dir().with_extension(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };

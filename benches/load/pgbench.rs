@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::server::Server;
+use super::common::server::Server;
 
 /// Copies the tables that pgbench writes to, so that neither side meddles with the other's rows.
 pub fn copy_tables(server: &Server) {
@@ -20,7 +20,7 @@ pub fn copy_tables(server: &Server) {
 
 /// Runs a script and returns its transactions per second.
 pub fn run(server: &Server, script: &str, connections: usize, seconds: u64) -> f64 {
-    let file = server.data_dir.with_extension("sql");
+    let file = server.data_dir().with_extension("sql");
     fs::write(&file, script).unwrap();
     let output = server
         .postgres_program("pgbench")

@@ -15,7 +15,7 @@ use provisor::server::Backend;
 use provisor::store::ClientRow;
 use uuid::Uuid;
 
-use super::server::Server;
+use super::common::server::Server;
 use super::{Options, driver, median, workloads};
 
 /// Measures and prints.
@@ -58,7 +58,7 @@ fn issue(server: &Server) -> String {
         #[command(flatten)]
         settings: Settings,
     }
-    let data_dir = server.data_dir.to_str().unwrap();
+    let data_dir = server.data_dir().to_str().unwrap();
     let settings = Only::parse_from(["provisor", "--data-dir", data_dir]).settings;
     let backend = Backend::open(&settings, Role::Command).unwrap();
     let tenant = TenantId(backend.store.gate(|gate| gate.tenant("default")).unwrap().unwrap().id);

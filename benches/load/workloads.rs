@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::driver::{Client, Random};
-use super::server::Server;
+use super::common::driver::{Client, Random};
+use super::common::server::Server;
 
 /// Ids that both sides draw from.
 const SAMPLE: usize = 1_000;

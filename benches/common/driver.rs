@@ -1,7 +1,7 @@
 //! The load: one thread and one connection each, requests one after the other, over plain sockets so that the driver takes as
 //! little of the machine as it can.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -44,9 +44,37 @@ pub fn run(
     Run { operations: latencies.len(), elapsed: started.elapsed(), latencies }
 }
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the server answered.
+pub struct Answer<'a> {
+    pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    pub body: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// Whether it puts the client off as it should: 503 or 429, with a whole number of seconds to wait.
+    pub fn puts_off(&self) -> bool {
+        matches!(self.status, 429 | 503) && self.retry_after.as_ref().is_some_and(|text| text.parse::<u32>().is_ok())
+    }
+}
+
+fn connect(address: &str) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(BufReader::with_capacity(1 << 16, stream))
+}
+
 /// One kept-alive connection.
 pub struct Client {
+    address: String,
     stream: BufReader<TcpStream>,
+    /// Whether the server has said that it closes the connection.
+    closed: bool,
     head: String,
     body: Vec<u8>,
 }
@@ -59,17 +87,32 @@ impl Client {
 
     /// With any token.
     pub fn with(server: &Server, token: &str) -> Self {
-        let stream = TcpStream::connect(&server.address).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::try_with(&server.address, token).unwrap()
+    }
+
+    /// The same, where the server may be gone.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn try_with(address: &str, token: &str) -> io::Result<Self> {
+        let stream = connect(address)?;
         let head = format!(
-            " HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nAccept: application/scim+json\r\n",
-            server.address
+            " HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: application/scim+json\r\n"
         );
-        Self { stream: BufReader::with_capacity(1 << 16, stream), head, body: Vec::new() }
+        Ok(Self { address: address.to_owned(), stream, closed: false, head, body: Vec::new() })
     }
 
     /// Sends a request below the base URL and returns the status and the body.
     pub fn send(&mut self, method: &str, path: &str, body: &str) -> (u16, &[u8]) {
+        let answer = self.try_send(method, path, body).unwrap();
+        (answer.status, answer.body)
+    }
+
+    /// The same, where the server may be gone.
+    ///
+    /// # Errors
+    /// When the connection ends before the answer does.
+    pub fn try_send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer<'_>> {
         let mut request = format!("{method} /scim/v2{path}{}", self.head);
         if !body.is_empty() {
             request.push_str("Content-Type: application/scim+json\r\nContent-Length: ");
@@ -78,51 +121,59 @@ impl Client {
         }
         request.push_str("\r\n");
         request.push_str(body);
-        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        if self.closed {
+            self.stream = connect(&self.address)?;
+            self.closed = false;
+        }
+        self.stream.get_mut().write_all(request.as_bytes())?;
         self.receive()
     }
 
-    fn receive(&mut self) -> (u16, &[u8]) {
+    fn line(&mut self, line: &mut String) -> io::Result<()> {
+        line.clear();
+        if self.stream.read_line(line)? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    fn receive(&mut self) -> io::Result<Answer<'_>> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
-        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
-        let (mut length, mut chunked) = (0, false);
+        self.line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        let (mut length, mut chunked, mut retry_after) = (0, false, None);
         loop {
-            line.clear();
-            self.stream.read_line(&mut line).unwrap();
+            self.line(&mut line)?;
             let Some((name, value)) = line.split_once(':') else {
                 break;
             };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap();
+            } else if name.eq_ignore_ascii_case("retry-after") {
+                retry_after = Some(value.trim().to_owned());
+            } else if name.eq_ignore_ascii_case("connection") {
+                self.closed = value.trim().eq_ignore_ascii_case("close");
             }
             chunked |= name.eq_ignore_ascii_case("transfer-encoding");
         }
         if chunked {
-            self.receive_chunks();
-            return (status, &self.body);
+            self.receive_chunks()?;
+        } else {
+            self.body.resize(length, 0);
+            self.stream.read_exact(&mut self.body)?;
         }
-        self.body.resize(length, 0);
-        self.stream.read_exact(&mut self.body).unwrap();
-        (status, &self.body)
+        Ok(Answer { status, retry_after, body: &self.body })
     }
-}
 
-impl Client {
-    fn receive_chunks(&mut self) {
+    fn receive_chunks(&mut self) -> io::Result<()> {
         self.body.clear();
         let mut line = String::new();
         loop {
-            line.clear();
-            self.stream.read_line(&mut line).unwrap();
+            self.line(&mut line)?;
             let length = usize::from_str_radix(line.trim(), 16).unwrap();
             let end = self.body.len();
             self.body.resize(end + length, 0);
-            self.stream.read_exact(&mut self.body[end..]).unwrap();
-            line.clear();
-            self.stream.read_line(&mut line).unwrap();
+            self.stream.read_exact(&mut self.body[end..])?;
+            self.line(&mut line)?;
             if length == 0 {
-                return;
+                return Ok(());
             }
         }
     }
