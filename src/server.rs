@@ -34,6 +34,8 @@ use crate::tls::{self, Certificate, Renewal};
 
 /// Seconds that requests under way may take when the server stops.
 const SHUTDOWN_TIMEOUT: u64 = 25;
+/// Connections that wait to be accepted. Those beyond wait for seconds until their system tries again; the standard library asks for 128.
+const BACKLOG: i32 = 2_048;
 /// How long an idle connection is kept open. Okta holds its connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to agree on the encryption, as long as for the head of a request.
@@ -349,6 +351,8 @@ impl Application {
         let certificate = settings.tls_files()?.map(Certificate::read).transpose()?.map(Arc::new);
         let listener =
             TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        // Listening again sets the length of the queue.
+        socket2::SockRef::from(&listener).listen(BACKLOG)?;
         give_up_unread(&listener)?;
         let address = listener.local_addr()?;
         let metrics_listener = settings
