@@ -118,7 +118,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write a copy of the whole database to a file that only its owner may read. The server may run meanwhile. Needs pg_dump.
+    /// Write a copy of the whole database to a file that only its owner may read. The server may run meanwhile. Needs `pg_dump`.
     Backup {
         /// The file, which must not be there yet.
         file: PathBuf,
@@ -129,7 +129,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Bring a copy back into an empty database, and verify it. Needs pg_restore, and the master key that was in use then.
+    /// Bring a copy back into an empty database, and verify it. Needs `pg_restore`, and the master key that was in use then.
     Restore {
         /// The file.
         file: PathBuf,

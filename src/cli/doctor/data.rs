@@ -83,6 +83,7 @@ fn signing_keys(rows: &[SigningKeyRow], now: DateTime<Utc>, findings: &mut Findi
 }
 
 fn audit(state: &SealState, now: DateTime<Utc>, findings: &mut Findings) {
+    const SEALS: &str = "audit.seals";
     const CHAIN: &str = "audit.chain";
     let verified = state.verified_at.filter(|_| state.chains > 0);
     if state.broken > 0 {
@@ -100,7 +101,6 @@ fn audit(state: &SealState, now: DateTime<Utc>, findings: &mut Findings) {
     } else {
         findings.ok(CHAIN, format!("{} chains, none broken, as far as the server noted", state.chains));
     }
-    const SEALS: &str = "audit.seals";
     let said = format!("{} entries wait for their seal", state.waiting);
     if state.waiting_since.is_some_and(|since| since + SEAL_LATE < now) {
         findings.warning(

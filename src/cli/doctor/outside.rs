@@ -80,10 +80,10 @@ fn answered(seen: &Seen, url: &Url, kids: &[String], findings: &mut Findings) {
             "renew it: with it expired, no identity provider reaches the server",
         ),
         Some(until) => {
-            findings.ok(CERTIFICATE, format!("trusted, and valid for {} days", (until - Utc::now()).num_days()))
+            findings.ok(CERTIFICATE, format!("trusted, and valid for {} days", (until - Utc::now()).num_days()));
         }
         None => {
-            findings.warning(CERTIFICATE, "its end cannot be read", "look at it: openssl s_client -connect HOST:443")
+            findings.warning(CERTIFICATE, "its end cannot be read", "look at it: openssl s_client -connect HOST:443");
         }
     }
     let version = if seen.speaks_tls_1_3 { "TLS 1.3" } else { "TLS 1.2" };
