@@ -59,7 +59,7 @@ impl FromStr for Networks {
 pub fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        IpAddr::V4(address) => address.into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 

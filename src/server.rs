@@ -217,11 +217,8 @@ impl Backend {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        if role == Role::Server && !settings.allow_unsafe_fsync && !Inspection::open(&database.url)?.facts()?.is_safe()
-        {
-            return Err(StartError::UnsafeFsync);
-        }
-        let (store, master) = open(&database, &key_file, connections)?;
+        let must_keep = role == Role::Server && !settings.allow_unsafe_fsync;
+        let (store, master) = open(&database, &key_file, connections, must_keep)?;
         Ok(Self {
             store: Arc::new(store),
             token_key: TokenKey::derive(&master),
@@ -251,10 +248,18 @@ impl Backend {
     }
 }
 
-fn open(database: &Database, key_file: &std::path::Path, connections: u32) -> Result<(Store, MasterKey), StartError> {
+fn open(
+    database: &Database,
+    key_file: &std::path::Path,
+    connections: u32,
+    must_keep: bool,
+) -> Result<(Store, MasterKey), StartError> {
     let url = database.url();
     let may_be_made = database.private_postgres.is_some() && !key_file.exists();
     let known = if may_be_made { None } else { Some(MasterKey::read(key_file)?) };
+    if must_keep && !Inspection::open(url)?.facts()?.is_safe() {
+        return Err(StartError::UnsafeFsync);
+    }
     for migration in store::migrate(url)? {
         log::info!("applied migration {migration}");
     }

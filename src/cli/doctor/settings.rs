@@ -101,7 +101,8 @@ fn data_dir(settings: &Settings, findings: &mut Findings) {
     let Ok(space) = statvfs(&directory) else {
         return findings.ok(CHECK, format!("{shown} is not there yet; 'provisor serve' makes it"));
     };
-    let free = space.blocks_available().saturating_mul(space.fragment_size());
+    #[allow(clippy::useless_conversion, reason = "other systems have other types")]
+    let free = u64::from(space.blocks_available()).saturating_mul(u64::from(space.fragment_size()));
     let said = format!("{shown}: {} MiB free", free >> 20);
     let remedy = "make room: without space on the disk Postgres stops";
     match free {

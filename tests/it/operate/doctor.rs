@@ -18,6 +18,8 @@ const ROLE: &str = "CREATE ROLE app LOGIN; GRANT USAGE, CREATE ON SCHEMA public 
 const ROWS: &str =
     "SELECT relname AS value FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
 
+/// A flag and its value.
+type Flag<'f> = (&'static str, &'f str);
 /// What is wrong with flags: the check, how bad it is, what is said and what to do.
 type Trouble<'t> = (&'t str, &'t str, &'t str, &'t str);
 
@@ -62,7 +64,7 @@ impl Patient {
     }
 
     /// What the doctor finds with these flags in place of, or beside, those of a sound installation.
-    fn examined(&self, other: &[(&'static str, &str)]) -> (Option<i32>, Value) {
+    fn examined(&self, other: &[Flag<'_>]) -> (Option<i32>, Value) {
         let mut flags = self.flags();
         for (flag, value) in other {
             flags.retain(|(known, _)| known != flag);
@@ -78,7 +80,7 @@ impl Patient {
     }
 
     /// Asserts that the doctor names this trouble and no other, with its remedy.
-    fn has(&self, other: &[(&'static str, &str)], troubles: &[Trouble<'_>]) {
+    fn has(&self, other: &[Flag<'_>], troubles: &[Trouble<'_>]) {
         let (code, answer) = self.examined(other);
         let findings = answer["findings"].as_array().unwrap();
         let found: Vec<&Value> = findings.iter().filter(|finding| finding["state"] != "ok").collect();
@@ -191,7 +193,7 @@ fn each_wrong_setting_is_named_with_its_remedy() {
     let nowhere = format!("postgres:///provisor?user=app&host={}", path("none"));
     let by_tls = format!("https://127.0.0.1:{port}");
     let name = "https://provisor.invalid";
-    let cases: [(&[(&'static str, &str)], &[Trouble<'_>]); 14] = [
+    let cases: [(&[Flag<'_>], &[Trouble<'_>]); 14] = [
         (&[("--master-key-file", &*open)], &[("master-key", "error", "others may read it", "chmod 600")]),
         (&[("--master-key-file", &*none)], &[("master-key", "error", "none.key", "bring it back")]),
         (

@@ -121,7 +121,7 @@ fn no_secret_is_logged_and_no_person_is_named() {
     }
     assert_eq!(sent, 18 * ROUNDS);
     for round in 0..SIGN_INS {
-        Browser::new(&server.url).enter(&format!("{PERSON}{round}@example.com"), &format!("{SECRET}{round}"));
+        Browser::new(&server.url).sign_in(&format!("{PERSON}{round}@example.com"), &format!("{SECRET}{round}"));
     }
     assert!(server.stop());
 
