@@ -83,7 +83,6 @@ fn signing_keys(rows: &[SigningKeyRow], now: DateTime<Utc>, findings: &mut Findi
 }
 
 fn audit(state: &SealState, now: DateTime<Utc>, findings: &mut Findings) {
-    const SEALS: &str = "audit.seals";
     const CHAIN: &str = "audit.chain";
     const SEALS: &str = "audit.seals";
     let verified = state.verified_at.filter(|_| state.chains > 0);
