@@ -130,6 +130,11 @@ const PROMISES: [Promise; 19] = [
         proof: Proof::Tests(1, &["stolen_database::"]),
     },
     Promise {
+        ids: &["P-19"],
+        bar: "0 of the secrets that were issued in the log, at any level",
+        proof: Proof::Tests(1, &["operate::logs::"]),
+    },
+    Promise {
         ids: &["P-20"],
         bar: "unknown, wrong and revoked tokens: same answer, means differ < 5 % and < 50 µs over 20,000 pairs; unknown and known accounts < 5 %",
         proof: Proof::Measured(timing::run),
@@ -153,6 +158,16 @@ const PROMISES: [Promise; 19] = [
         ids: &["P-31"],
         bar: "clock jumps of an hour both ways: no panic, tokens and sessions by their rule, no limit sticks",
         proof: Proof::Measured(clock::run),
+    },
+    Promise {
+        ids: &["P-33"],
+        bar: "a backup of an older schema restores on this binary",
+        proof: Proof::Tests(1, &["operate::backup::"]),
+    },
+    Promise {
+        ids: &["P-36"],
+        bar: "no clear text to a remote database: exit code 78 with the reason",
+        proof: Proof::Tests(1, &["cli::databases::", "database_url::"]),
     },
     Promise {
         ids: &["P-37"],
