@@ -112,7 +112,7 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
     assert_eq!(server.code(), None);
     server.stop();
     let log = fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    assert!(log.contains("POST /admin/setup 303"), "{log}");
+    assert!(log.contains("method=POST route=/admin/setup status=303"), "{log}");
     let [cookie, device] = ["sid", "device"].map(|name| browser.cookies[name].as_str());
     for secret in [code.as_str(), old.as_str(), cookie, device, PASSWORD, "Password1234", "ada@", "Ada@"] {
         assert!(!log.contains(secret), "{secret}");
