@@ -63,7 +63,7 @@ struct Promise {
     proof: Proof,
 }
 
-const PROMISES: [Promise; 19] = [
+const PROMISES: [Promise; 22] = [
     Promise {
         ids: &["P-01", "P-02", "P-03"],
         bar: "0 of 20,000 acknowledged changes lost, 0 without audit entry or the other way round, over 20 × kill -9 each of server and Postgres",
