@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use url::Url;
+
 use super::{Error, output};
 use crate::config::Settings;
 use crate::http;
 use crate::server::StartError;
 
 /// Asks the server at this URL, or the one that the settings make here.
-pub(super) fn run(url: Option<&str>, settings: &Settings) -> Result<(), Error> {
+pub(super) fn run(url: Option<&Url>, settings: &Settings) -> Result<(), Error> {
     let checked = match url {
-        Some(url) => http::check_health(url.trim_end_matches('/'), false),
+        Some(url) => http::check_health(url.as_str().trim_end_matches('/'), false),
         None => {
             let scheme = if settings.tls_files().map_err(StartError::from)?.is_some() { "https" } else { "http" };
             http::check_health(&format!("{scheme}://{}", reached(settings.listen)), true)

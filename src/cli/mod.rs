@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
+use url::Url;
 use uuid::Uuid;
 
 use crate::auth::administrators::AdministratorError;
@@ -106,7 +107,7 @@ enum Command {
     Healthcheck {
         /// Ask the server at this URL instead.
         #[arg(long, value_name = "URL")]
-        url: Option<String>,
+        url: Option<Url>,
     },
     /// Make the key from which all others are derived.
     #[command(subcommand)]
@@ -271,7 +272,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
         Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
-        Some(Command::Healthcheck { url }) => healthcheck::run(url.as_deref(), &settings),
+        Some(Command::Healthcheck { url }) => healthcheck::run(url.as_ref(), &settings),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
         Some(Command::Backup { file, with_master_key, json }) => {
             backup::backup(&file, with_master_key, json, &settings)

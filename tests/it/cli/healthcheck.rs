@@ -46,3 +46,10 @@ fn a_server_is_asked_whether_it_is_ready() {
     assert_eq!((code, said.contains("could not be reached")), (Some(1), true), "{said}");
     assert!(second.stop());
 }
+
+#[test]
+fn what_is_no_url_is_not_asked() {
+    let (code, said) = check(&["--url", "nonsense"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("'nonsense' for '--url <URL>'"), "{said}");
+}
