@@ -146,7 +146,7 @@ impl Authenticator {
         let mut networks = Networks::default();
         let verdict = match &credential.kind {
             CredentialKind::HeaderToken { id } => {
-                let stored = store.gate(|gate| gate.header_token(id))?;
+                let stored = store.gate(|gate| gate.nearest_header_token(id))?;
                 let verdict = judge_header_token(id, &credential.hash, stored, address, now);
                 verdict.map(|(principal, end, bound)| {
                     networks = bound;
@@ -233,7 +233,7 @@ fn judge_header_token(
 ) -> Result<(Principal, Option<DateTime<Utc>>, Networks), Refusal> {
     let expected = stored.as_ref().and_then(|token| SecretHash::from_bytes(&token.secret_hash));
     let matches = hash.matches(&expected.unwrap_or(SecretHash::NONE));
-    let Some(token) = stored.filter(|_| matches) else {
+    let Some(token) = stored.filter(|token| matches && token.id == id) else {
         return Err(Refusal::unknown("unknown token"));
     };
     let refuse = |reason| Err(Refusal { tenant: token.tenant, id: id.to_owned(), ..Refusal::unknown(reason) });

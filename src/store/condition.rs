@@ -35,6 +35,33 @@ pub(super) fn compile(condition: &Condition<'_>, asked: Asked<'_>) -> Predicate 
     compiler.sql
 }
 
+/// Whether an index leads straight to the resources that can satisfy the condition. Any other condition may have to look at everybody.
+pub(super) fn is_lookup(condition: &Condition<'_>, resource_type: &ResourceType) -> bool {
+    match condition {
+        Condition::Test(Test { attribute, comparison: Comparison::Equals(Literal::Text(_) | Literal::Number(_)) }) => {
+            Edge::of(*attribute, resource_type).is_none()
+                && matches!(Column::of(*attribute, resource_type), None | Some(Column::Id | Column::Text(_)))
+        }
+        Condition::Element(attribute, inner) => {
+            Edge::of(*attribute, resource_type).is_none() && equalities(inner).is_some()
+        }
+        other => names_few(other, resource_type),
+    }
+}
+
+/// Whether the condition names the few resources that can satisfy it, whatever else it asks of them.
+fn names_few(condition: &Condition<'_>, resource_type: &ResourceType) -> bool {
+    match condition {
+        Condition::Never => true,
+        Condition::And(parts) => parts.iter().any(|part| names_few(part, resource_type)),
+        Condition::Or(parts) => parts.iter().all(|part| names_few(part, resource_type)),
+        Condition::Test(Test { attribute, comparison: Comparison::Equals(_) }) => {
+            matches!(Column::of(*attribute, resource_type), Some(Column::Id | Column::Text(_)))
+        }
+        _ => false,
+    }
+}
+
 /// What attribute names are looked up in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -90,7 +117,7 @@ impl Compiler<'_> {
     }
 
     fn element(&mut self, attribute: AttributeRef<'_>, inner: &Condition<'_>) {
-        if let Some(edge) = self.edge(attribute) {
+        if let Some(edge) = Edge::of(attribute, self.asked.resource_type) {
             self.edges(edge, Some(inner));
             return;
         }
@@ -124,7 +151,7 @@ impl Compiler<'_> {
     }
 
     fn row_test(&mut self, test: &Test<'_>) {
-        if let Some(edge) = self.edge(test.attribute) {
+        if let Some(edge) = Edge::of(test.attribute, self.asked.resource_type) {
             let any = test.attribute.sub_attribute.is_none() && is_present(test);
             let condition = Condition::Test(test.clone());
             self.edges(edge, (!any).then_some(&condition));

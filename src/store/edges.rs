@@ -33,6 +33,13 @@ pub(super) enum Edge {
 }
 
 impl Edge {
+    /// The end from which an attribute looks at edges, where it is kept as such.
+    pub(super) fn of(attribute: AttributeRef<'_>, resource_type: &ResourceType) -> Option<Self> {
+        let known = [(resource_type.members(), Self::Member), (resource_type.groups(), Self::Group)];
+        let is = |held: Option<&Attribute>| attribute.extension.is_none() && held == Some(attribute.attribute);
+        known.into_iter().find(|(held, _)| is(*held)).map(|(_, edge)| edge)
+    }
+
     /// The id at the other end.
     fn id(self) -> &'static str {
         match self {
@@ -43,14 +50,6 @@ impl Edge {
 }
 
 impl Compiler<'_> {
-    /// Whether the attribute is kept as edges, and which end this is.
-    pub(super) fn edge(&self, attribute: AttributeRef<'_>) -> Option<Edge> {
-        let resource_type = self.asked.resource_type;
-        let known = [(resource_type.members(), Edge::Member), (resource_type.groups(), Edge::Group)];
-        let is = |held: Option<&Attribute>| attribute.extension.is_none() && held == Some(attribute.attribute);
-        known.into_iter().find(|(held, _)| is(*held)).map(|(_, edge)| edge)
-    }
-
     /// Some edge satisfies the condition; any, without.
     pub(super) fn edges(&mut self, edge: Edge, inner: Option<&Condition<'_>>) {
         let tenant = self.asked.tenant.0;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::define_sql_function;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use diesel::upsert::excluded;
 use serde_json::Value;
 use uuid::Uuid;
@@ -164,6 +166,8 @@ impl TokenRow {
 /// What authentication needs of a token and its tenant.
 #[derive(Debug, Clone)]
 pub struct StoredToken {
+    /// The public id.
+    pub id: String,
     /// The tenant.
     pub tenant: TenantId,
     /// What every request needs of the tenant's settings.
@@ -206,8 +210,16 @@ pub struct TokenUse {
     pub callers: HashMap<String, DateTime<Utc>>,
 }
 
+diesel::alias!(header_tokens as any_token: AnyToken);
+
+define_sql_function! {
+    /// The first one, or the second where the first is none.
+    fn coalesce(first: Nullable<Text>, second: Nullable<Text>) -> Nullable<Text>;
+}
+
 #[derive(Queryable)]
 struct GateRow {
+    id: String,
     tenant: Uuid,
     name: String,
     secret_hash: Vec<u8>,
@@ -224,11 +236,15 @@ struct GateRow {
 }
 
 impl Gate<'_> {
-    /// The token with this public id.
+    /// The token with this public id, or another one where there is none, so that the time tells nobody which ids there are. `None` where
+    /// there is no token at all.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn header_token(&mut self, id: &str) -> Result<Option<StoredToken>, Error> {
+    pub fn nearest_header_token(&mut self, id: &str) -> Result<Option<StoredToken>, Error> {
+        let own = any_token.field(header_tokens::id);
+        let first = any_token.select(own).order(own);
+        let next = first.filter(own.ge(id));
         let user = resources::tenant_id
             .eq(header_tokens::tenant_id)
             .and(resources::resource_type.eq("User"))
@@ -236,8 +252,9 @@ impl Gate<'_> {
         let row: Option<GateRow> = header_tokens::table
             .inner_join(tenants::table)
             .left_join(resources::table.on(user))
-            .filter(header_tokens::id.eq(id))
+            .filter(header_tokens::id.nullable().eq(coalesce(next.single_value(), first.single_value())))
             .select((
+                header_tokens::id,
                 header_tokens::tenant_id,
                 header_tokens::name,
                 header_tokens::secret_hash,
@@ -255,6 +272,7 @@ impl Gate<'_> {
             .first(self.pg)
             .optional()?;
         Ok(row.map(|row| StoredToken {
+            id: row.id,
             tenant: TenantId(row.tenant),
             settings: TenantSettings {
                 stores_passwords: row.stores_passwords,

@@ -3,10 +3,12 @@
 //! A page costs one statement wherever it lies within one stretch: `totalResults` is a by-product of it wherever it can be. Without a
 //! filter it is the sum of the counters; with one it follows from a page that is not full, and only a full page counts.
 
+use std::time::{Duration, Instant};
+
 use diesel::prelude::*;
 
 use super::TenantConn;
-use super::condition::{Asked, compile};
+use super::condition::{Asked, compile, is_lookup};
 use super::error::Error;
 use super::resources::StoredResource;
 use super::select_stretch::{Row, SelectCount, SelectStretch};
@@ -18,6 +20,9 @@ use crate::scim::filter::Condition;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource_type::ResourceType;
 use crate::scim::sort::Order;
+
+/// How long all statements together may look for what no index leads to, so that no filter that is accepted keeps Postgres busy for longer.
+const SEARCH_TIME: Duration = Duration::from_millis(1_800);
 
 /// Which page of which list.
 #[derive(Debug)]
@@ -108,6 +113,7 @@ impl TenantConn<'_> {
     /// [`Error::Timeout`] when the filter or the order takes too long, else [`Error`] from the database.
     pub fn page(&mut self, request: &PageRequest<'_>) -> Result<Page, Error> {
         let list = list(self.tenant(), request);
+        let until = Instant::now() + SEARCH_TIME;
         let (behind, skipped) = match request.start {
             Start::Index(1) => (None, 0),
             Start::Index(start) => match self.walks.continue_behind(&self.position(request, start)) {
@@ -120,7 +126,7 @@ impl TenantConn<'_> {
         let more = matches!(request.start, Start::Behind(_)) && request.count > 0;
         let wanted = request.count + usize::from(more);
         let mut along = Along::default();
-        let mut listed = self.read_list(&list, behind.as_ref(), skipped, wanted, &mut along)?;
+        let mut listed = self.read_list(&list, until, behind.as_ref(), skipped, wanted, &mut along)?;
         let total = match along.total {
             Some(total) => total,
             None if !request.counts => to_i64(listed.len()),
@@ -128,7 +134,7 @@ impl TenantConn<'_> {
             None if listed.len() < wanted && behind.is_none() && (skipped == 0 || !listed.is_empty()) => {
                 to_i64(skipped + listed.len())
             }
-            None => self.count_list(&list, None)?,
+            None => self.count_list(&list, until, None)?,
         };
         let mut next = None;
         if more && listed.len() == wanted {
@@ -147,6 +153,7 @@ impl TenantConn<'_> {
     fn read_list(
         &mut self,
         list: &List<'_>,
+        until: Instant,
         behind: Option<&Anchor>,
         mut skip: usize,
         wanted: usize,
@@ -162,12 +169,16 @@ impl TenantConn<'_> {
             let reach = to_i64(limit.saturating_add(skip));
             let statement =
                 SelectStretch { list, stretch: *stretch, place, skip: to_i64(skip), limit: to_i64(limit), reach };
-            let result = statement.load::<Row>(self.pg);
-            let rows = self.done(result)?;
+            let rows = if list.is_search {
+                self.until(until, |pg| statement.load::<Row>(pg))?
+            } else {
+                let result = statement.load::<Row>(self.pg);
+                self.done(result)?
+            };
             if !rows.is_empty() {
                 skip = 0;
             } else if skip > 0 && position + 1 < stretches.len() {
-                let passed = self.count_list(list, Some(*stretch))?;
+                let passed = self.count_list(list, until, Some(*stretch))?;
                 skip = skip.saturating_sub(usize::try_from(passed).unwrap_or(0));
             }
             for row in rows {
@@ -179,9 +190,21 @@ impl TenantConn<'_> {
         Ok(listed)
     }
 
-    fn count_list(&mut self, list: &List<'_>, stretch: Option<Stretch>) -> Result<i64, Error> {
-        let result = SelectCount { list, stretch }.get_result(self.pg);
-        self.done(result)
+    fn count_list(&mut self, list: &List<'_>, until: Instant, stretch: Option<Stretch>) -> Result<i64, Error> {
+        self.until(until, |pg| SelectCount { list, stretch }.get_result(pg))
+    }
+
+    /// Runs a statement that is to be done by then.
+    fn until<T>(
+        &mut self,
+        moment: Instant,
+        statement: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        match moment.saturating_duration_since(Instant::now()).as_millis() {
+            // To Postgres no time is any time.
+            0 => Err(Error::Timeout),
+            left => self.within(&format!("SET LOCAL statement_timeout = '{left}ms'"), statement),
+        }
     }
 
     fn position(&self, request: &PageRequest<'_>, start_index: usize) -> Position {
@@ -204,10 +227,17 @@ fn list<'a>(tenant: TenantId, request: &'a PageRequest<'_>) -> List<'a> {
             key: sort.map(|attribute| SortKey::new(attribute, resource_type, location_prefix)),
         }
     };
+    let is_led = |selection: &Selection<'_>, selected: &Selected<'_>| match (&selection.condition, &selected.key) {
+        (None, key) => key.as_ref().is_none_or(|key| key.indexed),
+        (Some(condition), None) => is_lookup(condition, selection.resource_type),
+        (Some(_), Some(_)) => false,
+    };
+    let selected: Vec<Selected<'_>> = request.selections.iter().map(selected).collect();
     List {
         tenant: tenant.0,
         order: request.order,
-        selected: request.selections.iter().map(selected).collect(),
+        is_search: !request.selections.iter().zip(&selected).all(|(selection, selected)| is_led(selection, selected)),
+        selected,
         resource_types: request.selections.iter().map(|selection| selection.resource_type.name.as_str()).collect(),
     }
 }

@@ -15,37 +15,39 @@ pub(super) struct SortKey {
     pub cast: &'static str,
     /// Whether there may be resources without one.
     pub nullable: bool,
+    /// Whether an index has the resources in this order.
+    pub indexed: bool,
 }
 
 impl SortKey {
     /// The key by this attribute of resources whose URIs start with `location_prefix`.
     pub(super) fn new(attribute: AttributeRef<'_>, resource_type: &ResourceType, location_prefix: &str) -> Self {
         let mut expression = Predicate::default();
-        let (cast, nullable) = match Column::of(attribute, resource_type) {
+        let (cast, nullable, indexed) = match Column::of(attribute, resource_type) {
             Some(Column::Id) => {
                 expression.sql("id");
-                ("::uuid", false)
+                ("::uuid", false, true)
             }
             // Bare columns, so that their indexes serve. Their collation is "C", and their length is bounded.
             Some(Column::Text(column)) => {
                 expression.sql(column);
-                ("", !attribute.attribute.required)
+                ("", !attribute.attribute.required, true)
             }
             Some(Column::Time(column)) => {
                 expression.sql(column);
-                ("::timestamptz", false)
+                ("::timestamptz", false, true)
             }
             Some(Column::Version) => {
                 expression.sql(ENTITY_TAG).sql(" COLLATE \"C\"");
-                ("", false)
+                ("", false, false)
             }
             Some(Column::ResourceType) => {
                 expression.sql("resource_type COLLATE \"C\"");
-                ("", false)
+                ("", false, false)
             }
             Some(Column::Location) => {
                 expression.sql("(").text(location_prefix).sql(" || id::text) COLLATE \"C\"");
-                ("", false)
+                ("", false, false)
             }
             None if sort::is_number(attribute) => {
                 // A value of another type, written under another definition of the attribute, is none.
@@ -54,17 +56,17 @@ impl SortKey {
                 expression.sql(") = 'number' THEN (");
                 push_value(&mut expression, attribute, Form::Text);
                 expression.sql(")::numeric END");
-                ("::numeric", true)
+                ("::numeric", true, false)
             }
             // Instants have a fixed width, and of booleans 'false' is before 'true': as text they are in order too.
             None => {
                 expression.sql("left(");
                 push_value(&mut expression, attribute, Form::Text);
                 expression.sql(", ").sql(CHARACTERS).sql(") COLLATE \"C\"");
-                ("", true)
+                ("", true, false)
             }
         };
-        Self { expression, cast, nullable }
+        Self { expression, cast, nullable, indexed }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct List<'a> {
     pub selected: Vec<Selected<'a>>,
     /// These names.
     pub resource_types: Vec<&'a str>,
+    /// Whether no index leads to it, so that reading it may mean to look at everybody.
+    pub is_search: bool,
 }
 
 /// A part of a list.
