@@ -18,7 +18,7 @@ const ROWS: i64 = 500;
 const HIGHEST: char = char::MAX;
 
 /// A request as it is logged. The columns are described where the table is made.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = requests)]
 #[expect(missing_docs, reason = "the table says it")]
 pub struct RequestRow {

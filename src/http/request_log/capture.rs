@@ -20,6 +20,7 @@ use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::redact::Secrets;
+use super::writer::may_deactivate;
 use super::{BODY_BYTES, Entry, RequestLog, STRANGER_BODY_BYTES, Seen};
 use crate::auth::{Actor, Caller, Refusal};
 use crate::http::visit::Visit;
@@ -72,67 +73,96 @@ impl Capture {
         visit: &Visit,
         caller: Option<&Caller>,
     ) -> ServiceResponse<Recorded> {
-        let row = self.row(&response, visit, caller);
-        let secrets = secrets(response.request(), caller);
         let is_strangers = caller.is_none();
-        let most = if is_strangers { STRANGER_BODY_BYTES } else { BODY_BYTES };
+        let is_written = self.log.admits(is_strangers);
+        let counted = self.counted(&response, visit, caller);
+        let row = if is_written { row(counted, &response, visit, caller) } else { counted };
+        let secrets = secrets(response.request(), caller);
+        let most = match (is_written, is_strangers) {
+            (false, _) => 0,
+            (true, true) => STRANGER_BODY_BYTES,
+            (true, false) => BODY_BYTES,
+        };
         response.map_body(|_, body| {
-            let request = self.request.map(|seen| seen.take()).unwrap_or_default().limited(most);
-            let entry = Entry { row, is_strangers, secrets, request, response: Seen::default().limited(most) };
+            let sent = self.request.map(|seen| seen.take()).unwrap_or_default();
+            // Whether somebody is switched off is counted too.
+            let request = if may_deactivate(&row.operation) { sent } else { sent.limited(most) };
+            let response = Seen::default().limited(most);
+            let entry = Entry { row, is_written, is_strangers, secrets, request, response };
             Recorded { body: body.boxed(), recording: Some((self.log, entry)) }
         })
     }
 
-    fn row<B>(&self, response: &ServiceResponse<B>, visit: &Visit, caller: Option<&Caller>) -> RequestRow {
-        let (request, status) = (response.request(), response.status());
-        let longest = if caller.is_some() { LONGEST } else { LONGEST_OF_STRANGERS };
-        let kept = |text: &str| shortened(text, longest);
-        let extensions = request.extensions();
-        let refusal = extensions.get::<Refusal>();
-        let service = extensions.get::<Service>();
-        let below = request.path().strip_prefix(SCIM_BASE);
-        let (operation, endpoint, id) = below.map_or(("other", None, None), |path| operation(request.method(), path));
-        let resource_type = endpoint.and_then(|endpoint| {
-            let standard = || request.app_data::<web::Data<AppState>>().map(|app| app.services.standard());
-            Some(service.or_else(standard)?.registry.by_endpoint(endpoint)?.name.clone())
-        });
-        let error = response.response().error().and_then(Error::as_error::<ScimError>);
-        let nobody = |id: &str| ("anonymous".to_owned(), id.to_owned(), String::new());
-        let (actor_kind, actor_id, actor_name) = match (caller.map(|caller| caller.principal.actor()), refusal) {
-            (Some(Actor { kind, id, name }), _) => (kind.code().to_owned(), id.clone(), name.clone()),
-            (None, Some(refusal)) => nobody(&refusal.id),
-            (None, None) => nobody(""),
+    /// What is counted of a request.
+    fn counted<B>(&self, response: &ServiceResponse<B>, visit: &Visit, caller: Option<&Caller>) -> RequestRow {
+        let request = response.request();
+        let (tenant, actor_id) = match caller {
+            Some(caller) => (Some(caller.principal.tenant()), caller.principal.actor().id.clone()),
+            None => match request.extensions().get::<Refusal>() {
+                Some(refusal) => (Some(refusal.tenant), refusal.id.clone()),
+                None => (None, String::new()),
+            },
         };
-        let tenant = caller.map(|caller| caller.principal.tenant()).or(refusal.map(|refusal| refusal.tenant));
         RequestRow {
             tenant_id: tenant.unwrap_or(TenantId::NONE).0,
             id: self.id,
             at: self.at,
-            request_id: visit.request_id.to_string(),
-            method: request.method().as_str().chars().take(20).collect(),
-            path: kept(below.unwrap_or(request.path())),
-            query: Some(request.query_string()).filter(|query| !query.is_empty()).map(kept),
-            operation: operation.to_owned(),
-            outcome: outcome(status).to_owned(),
-            status: i16::try_from(status.as_u16()).unwrap_or_default(),
-            scim_type: error.and_then(|error| error.kind().scim_type()).map(str::to_owned),
-            // What the caller is not told.
-            detail: refusal.map(|refusal| refusal.reason).or(error.map(ScimError::detail)).map(kept),
-            resource_type,
-            resource_id: id.map(kept),
-            resource_name: None,
-            actor_kind,
+            operation: asked(request).0.to_owned(),
+            outcome: outcome(response.status()).to_owned(),
             actor_id,
-            actor_name,
-            address: visit.address.as_deref().map(str::to_owned),
-            user_agent: header(request.headers(), &USER_AGENT, longest),
             microseconds: i64::try_from(visit.elapsed().as_micros()).unwrap_or(i64::MAX),
-            request_body: None,
-            response_body: None,
-            request_headers: headers(request.headers(), &REQUEST_HEADERS, longest),
-            response_headers: headers(response.headers(), &RESPONSE_HEADERS, longest),
+            ..RequestRow::default()
         }
     }
+}
+
+/// The row of a request, of which what is counted is there already.
+fn row<B>(counted: RequestRow, response: &ServiceResponse<B>, visit: &Visit, caller: Option<&Caller>) -> RequestRow {
+    let request = response.request();
+    let longest = if caller.is_some() { LONGEST } else { LONGEST_OF_STRANGERS };
+    let kept = |text: &str| shortened(text, longest);
+    let extensions = request.extensions();
+    let refusal = extensions.get::<Refusal>();
+    let service = extensions.get::<Service>();
+    let (_, endpoint, id) = asked(request);
+    let resource_type = endpoint.and_then(|endpoint| {
+        let standard = || request.app_data::<web::Data<AppState>>().map(|app| app.services.standard());
+        Some(service.or_else(standard)?.registry.by_endpoint(endpoint)?.name.clone())
+    });
+    let error = response.response().error().and_then(Error::as_error::<ScimError>);
+    let (actor_kind, actor_name) = match caller.map(|caller| caller.principal.actor()) {
+        Some(Actor { kind, name, .. }) => (kind.code().to_owned(), name.clone()),
+        None => ("anonymous".to_owned(), String::new()),
+    };
+    RequestRow {
+        request_id: visit.request_id.to_string(),
+        method: request.method().as_str().chars().take(20).collect(),
+        path: kept(below(request).unwrap_or(request.path())),
+        query: Some(request.query_string()).filter(|query| !query.is_empty()).map(kept),
+        status: i16::try_from(response.status().as_u16()).unwrap_or_default(),
+        scim_type: error.and_then(|error| error.kind().scim_type()).map(str::to_owned),
+        // What the caller is not told.
+        detail: refusal.map(|refusal| refusal.reason).or(error.map(ScimError::detail)).map(kept),
+        resource_type,
+        resource_id: id.map(kept),
+        actor_kind,
+        actor_name,
+        address: visit.address.as_deref().map(str::to_owned),
+        user_agent: header(request.headers(), &USER_AGENT, longest),
+        request_headers: headers(request.headers(), &REQUEST_HEADERS, longest),
+        response_headers: headers(response.headers(), &RESPONSE_HEADERS, longest),
+        ..counted
+    }
+}
+
+/// The path below the base URL.
+fn below(request: &HttpRequest) -> Option<&str> {
+    request.path().strip_prefix(SCIM_BASE)
+}
+
+/// What a request asks for, as [`operation`] tells it.
+fn asked(request: &HttpRequest) -> (&'static str, Option<&str>, Option<&str>) {
+    below(request).map_or(("other", None, None), |path| operation(request.method(), path))
 }
 
 /// What is secret in a request, by the schemas of the tenant that it is sent to.
@@ -276,31 +306,17 @@ pub(super) mod tests {
     /// A row of nothing in particular.
     pub(in crate::http::request_log) fn row() -> RequestRow {
         RequestRow {
-            tenant_id: TenantId::NONE.0,
             id: Uuid::now_v7(),
             at: Utc::now(),
             request_id: "1".into(),
             method: "GET".into(),
             path: "/Users".into(),
-            query: None,
             operation: "query".into(),
             outcome: "ok".into(),
             status: 200,
-            scim_type: None,
-            detail: None,
-            resource_type: None,
-            resource_id: None,
-            resource_name: None,
             actor_kind: "anonymous".into(),
-            actor_id: String::new(),
-            actor_name: String::new(),
-            address: None,
-            user_agent: None,
             microseconds: 1,
-            request_body: None,
-            response_body: None,
-            request_headers: None,
-            response_headers: None,
+            ..RequestRow::default()
         }
     }
 
@@ -341,7 +357,8 @@ pub(super) mod tests {
         let request = request.to_srv_request();
         let (visit, log) = (Visit::begin(&request), RequestLog::to_nowhere());
         let capture = Capture { log, id: Uuid::now_v7(), at: Utc::now(), request: None };
-        capture.row(&request.into_response(HttpResponse::Ok().insert_header((LOCATION, long)).finish()), &visit, caller)
+        let response = request.into_response(HttpResponse::Ok().insert_header((LOCATION, long)).finish());
+        super::row(capture.counted(&response, &visit, caller), &response, &visit, caller)
     }
 
     #[test]
@@ -358,6 +375,35 @@ pub(super) mod tests {
         let texts = [Some(stranger.path), stranger.query, stranger.resource_id, stranger.user_agent];
         for text in texts.into_iter().flatten() {
             assert_eq!(text.chars().count(), LONGEST_OF_STRANGERS + 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_only_counted_nothing_else_is_kept() {
+        let caller = Caller {
+            principal: Arc::new(Principal::operator(TenantId::generate())),
+            request_id: "1".into(),
+            address: None,
+        };
+        let log = RequestLog::to_nowhere();
+        while log.admits(false) {}
+        for (method, body) in [(Method::POST, 0), (Method::PATCH, 8)] {
+            let request = TestRequest::with_uri("/scim/v2/Users/1?filter=x").method(method).to_srv_request();
+            let visit = Visit::begin(&request);
+            let mut sent = Seen::default();
+            sent.take(b"{\"a\": 1}");
+            let capture =
+                Capture { log: log.clone(), id: Uuid::now_v7(), at: Utc::now(), request: Some(Rc::new(sent.into())) };
+            let response = request.into_response(HttpResponse::Ok().insert_header((LOCATION, "/")).finish());
+            let finished = capture.finish(response, &visit, Some(&caller));
+            let (_, entry) = finished.response().body().recording.as_ref().unwrap();
+            assert!(!entry.is_written);
+            assert_eq!(entry.bytes(), body, "of a change it is looked at whether it switches somebody off");
+            let RequestRow { tenant_id, id, at, operation, outcome, actor_id, microseconds, .. } = entry.row.clone();
+            assert_eq!((tenant_id, outcome.as_str()), (caller.principal.tenant().0, "ok"));
+            let counted =
+                RequestRow { tenant_id, id, at, operation, outcome, actor_id, microseconds, ..RequestRow::default() };
+            assert_eq!(entry.row, counted);
         }
     }
 

@@ -5,17 +5,25 @@ mod capture;
 mod redact;
 mod writer;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use crate::allowance::{Allowance, Rate};
 use crate::store::{RequestRow, Store};
 
 pub(super) use capture::{Capture, Recorded, is_astray};
 use redact::Secrets;
 use writer::Writer;
 
+/// Rows that are written, so that the log never takes more than a small part of the database. Identity providers send tens of requests
+/// a second.
+const ROWS: Rate = Rate { per_second: 500.0, burst: 5_000.0 };
+/// The same of rows of strangers, whom nobody can hold to account: enough to see what is wrong with a credential, too little to fill
+/// a disk by. Such a row has a few thousand bytes, so this is less than a gigabyte a day.
+const ROWS_OF_STRANGERS: Rate = Rate { per_second: 2.0, burst: 1_000.0 };
 /// Requests that may wait.
 const QUEUE: usize = 8_192;
 /// Bytes of bodies that may wait.
@@ -61,6 +69,8 @@ impl Seen {
 #[derive(Debug)]
 struct Entry {
     row: RequestRow,
+    /// Whether there is to be a row of it. Else the row holds what is counted, and nothing more.
+    is_written: bool,
     /// Whether nobody knows who sent it. Anybody can send any number of those.
     is_strangers: bool,
     secrets: Secrets,
@@ -88,12 +98,43 @@ pub struct RequestLog {
     shared: Arc<Shared>,
 }
 
+/// What may be written of those who are known, and of strangers. Neither takes from the other.
+#[derive(Debug)]
+struct Allowances {
+    known: Allowance,
+    strangers: Allowance,
+}
+
+impl Allowances {
+    fn full(now: Instant) -> Self {
+        Self { known: Allowance::full(ROWS, now), strangers: Allowance::full(ROWS_OF_STRANGERS, now) }
+    }
+
+    /// Whether another row, of a stranger or not, may be written.
+    fn take(&mut self, is_strangers: bool, now: Instant) -> bool {
+        let taken = if is_strangers { self.strangers.take(ROWS_OF_STRANGERS, now) } else { self.known.take(ROWS, now) };
+        taken.is_ok()
+    }
+}
+
 /// What both ends of the queue know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    allowances: Mutex<Allowances>,
     waiting_bytes: AtomicUsize,
     waiting_strangers: AtomicUsize,
     dropped: AtomicU64,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            allowances: Mutex::new(Allowances::full(Instant::now())),
+            waiting_bytes: AtomicUsize::default(),
+            waiting_strangers: AtomicUsize::default(),
+            dropped: AtomicU64::default(),
+        }
+    }
 }
 
 impl Shared {
@@ -123,6 +164,12 @@ impl RequestLog {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
+    /// Whether a request, of a stranger or not, is to be written. Under load most are counted only, and nothing else is taken down of them.
+    fn admits(&self, is_strangers: bool) -> bool {
+        let mut allowances = self.shared.allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        allowances.take(is_strangers, Instant::now())
+    }
+
     fn record(&self, entry: Entry) {
         let (bytes, strangers) = (entry.bytes(), usize::from(entry.is_strangers));
         let waiting_bytes = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -143,6 +190,8 @@ impl RequestLog {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     impl RequestLog {
@@ -157,6 +206,7 @@ mod tests {
         request.take(&vec![b'x'; bytes]);
         Entry {
             row: capture::tests::row(),
+            is_written: true,
             is_strangers: false,
             secrets: Secrets::default(),
             request,
@@ -216,5 +266,26 @@ mod tests {
             log.record(entry(BODY_BYTES));
         }
         assert_eq!((log.dropped(), waiting.try_iter().count()), (7, fitting));
+    }
+
+    #[test]
+    fn in_the_long_run_rows_are_limited() {
+        let start = Instant::now();
+        let mut allowances = Allowances::full(start);
+        let mut taken = |at| (0..20_000).filter(|_| allowances.take(false, at)).count();
+        assert_eq!(taken(start), 5_000);
+        assert_eq!(taken(start + Duration::from_secs(2)), 1_000);
+        assert_eq!(taken(start + Duration::from_secs(200)), 5_000);
+    }
+
+    #[test]
+    fn strangers_have_a_small_allowance_and_take_nothing_of_the_others() {
+        let start = Instant::now();
+        let mut allowances = Allowances::full(start);
+        let mut taken = |is_strangers, at| (0..20_000).filter(|_| allowances.take(is_strangers, at)).count();
+        assert_eq!(taken(true, start), 1_000);
+        assert_eq!(taken(false, start), 5_000);
+        let later = start + Duration::from_secs(5);
+        assert_eq!((taken(true, later), taken(false, later)), (10, 2_500));
     }
 }

@@ -10,7 +10,6 @@ use chrono::{DateTime, DurationRound, TimeDelta};
 
 use super::redact::{Redacted, clean, clean_detail, clean_query, redact, searches_secret};
 use super::{Entry, Message, QUEUE, Seen, Shared};
-use crate::allowance::{Allowance, Rate};
 use crate::store::{RequestCountRow, RequestRow, Store};
 
 /// How long requests are gathered before they are written together.
@@ -19,12 +18,6 @@ const GATHER: Duration = Duration::from_millis(400);
 const LOOK: Duration = Duration::from_millis(50);
 /// Rows written by one statement.
 const ROWS_PER_STATEMENT: usize = 100;
-/// Rows that are written, so that the log never takes more than a small part of the database. Identity providers send tens of requests
-/// a second.
-const ROWS: Rate = Rate { per_second: 500.0, burst: 5_000.0 };
-/// The same of rows of strangers, whom nobody can hold to account: enough to see what is wrong with a credential, too little to fill
-/// a disk by. Such a row has a few thousand bytes, so this is less than a gigabyte a day.
-const ROWS_OF_STRANGERS: Rate = Rate { per_second: 2.0, burst: 1_000.0 };
 /// The operation of a change that sets `active` to false.
 const DEACTIVATE: &str = "deactivate";
 /// How often it is said that rows were dropped.
@@ -35,39 +28,35 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
 }
 
-/// What may be written of those who are known, and of strangers. Neither takes from the other.
-struct Allowances {
-    known: Allowance,
-    strangers: Allowance,
+/// What was gathered: requests of which rows are written, and the numbers of all others.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    counts: HashMap<RequestKey, RequestCountRow>,
 }
 
-impl Allowances {
-    fn new(now: Instant) -> Self {
-        Self { known: Allowance::full(ROWS, now), strangers: Allowance::full(ROWS_OF_STRANGERS, now) }
-    }
-
-    /// Whether another row, of a stranger or not, may be written.
-    fn take(&mut self, is_strangers: bool, now: Instant) -> bool {
-        let taken = if is_strangers { self.strangers.take(ROWS_OF_STRANGERS, now) } else { self.known.take(ROWS, now) };
-        taken.is_ok()
-    }
-}
-
-/// Takes what waits, and whether it was the last. Between two looks it sleeps, because a thread that waits for the next request is
-/// woken for each, and whoever serves the request pays for that.
-fn gather(waiting: &Receiver<Message>, gathered: &mut Vec<Entry>) -> bool {
-    let mut message = waiting.recv_timeout(GATHER);
-    std::thread::sleep(LOOK);
-    loop {
-        match message {
-            Ok(Message::Entry(entry)) => gathered.push(*entry),
-            Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return true,
-            Err(RecvTimeoutError::Timeout) => return false,
+impl Batch {
+    /// Takes what waits, and whether it was the last. Between two looks it sleeps, because a thread that waits for the next request is
+    /// woken for each, and whoever serves the request pays for that.
+    fn gather(&mut self, waiting: &Receiver<Message>, shared: &Shared) -> bool {
+        let mut message = waiting.recv_timeout(GATHER);
+        std::thread::sleep(LOOK);
+        loop {
+            match message {
+                Ok(Message::Entry(entry)) if entry.is_written => self.entries.push(*entry),
+                Ok(Message::Entry(entry)) => {
+                    shared.leave(entry.bytes(), usize::from(entry.is_strangers));
+                    shared.dropped.fetch_add(1, Ordering::Relaxed);
+                    count(&unwritten(*entry), &mut self.counts);
+                }
+                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+            message = waiting.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            });
         }
-        message = waiting.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => RecvTimeoutError::Timeout,
-            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-        });
     }
 }
 
@@ -77,16 +66,13 @@ impl Writer {
     }
 
     pub(super) fn run(&self, waiting: &Receiver<Message>) {
-        let mut gathered = Vec::new();
+        let mut batch = Batch::default();
         let mut written = Instant::now();
-        let mut allowances = Allowances::new(written);
         let (mut told, mut told_at) = (0, None::<Instant>);
         loop {
-            let closed = gather(waiting, &mut gathered);
-            if closed || written.elapsed() >= GATHER || gathered.len() >= QUEUE {
-                if !gathered.is_empty() {
-                    self.write(std::mem::take(&mut gathered), &mut allowances);
-                }
+            let closed = batch.gather(waiting, &self.shared);
+            if closed || written.elapsed() >= GATHER || batch.entries.len() >= QUEUE {
+                self.write(std::mem::take(&mut batch));
                 written = Instant::now();
                 let dropped = self.shared.dropped.load(Ordering::Relaxed);
                 if dropped > told && told_at.is_none_or(|at| at.elapsed() >= TELL) {
@@ -100,37 +86,36 @@ impl Writer {
         }
     }
 
-    fn write(&self, gathered: Vec<Entry>, allowances: &mut Allowances) {
-        let number = gathered.len();
-        let strangers = gathered.iter().filter(|entry| entry.is_strangers).count();
-        let bytes: usize = gathered.iter().map(Entry::bytes).sum();
-        if let Err(error) = self.try_write(gathered, allowances) {
+    fn write(&self, batch: Batch) {
+        let number = batch.entries.len();
+        let strangers = batch.entries.iter().filter(|entry| entry.is_strangers).count();
+        let bytes: usize = batch.entries.iter().map(Entry::bytes).sum();
+        if let Err(error) = self.try_write(batch) {
             self.shared.dropped.fetch_add(number as u64, Ordering::Relaxed);
             log::warn!("{number} requests were not written to the provisioning log: {error}");
         }
         self.shared.leave(bytes, strangers);
     }
 
-    fn try_write(&self, gathered: Vec<Entry>, allowances: &mut Allowances) -> Result<(), crate::store::Error> {
+    fn try_write(&self, Batch { entries, mut counts }: Batch) -> Result<(), crate::store::Error> {
+        if entries.is_empty() && counts.is_empty() {
+            return Ok(());
+        }
         let keeps_bodies = self.store.gate(|gate| gate.installation())?.body_days > 0;
-        let now = Instant::now();
-        let (mut rows, mut counts) = (Vec::new(), HashMap::new());
-        for entry in gathered {
-            if allowances.take(entry.is_strangers, now) {
-                let row = finished(entry, keeps_bodies);
-                count(&row, &mut counts);
-                rows.push(row);
-            } else {
-                count(&unwritten(entry), &mut counts);
-                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        let mut rows = Vec::with_capacity(ROWS_PER_STATEMENT);
+        let mut entries = entries.into_iter().peekable();
+        while let Some(entry) = entries.next() {
+            let row = finished(entry, keeps_bodies);
+            count(&row, &mut counts);
+            rows.push(row);
+            if rows.len() == ROWS_PER_STATEMENT || entries.peek().is_none() {
+                self.store.gate(|gate| gate.insert_requests(&rows))?;
+                rows.clear();
             }
         }
         let mut counts: Vec<RequestCountRow> = counts.into_values().collect();
         // In one order, so that two servers do not wait for one another.
         counts.sort_by(|one, other| one.key().cmp(&other.key()));
-        for rows in rows.chunks(ROWS_PER_STATEMENT) {
-            self.store.gate(|gate| gate.insert_requests(rows))?;
-        }
         self.store.gate(|gate| gate.add_request_counts(&counts))
     }
 }
@@ -140,7 +125,7 @@ fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
     let Entry { mut row, request, response, secrets, .. } = entry;
     let read = |body: &Seen| redact(&body.start, body.length, &secrets);
     let (mut asked, mut answered) = (read(&request), read(&response));
-    if asked.deactivates && may_deactivate(&row) {
+    if asked.deactivates && may_deactivate(&row.operation) {
         row.operation = DEACTIVATE.into();
     }
     let query = row.query.take();
@@ -165,17 +150,18 @@ fn finished(entry: Entry, keeps_bodies: bool) -> RequestRow {
     row
 }
 
-/// What is counted of a request whose row is not written. Under load there are many, so that nothing of them is read in vain.
+/// What is counted of a request of which no row is written.
 fn unwritten(entry: Entry) -> RequestRow {
     let Entry { mut row, request, secrets, .. } = entry;
-    if may_deactivate(&row) && redact(&request.start, request.length, &secrets).deactivates {
+    if may_deactivate(&row.operation) && redact(&request.start, request.length, &secrets).deactivates {
         row.operation = DEACTIVATE.into();
     }
     row
 }
 
-fn may_deactivate(row: &RequestRow) -> bool {
-    matches!(row.operation.as_str(), "modify" | "replace")
+/// Whether an operation switches somebody off where its body says so.
+pub(super) fn may_deactivate(operation: &str) -> bool {
+    matches!(operation, "modify" | "replace")
 }
 
 /// The name that a filter looks for, as identity providers do before they create somebody.
@@ -212,6 +198,8 @@ type RequestKey = (uuid::Uuid, DateTime<chrono::Utc>, String, String, String);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
     use super::super::BODY_BYTES;
     use super::super::capture::tests::row;
     use super::super::redact::Secrets;
@@ -224,24 +212,29 @@ mod tests {
     }
 
     #[test]
-    fn in_the_long_run_rows_are_limited() {
-        let start = Instant::now();
-        let mut allowances = Allowances::new(start);
-        let mut taken = |at| (0..20_000).filter(|_| allowances.take(false, at)).count();
-        assert_eq!(taken(start), 5_000);
-        assert_eq!(taken(start + Duration::from_secs(2)), 1_000);
-        assert_eq!(taken(start + Duration::from_secs(200)), 5_000);
-    }
-
-    #[test]
-    fn strangers_have_a_small_allowance_and_take_nothing_of_the_others() {
-        let start = Instant::now();
-        let mut allowances = Allowances::new(start);
-        let mut taken = |is_strangers, at| (0..20_000).filter(|_| allowances.take(is_strangers, at)).count();
-        assert_eq!(taken(true, start), 1_000);
-        assert_eq!(taken(false, start), 5_000);
-        let later = start + Duration::from_secs(5);
-        assert_eq!((taken(true, later), taken(false, later)), (10, 2_500));
+    fn what_is_not_written_is_counted_as_what_it_is() {
+        let (queue, waiting) = sync_channel(3);
+        let shared = Shared::default();
+        for text in ["{\"active\":false}", "{\"active\":true}", "{\"active\":false}"] {
+            let entry = Entry {
+                row: RequestRow { operation: "replace".into(), ..row() },
+                is_written: false,
+                is_strangers: false,
+                secrets: Secrets::default(),
+                request: seen(text),
+                response: Seen::default(),
+            };
+            shared.waiting_bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
+            queue.send(Message::Entry(Box::new(entry))).unwrap();
+        }
+        let mut batch = Batch::default();
+        assert!(!batch.gather(&waiting, &shared));
+        let mut counted: Vec<_> =
+            batch.counts.values().map(|counted| (counted.operation.as_str(), counted.requests)).collect();
+        counted.sort_unstable();
+        assert_eq!(counted, [("deactivate", 2), ("replace", 1)]);
+        assert!(batch.entries.is_empty());
+        assert_eq!((shared.dropped.into_inner(), shared.waiting_bytes.into_inner()), (3, 0));
     }
 
     #[test]
@@ -252,6 +245,7 @@ mod tests {
                 detail: Some("c4n4ry is wrong".into()),
                 ..row()
             },
+            is_written: true,
             is_strangers: false,
             secrets: Secrets::default(),
             request: Seen::default(),
@@ -266,6 +260,7 @@ mod tests {
     fn a_row_learns_from_the_bodies_that_it_may_not_keep() {
         let entry = || Entry {
             row: RequestRow { operation: "modify".into(), ..row() },
+            is_written: true,
             is_strangers: false,
             secrets: Secrets::default(),
             request: seen("{\"Operations\":[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]}"),
@@ -284,6 +279,7 @@ mod tests {
         let row = finished(
             Entry {
                 row: row(),
+                is_written: true,
                 is_strangers: false,
                 secrets: Secrets::default(),
                 request: seen(&text),
