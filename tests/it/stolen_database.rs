@@ -15,8 +15,6 @@ use crate::support::process::{run, run_json};
 use crate::support::{Client, ServerProcess, TemporaryDirectory, database, minimal, totp};
 
 const PASSWORD: &str = "correct horse battery staple";
-const TABLES: &str =
-    "SELECT relname AS value FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
 
 /// A server on which each kind of credential was issued and used, and their texts.
 struct Victim {
@@ -81,11 +79,7 @@ impl Victim {
 
     /// All rows of all tables, as text.
     fn dump(&self) -> String {
-        let mut pg = self.database();
-        let tables = database::texts(&mut pg, TABLES);
-        assert!(tables.len() > 10);
-        let rows = |table: &String| database::texts(&mut pg, &format!("SELECT t::text AS value FROM {table} AS t"));
-        tables.iter().flat_map(rows).collect::<Vec<_>>().join("\n")
+        database::dump(&mut self.database()).join("\n")
     }
 }
 

@@ -11,15 +11,15 @@ use serde_json::Value;
 use crate::oauth_flow::provider::{Provider, come_back};
 use crate::support::browser::Browser;
 use crate::support::process::{program, run, run_json};
-use crate::support::{Client, ServerProcess, TemporaryDirectory, minimal};
+use crate::support::{Client, ServerProcess, TemporaryDirectory, database, eventually, measured, minimal, scaled};
 
 const PASSWORD: &str = "sEcReT battery staple of ada";
 /// In all that is a secret, and in nothing else.
 const SECRET: &str = "sEcReT";
 /// In all that names a person.
 const PERSON: &str = "pErSoN";
-/// How often everything is sent. Eighteen canaries each make 1 800, enough for every way in; each more round only sends the same again.
-const ROUNDS: u32 = 100;
+/// How often everything is sent: 1 800 canaries, enough for every way in. Each more round only sends the same again.
+const ROUNDS: usize = 100;
 /// Attempts to sign in by the page, which take long.
 const SIGN_INS: u32 = 5;
 const SCIM: &str = "application/scim+json";
@@ -37,7 +37,7 @@ fn log(data_dir: &Path) -> String {
 }
 
 /// Requests with canaries wherever a client may write something.
-fn canaries(http: &Http, url: &str, token: &str, round: u32) -> Vec<RequestBuilder> {
+fn canaries(http: &Http, url: &str, token: &str, round: usize) -> Vec<RequestBuilder> {
     let (secret, person) = (format!("{SECRET}{round}"), format!("{PERSON}{round}@example.com"));
     let scim =
         |request: RequestBuilder| request.header(AUTHORIZATION, format!("Bearer {token}")).header(CONTENT_TYPE, SCIM);
@@ -112,24 +112,32 @@ fn no_secret_is_logged_and_no_person_is_named() {
 
     // And what does not.
     let http = Http::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let mut sent = 0;
-    for round in 0..ROUNDS {
+    let (mut sent, rounds) = (0, scaled(ROUNDS));
+    for round in 0..rounds {
         for request in canaries(&http, &server.url, &token, round) {
             request.send().unwrap();
             sent += 1;
         }
     }
-    assert_eq!(sent, 18 * ROUNDS);
+    assert_eq!(sent, 18 * rounds);
     for round in 0..SIGN_INS {
         Browser::new(&server.url).sign_in(&format!("{PERSON}{round}@example.com"), &format!("{SECRET}{round}"));
     }
+    // The provisioning log is written a moment later.
+    let rows = eventually("the last request in the provisioning log", || {
+        let rows = database::dump(&mut database::connect(&data, "provisor"));
+        let last = format!("{PERSON}{}@example.com", rounds - 1);
+        rows.iter().any(|row| row.starts_with("requests ") && row.contains(&last)).then_some(rows)
+    });
+    let kept: Vec<&String> = rows.iter().filter(|row| row.contains(SECRET)).collect();
+    assert_eq!(kept, Vec::<&String>::new());
     assert!(server.stop());
 
     let log = log(&data);
     let postgres = fs::read_to_string(data.join("postgres.log")).unwrap();
     // All but the one to which no route leads.
     let logged = log.lines().filter(|line| line.contains("provisor::request")).count();
-    assert!(logged > 17 * ROUNDS as usize, "{logged}");
+    assert!(logged > 17 * rounds, "{logged}");
     for hidden in real.iter().map(String::as_str).chain([SECRET]) {
         for place in [&log, &postgres] {
             let at = place.lines().find(|line| line.contains(hidden));
@@ -150,6 +158,7 @@ fn no_secret_is_logged_and_no_person_is_named() {
         }
     }
     assert!(!postgres.contains(PERSON));
+    measured(&format!("0 of {sent} canaries in the log or the database"));
 }
 
 #[test]

@@ -54,6 +54,16 @@ pub fn texts(pg: &mut PgConnection, query: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.value.unwrap_or_default()).collect()
 }
 
+/// All rows of all tables as text, each behind the name of its table.
+pub fn dump(pg: &mut PgConnection) -> Vec<String> {
+    const TABLES: &str =
+        "SELECT relname AS value FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
+    let tables = texts(pg, TABLES);
+    assert!(tables.len() > 10);
+    let rows = |table: &String| texts(pg, &format!("SELECT '{table} ' || t::text AS value FROM {table} AS t"));
+    tables.iter().flat_map(rows).collect()
+}
+
 /// Runs statements.
 pub fn execute(pg: &mut PgConnection, statements: &str) {
     pg.batch_execute(statements).unwrap();
