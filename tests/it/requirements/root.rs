@@ -1,6 +1,7 @@
 //! RFC 7644 sections 3.4.2.1 and 3.4.3: queries over all resource types, and queries in bodies.
 
 use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -148,21 +149,37 @@ fn r7644_3_4_2_1_2_a_query_that_takes_too_long_is_refused_where_the_query_is_why
     let client = Client::new(&server.url, &format!("Bearer {token}"));
     assert_eq!(client.post("/Users", &minimal("ada")).status, 201);
     let mut pg = database::connect(&directory, "provisor");
-    database::execute(
-        &mut pg,
-        "ALTER TABLE resources RENAME TO stored;
-         CREATE VIEW resources AS SELECT * FROM stored WHERE pg_sleep(20) IS NOT NULL;",
-    );
+    database::execute(&mut pg, "ALTER TABLE resources RENAME TO stored");
+    let mut with_rows_that_take = |seconds: f64| {
+        let statement =
+            format!("CREATE OR REPLACE VIEW resources AS SELECT * FROM stored WHERE pg_sleep({seconds}) IS NOT NULL");
+        database::execute(&mut pg, &statement);
+    };
+    with_rows_that_take(20.0);
+    let timed = |ask: &dyn Fn()| {
+        let begun = Instant::now();
+        ask();
+        begun.elapsed()
+    };
     thread::scope(|scope| {
         let client = &client;
         let too_many =
             [vec![("filter", "title co \"x\"")], vec![("sortBy", "title")], vec![("sortBy", "title"), ("cursor", "")]];
-        for parameters in too_many {
-            scope.spawn(move || assert_error(&client.query("/Users", &parameters), 400, Some("tooMany")));
-        }
+        let searches = too_many.map(|parameters| {
+            let ask = move || assert_error(&client.query("/Users", &parameters), 400, Some("tooMany"));
+            scope.spawn(move || timed(&ask))
+        });
         // Nothing that the client could do differently.
-        scope.spawn(move || assert_error(&client.get("/Users"), 503, None));
+        let list = scope.spawn(move || timed(&|| assert_error(&client.get("/Users"), 503, None)));
+        let longest = searches.map(|search| search.join().unwrap()).into_iter().max();
+        assert!(longest < Some(list.join().unwrap()), "a search has less time than a list");
     });
+    // The page and the number of all are two statements, with one time for both.
+    let full_page = [("filter", "userName co \"a\""), ("count", "1")];
+    with_rows_that_take(0.1);
+    assert_eq!(client.query("/Users", &full_page).json()["totalResults"], 1);
+    with_rows_that_take(1.2);
+    assert_error(&client.query("/Users", &full_page), 400, Some("tooMany"));
 }
 
 #[test]
