@@ -402,3 +402,41 @@ fn equalities(condition: &Condition<'_>) -> Option<Value> {
     }
     (!element.is_empty()).then_some(Value::Object(element))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::filter;
+    use crate::scim::registry::Registry;
+
+    #[test]
+    fn only_what_an_index_leads_to_is_a_lookup() {
+        let registry = Registry::standard().unwrap();
+        for (endpoint, text, expected) in [
+            ("Users", "userName eq \"ada\"", true),
+            ("Users", "externalId eq \"1\"", true),
+            ("Users", "id eq \"0199aabb-0000-7000-8000-000000000000\"", true),
+            ("Users", "id eq \"nobody\"", true),
+            ("Users", "emails.value eq \"a@example.com\"", true),
+            ("Users", "emails[type eq \"work\" and value eq \"a@example.com\"]", true),
+            ("Users", "userName eq \"ada\" and title co \"x\"", true),
+            ("Users", "userName eq \"ada\" or externalId eq \"1\"", true),
+            ("Users", "active eq true", false),
+            ("Users", "userName co \"ada\"", false),
+            ("Users", "userName ne \"ada\"", false),
+            ("Users", "not (userName eq \"ada\")", false),
+            ("Users", "userName eq \"ada\" or title co \"x\"", false),
+            ("Users", "title eq \"x\" and nickName co \"y\"", false),
+            ("Users", "emails[type eq \"work\" and value co \"a\"]", false),
+            ("Users", "meta.created eq \"2026-01-01T00:00:00Z\"", false),
+            ("Users", "meta.version eq \"W/\\\"1\\\"\"", false),
+            ("Users", "groups.value eq \"0199aabb-0000-7000-8000-000000000000\"", false),
+            ("Groups", "members[value eq \"0199aabb-0000-7000-8000-000000000000\"]", false),
+            ("Groups", "displayName eq \"Staff\"", true),
+        ] {
+            let resource_type = registry.by_endpoint(endpoint).unwrap();
+            let condition = filter::resolve(&filter::parse(text).unwrap(), resource_type).unwrap();
+            assert_eq!(is_lookup(&condition, resource_type), expected, "{text}");
+        }
+    }
+}
