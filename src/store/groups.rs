@@ -12,7 +12,7 @@ use super::TenantConn;
 use super::audit_events::{Changed, Draft, Own, recordable};
 use super::error::Error;
 use super::predicate::Predicate;
-use super::resources::{ResourceRow, StoredResource, push_row};
+use super::resources::{ResourceRow, StoredResource, push_later, push_row};
 use crate::audit::AuditEvent;
 use crate::id::ResourceId;
 
@@ -274,9 +274,8 @@ impl Change<'_> {
     }
 
     fn push_touched<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("touched AS (UPDATE resources SET version = resources.version + 1, last_modified_at = greatest(");
-        out.push_bind_param::<Timestamptz, _>(&self.wanted.at)?;
-        out.push_sql(", resources.last_modified_at + interval '1 millisecond')");
+        out.push_sql("touched AS (UPDATE resources SET version = resources.version + 1, ");
+        push_later(out, &self.wanted.at)?;
         if let Some(row) = self.wanted.row {
             push_row(out, row)?;
         }

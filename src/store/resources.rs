@@ -301,6 +301,21 @@ impl QueryFragment<Pg> for CreateGroup<'_> {
     }
 }
 
+/// A millisecond behind the present state. As times of UTC, because Citus takes only immutable functions of columns in an `UPDATE`, and
+/// what is added to a `timestamptz` may depend on the time zone of the session.
+const NEXT_MILLISECOND: &str =
+    "((resources.last_modified_at AT TIME ZONE 'UTC') + interval '1 millisecond') AT TIME ZONE 'UTC'";
+
+/// Appends the assignment of a time that is later than that of the present state, whatever the clocks of servers say.
+pub(super) fn push_later<'b>(out: &mut AstPass<'_, 'b, Pg>, at: &'b DateTime<Utc>) -> QueryResult<()> {
+    out.push_sql("last_modified_at = greatest(");
+    out.push_bind_param::<Timestamptz, _>(at)?;
+    out.push_sql(", ");
+    out.push_sql(NEXT_MILLISECOND);
+    out.push_sql(")");
+    Ok(())
+}
+
 /// Appends the assignments of the columns that hold the attributes, each with a comma before it.
 pub(super) fn push_row<'b>(out: &mut AstPass<'_, 'b, Pg>, row: &'b ResourceRow) -> QueryResult<()> {
     out.push_sql(", unique_name = ");
@@ -375,13 +390,10 @@ impl QueryFragment<Pg> for Delete<'_> {
         self.push_edges(
             &mut out,
             "groups AS (DELETE FROM memberships WHERE group_id <> member_id AND member_id = ",
-            " RETURNING group_id), touched AS (UPDATE resources SET version = version + 1, last_modified_at = greatest(",
+            " RETURNING group_id), touched AS (UPDATE resources SET version = version + 1, ",
         )?;
-        out.push_bind_param::<Timestamptz, _>(&self.at)?;
-        out.push_sql(
-            ", last_modified_at + interval '1 millisecond') WHERE resource_type = 'Group' AND id IN (SELECT group_id FROM groups) \
-             AND tenant_id = ",
-        );
+        push_later(&mut out, &self.at)?;
+        out.push_sql(" WHERE resource_type = 'Group' AND id IN (SELECT group_id FROM groups) AND tenant_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
         out.push_sql("), changed AS (DELETE FROM resources WHERE tenant_id = ");
         push_key(&mut out, &self.tenant, self.resource_type, &self.id)?;
