@@ -143,6 +143,10 @@ enum Command {
         /// Only print the migrations that are pending; exits with 1 when there are some.
         #[arg(long)]
         check: bool,
+        /// The database is the coordinator of a cluster of Citus: bring to its workers what can be there. With --check, exit with 1 when
+        /// something is not.
+        #[arg(long)]
+        citus: bool,
     },
     /// Simulate an identity provider against any SCIM server.
     #[command(subcommand)]
@@ -231,6 +235,9 @@ pub enum Error {
     /// The schema is not up to date.
     #[error("migrations are pending; 'provisor migrate' applies them, and so does a server that starts")]
     Pending,
+    /// Tables are not where they belong on a cluster.
+    #[error("not everything is where it belongs on a cluster of Citus; 'provisor migrate --citus' brings it there")]
+    NotDistributed,
     /// A time that cannot be read.
     #[error("'{0}' is no time; write it like 2026-11-26T08:00:00Z or 2026-11-26")]
     Time(String),
@@ -245,7 +252,9 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         const CONFIGURATION: u8 = 78;
         match self {
-            Self::Start(StartError::Migration(MigrationError::Newer(_))) => CONFIGURATION,
+            Self::Start(StartError::Migration(
+                MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_),
+            )) => CONFIGURATION,
             Self::Start(StartError::Store(_) | StartError::Migration(_) | StartError::System(_)) => 1,
             Self::Start(_) => CONFIGURATION,
             Self::Simulation(_) => 2,
@@ -279,7 +288,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         }
         Some(Command::Restore { file, json }) => backup::restore(&file, json, &settings),
         Some(Command::Doctor { json }) => doctor::run(json, &settings),
-        Some(Command::Migrate { check }) => migrate::run(check, &settings),
+        Some(Command::Migrate { check, citus }) => migrate::run(check, citus, &settings),
         Some(Command::Simulate(command)) => simulate::run(command),
     }
 }

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 
 use super::Gate;
+use super::citus::Distribution;
 use super::error::Error;
 use super::migrate::{MigrationError, SchemaState};
 use super::pool::connect;
@@ -194,6 +195,14 @@ impl Inspection {
     /// [`MigrationError`] from the database.
     pub fn schema(&mut self) -> Result<SchemaState, MigrationError> {
         SchemaState::of(&mut self.pg)
+    }
+
+    /// How far the tables are from where they belong on a cluster of Citus. `None` where the database is no part of one.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn distribution(&mut self) -> Result<Option<Distribution>, Error> {
+        Distribution::of(&mut self.pg)
     }
 
     /// What the role may do with the tables that there are.

@@ -30,6 +30,17 @@ pub enum MigrationError {
         "the schema of the database is newer than this version of provisor knows (migration {0}): run the version that made it, or a newer one"
     )]
     Newer(String),
+    /// The database is no part of a cluster of Citus.
+    #[error(
+        "the database has no extension citus: name the coordinator of the cluster by --database-url (DATABASE_URL), and run CREATE \
+         EXTENSION citus in its database"
+    )]
+    NoCitus,
+    /// Citus has distributed tables that have to stay on the coordinator, or by another column than the tenant's.
+    #[error(
+        "the server cannot work with these tables as Citus has distributed them: {0}; bring each back by SELECT undistribute_table('NAME')"
+    )]
+    Astray(String),
 }
 
 /// The table that names it holds one row for each migration that was applied.
@@ -108,7 +119,8 @@ pub fn migrate(url: &str) -> Result<Vec<String>, MigrationError> {
     applied
 }
 
-fn apply(pg: &mut PgConnection) -> Result<Vec<String>, MigrationError> {
+/// Does so for whoever holds the [`LOCK`].
+pub(super) fn apply(pg: &mut PgConnection) -> Result<Vec<String>, MigrationError> {
     let state = SchemaState::of(pg)?;
     if let Some(newest) = state.unknown.last() {
         return Err(MigrationError::Newer(newest.clone()));

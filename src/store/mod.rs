@@ -9,6 +9,7 @@ mod administrators;
 mod audit_events;
 mod audit_seals;
 mod authorization_codes;
+pub mod citus;
 mod clients;
 pub mod cluster;
 mod columns;

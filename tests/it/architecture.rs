@@ -238,11 +238,12 @@ const UNITS: &[Unit] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("actix", &["src/http/", "src/server.rs", "src/cli/serve.rs"]),
     ("diesel", &["src/store/"]),
-    ("sql_query", &["src/store/cluster.rs", "src/store/copy.rs", "src/store/inspection.rs"]),
+    ("sql_query", &["src/store/citus.rs", "src/store/cluster.rs", "src/store/copy.rs", "src/store/inspection.rs"]),
     (
         "batch_execute",
         &[
             "src/store/audit_seals.rs",
+            "src/store/citus.rs",
             "src/store/cluster.rs",
             "src/store/copy.rs",
             "src/store/definitions.rs",

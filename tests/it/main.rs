@@ -10,6 +10,7 @@ mod audit;
 mod authorization;
 mod authorize;
 mod bad_input;
+mod citus;
 mod cli;
 mod configuration_reference;
 mod definitions;

@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::database_url::Privacy;
 use crate::private_postgres::SUPPORTED;
 use crate::server::{Database, StartError};
+use crate::store::citus::Distribution;
 use crate::store::{Inspection, MigrationError, SchemaState, ServerFacts};
 
 /// Connections besides those of requests: the one that holds the lead, the one that metrics are asked by, and a command's.
@@ -77,6 +78,7 @@ fn inspect(
     if !schema(inspection.schema(), findings) {
         return Vec::new();
     }
+    distribution(inspection, findings);
     rights(&facts, inspection, findings);
     data::look(inspection, ring, findings)
 }
@@ -250,6 +252,30 @@ fn schema(state: Result<SchemaState, MigrationError>, findings: &mut Findings) -
         }
     }
     false
+}
+
+/// Where the tables are on a cluster of Citus. Of a database that is no part of one nothing is said.
+fn distribution(inspection: &mut Inspection, findings: &mut Findings) {
+    const CHECK: &str = "database.citus";
+    let Distribution { missing, left_behind, astray } = match inspection.distribution() {
+        Ok(Some(distribution)) => distribution,
+        Ok(None) => return,
+        Err(error) => {
+            return findings.error(CHECK, error.to_string(), "see that the role may read pg_dist_partition");
+        }
+    };
+    if !astray.is_empty() {
+        let said = format!("the server cannot work with these tables as they are distributed: {}", astray.join(", "));
+        findings.error(CHECK, said, "bring each back to the coordinator: SELECT undistribute_table('NAME')");
+    } else if !missing.is_empty() {
+        let said = format!("these tables could be on the workers: {}", missing.join(", "));
+        findings.warning(CHECK, said, "'provisor migrate --citus' brings them there; it works without, too");
+    } else if !left_behind.is_empty() {
+        let said = format!("the coordinator has kept rows of {}, which nothing deletes", left_behind.join(", "));
+        findings.warning(CHECK, said, "'provisor migrate --citus' deletes them");
+    } else {
+        findings.ok(CHECK, "all tables are where they belong");
+    }
 }
 
 fn rights(facts: &ServerFacts, inspection: &mut Inspection, findings: &mut Findings) {
