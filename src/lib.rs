@@ -13,8 +13,10 @@
 //! - [`openapi`] describes the API for machines.
 //! - [`chain`] makes the audit log a hash chain and verifies it.
 //! - [`tls`] has the server's own certificate, and [`database_url`] says who else could read what goes to the database.
-//! - [`server`] puts them together from the settings in [`config`], on a [`private_postgres`] where no other is named, and
-//!   runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what has expired.
+//! - [`backend`] is what server and commands both work on: the database that the settings in [`config`] name, a [`private_postgres`]
+//!   where they name none, and the keys.
+//! - [`server`] puts them together, and runs until [`shutdown`] is asked for. Meanwhile [`housekeeping`] rotates keys and deletes what
+//!   has expired.
 //! - [`simulate`] is an identity provider, to try a server with. It uses nothing of the above.
 //!
 //! [`metrics`] are counted for whoever watches it, and [`log_format`] is the form of its log.
@@ -24,6 +26,7 @@
 pub mod allowance;
 pub mod audit;
 pub mod auth;
+pub mod backend;
 pub mod backup;
 pub mod chain;
 pub mod cli;

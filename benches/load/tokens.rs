@@ -7,11 +7,11 @@ use chrono::Utc;
 use clap::Parser;
 use provisor::audit::{Action, AuditEvent, Target};
 use provisor::auth::{Caller, Principal};
+use provisor::backend::Backend;
 use provisor::config::Settings;
 use provisor::id::TenantId;
 use provisor::oauth::access_token::Claims;
 use provisor::private_postgres::Role;
-use provisor::server::Backend;
 use provisor::store::ClientRow;
 use uuid::Uuid;
 

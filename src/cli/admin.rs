@@ -12,9 +12,9 @@ use crate::auth::administrators::{self, NewAdministrator};
 use crate::auth::role::Role;
 use crate::auth::second_factor;
 use crate::auth::sso::provider;
+use crate::backend::Backend;
 use crate::config::{first_line, unreadable};
 use crate::id::TenantId;
-use crate::server::Backend;
 use crate::store::{AdministratorRow, TenantRow};
 
 #[derive(Debug, Subcommand)]

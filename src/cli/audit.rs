@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{Error, find_tenant, operator, output};
 use crate::audit::{Action, Outcome};
 use crate::auth::Caller;
+use crate::backend::Backend;
 use crate::chain::{Report, Verification, to_hex};
 use crate::id::TenantId;
-use crate::server::Backend;
 use crate::store::{AuditFilter, AuditRow, AuditStart};
 
 #[derive(Debug, Subcommand)]

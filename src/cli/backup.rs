@@ -11,11 +11,11 @@ use serde_json::json;
 use super::{Error, output};
 use crate::auth::master_key::MasterKey;
 use crate::auth::stamp::StampKey;
+use crate::backend::{Database, StartError};
 use crate::backup::{Manifest, Reader, Writer};
 use crate::chain::Verification;
 use crate::config::Settings;
 use crate::private_postgres::{self, Role, Tools};
-use crate::server::{Database, StartError};
 use crate::store::{self, Inspection, MigrationError, Snapshot, Store, Target};
 
 /// Writes a copy of the database to `file`.

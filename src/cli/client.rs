@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Error, check_name, duration, find_tenant, operator, output, read_definition};
 use crate::auth::{Caller, Scope};
+use crate::backend::Backend;
 use crate::config::Settings;
 use crate::id::TenantId;
 use crate::oauth::authenticate_client::KeySource;
@@ -15,7 +16,6 @@ use crate::oauth::clients::{self, ClientError, Former, IssuedClient, NewClient};
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::metadata::{AUTHORIZE, TOKEN};
 use crate::oauth::redirect_uri;
-use crate::server::Backend;
 use crate::store::{ClientRow, ClientSecretRow};
 
 /// What is said of endpoints at an address that nobody gave: it may be another than the server's.

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::Url;
 
 use super::{Error, output};
+use crate::backend::StartError;
 use crate::config::Settings;
 use crate::http;
-use crate::server::StartError;
 
 /// Asks the server at this URL, or the one that the settings make here.
 pub(super) fn run(url: Option<&Url>, settings: &Settings) -> Result<(), Error> {

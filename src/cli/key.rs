@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Error, operator, output};
 use crate::auth::keys::{KeyState, PUBLISH_AFTER};
+use crate::backend::Backend;
 use crate::id::TenantId;
-use crate::server::Backend;
 use crate::store::SigningKeyRow;
 
 #[derive(Debug, Subcommand)]

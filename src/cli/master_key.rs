@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use super::{Error, output};
 use crate::auth::master_key::MasterKey;
+use crate::backend::StartError;
 use crate::config::Settings;
-use crate::server::StartError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

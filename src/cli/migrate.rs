@@ -1,9 +1,9 @@
 //! `provisor migrate`.
 
 use super::{Error, output};
+use crate::backend::{Database, StartError};
 use crate::config::Settings;
 use crate::private_postgres::Role;
-use crate::server::{Database, StartError};
 use crate::store::citus::{Coordinator, Distribution};
 use crate::store::{self, Inspection, MigrationError, SchemaState};
 

@@ -34,6 +34,7 @@ use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::master_key::MasterKey;
 use crate::auth::seal::SealKey;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError, name};
+use crate::backend::{Backend, StartError};
 use crate::backup as backup_file;
 use crate::config::Settings;
 use crate::id::TenantId;
@@ -44,7 +45,7 @@ use crate::provider::definitions::{self, ChangeError, Changed};
 use crate::provider::tenants::TenantError;
 use crate::scim::definitions::Definitions;
 use crate::scim::{json, limits};
-use crate::server::{Backend, StartError};
+use crate::server::ServeError;
 use crate::simulate::CannotRun;
 use crate::store::{self, Inspection, MigrationError, TenantRow};
 
@@ -159,6 +160,9 @@ pub enum Error {
     /// Something is missing to start with.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// An administrator.
     #[error(transparent)]
     Administrator(#[from] AdministratorError),
@@ -252,11 +256,13 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         const CONFIGURATION: u8 = 78;
         match self {
-            Self::Start(StartError::Migration(
-                MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_),
-            )) => CONFIGURATION,
-            Self::Start(StartError::Store(_) | StartError::Migration(_) | StartError::System(_)) => 1,
-            Self::Start(_) => CONFIGURATION,
+            Self::Start(error) | Self::Serve(ServeError::Backend(error)) => match error {
+                StartError::Migration(MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_)) => CONFIGURATION,
+                StartError::Store(_) | StartError::Migration(_) => 1,
+                _ => CONFIGURATION,
+            },
+            Self::Serve(ServeError::System(_)) => 1,
+            Self::Serve(_) => CONFIGURATION,
             Self::Simulation(_) => 2,
             _ => 1,
         }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{Error, find_tenant, operator, output, own_definitions, read_definition, settle};
 use crate::auth::Caller;
+use crate::backend::Backend;
 use crate::id::TenantId;
 use crate::provider::definitions::{self, resource_type_to_json};
 use crate::scim::definitions::Definitions;
-use crate::server::Backend;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

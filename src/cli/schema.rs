@@ -6,10 +6,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Error, find_tenant, operator, output, own_definitions, read_definition, settle};
+use crate::backend::Backend;
 use crate::id::TenantId;
 use crate::provider::definitions::{self, Extends};
 use crate::scim::definitions::Definitions;
-use crate::server::Backend;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

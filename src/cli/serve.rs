@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use super::{Error, output};
 use crate::config::{Settings, shell_quoted};
 use crate::http::SCIM_BASE;
-use crate::server::{Application, StartError};
+use crate::server::{Application, ServeError};
 use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(settings: &Settings) -> Result<(), Error> {
-    let shutdown = Shutdown::on_signal().map_err(StartError::System)?;
+    let shutdown = Shutdown::on_signal().map_err(ServeError::System)?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;
-        output::line(&greeting(&application, settings)).map_err(StartError::System)?;
+        output::line(&greeting(&application, settings)).map_err(ServeError::System)?;
         application.run(shutdown).await
     })?;
     Ok(())

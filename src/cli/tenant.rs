@@ -4,9 +4,9 @@ use clap::{ArgGroup, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{Error, find_tenant, operator, output, settle};
+use crate::backend::Backend;
 use crate::id::TenantId;
 use crate::provider::tenants;
-use crate::server::Backend;
 use crate::store::{NewTenant, TenantRow};
 
 /// A switch.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Error, check_name, duration, find_tenant, operator, output};
 use crate::auth::{self, Caller, IssuedToken, NewToken, Scope, TokenError};
+use crate::backend::Backend;
 use crate::id::{ResourceId, TenantId};
 use crate::scim::fold;
-use crate::server::Backend;
 use crate::store::TokenRow;
 
 #[derive(Debug, Subcommand)]

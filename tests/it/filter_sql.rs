@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use provisor::auth::Caller;
+use provisor::backend::Backend;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
 use provisor::provider::{self, Context, Endpoint, Modified, Service};
@@ -19,7 +20,6 @@ use provisor::scim::resource_type::ResourceType;
 use provisor::scim::schema::{Attribute, Mutability, Returned, Type};
 use provisor::scim::sort::Order;
 use provisor::scim::{filter, fold, registry};
-use provisor::server::Backend;
 use provisor::store::{NewTenant, PageRequest, Selection, Start};
 use serde_json::{Map, Value, json};
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use provisor::backend::Backend;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
 use provisor::provider::{self, Context, Endpoint, Service};
@@ -12,7 +13,6 @@ use provisor::scim::project::Projection;
 use provisor::scim::registry::Registry;
 use provisor::scim::reply::Body;
 use provisor::scim::search::SearchRequest;
-use provisor::server::Backend;
 use serde_json::{Map, Value, json};
 
 use crate::filter_sql::{Generator, compare, insert_tenant};

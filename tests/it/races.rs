@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use provisor::backend::Backend;
 use provisor::private_postgres::Role;
-use provisor::server::Backend;
 use provisor::store::Lead;
 use reqwest::Method;
 use serde_json::{Value, json};

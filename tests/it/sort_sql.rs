@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use provisor::auth::Caller;
+use provisor::backend::Backend;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
 use provisor::provider::{Context, Endpoint, Service};
@@ -11,7 +12,6 @@ use provisor::scim::registry::Registry;
 use provisor::scim::resource_type::ResourceType;
 use provisor::scim::sort::{self, Order};
 use provisor::scim::{filter, fold, registry};
-use provisor::server::Backend;
 use provisor::store::{Page, PageRequest, Selection, Start};
 use serde_json::{Map, Value};
 

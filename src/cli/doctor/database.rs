@@ -5,10 +5,10 @@ use chrono::{TimeDelta, Utc};
 use super::data;
 use super::finding::{Findings, Severity};
 use crate::auth::keys::KeyRing;
+use crate::backend::{Database, StartError};
 use crate::config::Settings;
 use crate::database_url::Privacy;
 use crate::private_postgres::SUPPORTED;
-use crate::server::{Database, StartError};
 use crate::store::citus::Distribution;
 use crate::store::{Inspection, MigrationError, SchemaState, ServerFacts};
 

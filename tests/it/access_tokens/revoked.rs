@@ -24,7 +24,7 @@ fn assert_ended_by(token: &str, statements: &str) {
 /// Waits until the log of a tenant has a refusal for this reason. Refusals that are alike share an entry, with their number.
 fn assert_logged(tenant: TenantId, reason: &str) {
     eventually(reason, || {
-        let log = |backend: &provisor::server::Backend| {
+        let log = |backend: &provisor::backend::Backend| {
             backend.store.run(&operator(tenant), |tenant| tenant.audit_events(1_000)).unwrap()
         };
         let told = |row: &AuditRow| row.detail.as_deref().is_some_and(|detail| detail.starts_with(reason));

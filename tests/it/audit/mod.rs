@@ -6,8 +6,8 @@ mod pages;
 mod tampering;
 
 use diesel::PgConnection;
+use provisor::backend::Backend;
 use provisor::private_postgres::Role;
-use provisor::server::Backend;
 use uuid::Uuid;
 
 use crate::support::{ServerProcess, TemporaryDirectory, database, eventually, settings};

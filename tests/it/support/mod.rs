@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use provisor::audit::{Action, AuditEvent, Target};
 use provisor::auth::{self, Caller, NewToken, Principal, Scope};
+use provisor::backend::Backend;
 use provisor::id::{ResourceId, TenantId};
 use provisor::private_postgres::Role;
-use provisor::server::Backend;
 use provisor::store::{AuditRow, NewTenant};
 use serde_json::{Value, json};
 

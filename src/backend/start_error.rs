@@ -1,0 +1,43 @@
+//! Why there is no backend.
+
+use std::path::PathBuf;
+
+use crate::auth::master_key;
+use crate::config::SettingError;
+use crate::private_postgres;
+use crate::store::{self, MigrationError};
+
+/// Why neither the server nor a command can start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The private Postgres.
+    #[error(transparent)]
+    PrivatePostgres(#[from] private_postgres::Error),
+    /// There is no database to look at.
+    #[error("{0} holds no database yet; 'provisor serve' makes it")]
+    NoDatabase(PathBuf),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Postgres would lose what it has said it keeps.
+    #[error(
+        "the database runs with fsync=off and loses or breaks data when the machine stops; switch it on (ALTER SYSTEM SET fsync = on; \
+         SELECT pg_reload_conf()), or give --allow-unsafe-fsync where the data may be lost"
+    )]
+    UnsafeFsync,
+    /// The schema of the database.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] master_key::Error),
+    /// The master key is gone, and secrets that were hashed with it are there.
+    #[error(
+        "master key file {0} is missing, and no token and no client secret works without it: bring it back from a copy. To give up \
+         all of them instead, run 'provisor master-key create'"
+    )]
+    MasterKeyLost(PathBuf),
+}
