@@ -438,6 +438,16 @@ fn first_id(at: DateTime<Utc>) -> Uuid {
 }
 
 impl TenantConn<'_> {
+    /// Records what was done that changed nothing.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn record(&mut self, event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        let result = audit.insert(self.pg);
+        self.done(result)
+    }
+
     /// The tenant's entries, the newest first.
     ///
     /// # Errors
