@@ -15,6 +15,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use super::error::Error;
 use super::schema::audit_events;
+use super::time::Clamped;
 use super::{Gate, HASTE, PATIENCE, TenantConn};
 use crate::audit::{Action, AuditEvent, Outcome};
 use crate::auth::{Caller, secret};
@@ -28,6 +29,7 @@ pub struct AuditRow {
     /// The entry's id; ids follow the time.
     pub id: Uuid,
     /// When it happened.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub occurred_at: DateTime<Utc>,
     /// What was done: the code of an `Action`.
     pub action: String,

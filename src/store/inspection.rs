@@ -12,6 +12,7 @@ use super::error::Error;
 use super::migrate::{MigrationError, SchemaState};
 use super::pool::connect;
 use super::schema::{client_secrets, header_tokens, oauth_clients, tenants};
+use super::time::Clamped;
 
 /// Tables to which rows are only added.
 const APPEND_ONLY: [&str; 3] = ["audit_checkpoints", "audit_events", "audit_seals"];
@@ -136,13 +137,13 @@ pub struct SealState {
     #[diesel(sql_type = BigInt)]
     pub broken: i64,
     /// When the chain that was verified longest ago was verified.
-    #[diesel(sql_type = Nullable<Timestamptz>)]
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub verified_at: Option<DateTime<Utc>>,
     /// Entries that wait for their seal.
     #[diesel(sql_type = BigInt)]
     pub waiting: i64,
     /// When the oldest of them was written.
-    #[diesel(sql_type = Nullable<Timestamptz>)]
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub waiting_since: Option<DateTime<Utc>>,
 }
 

@@ -51,6 +51,7 @@ mod stretch;
 mod submitted_forms;
 mod tenants;
 mod throttles;
+mod time;
 mod totp_secrets;
 mod walks;
 

@@ -92,7 +92,7 @@ fn audit(state: &SealState, now: DateTime<Utc>, findings: &mut Findings) {
             format!("{} of {} chains are broken", state.broken, state.chains),
             "run 'provisor audit verify', which names the entries, and find out who changed them",
         );
-    } else if verified.is_some_and(|at| at + VERIFIED_WITHIN < now) {
+    } else if verified.is_some_and(|at| now - at > VERIFIED_WITHIN) {
         findings.warning(
             CHAIN,
             format!("last verified {}", output::optional_time(verified, "never")),
@@ -102,7 +102,7 @@ fn audit(state: &SealState, now: DateTime<Utc>, findings: &mut Findings) {
         findings.ok(CHAIN, format!("{} chains, none broken, as far as the server noted", state.chains));
     }
     let said = format!("{} entries wait for their seal", state.waiting);
-    if state.waiting_since.is_some_and(|since| since + SEAL_LATE < now) {
+    if state.waiting_since.is_some_and(|since| now - since > SEAL_LATE) {
         findings.warning(
             SEALS,
             format!("{said}, the oldest since {}", output::optional_time(state.waiting_since, "-")),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::super::audit_events::Draft;
 use super::super::error::Error;
 use super::super::schema::audit_chains;
+use super::super::time::Clamped;
 use super::super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -23,9 +24,13 @@ pub struct ChainRow {
     pub hash: Vec<u8>,
     pub checked_seq: i64,
     pub checked_hash: Vec<u8>,
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub checked_at: DateTime<Utc>,
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub complete_at: DateTime<Utc>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub asked_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub scanned_at: Option<DateTime<Utc>>,
     pub scanned_seq: i64,
     pub breaks: i32,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::super::Gate;
 use super::super::error::Error;
 use super::super::schema::{audit_chains, audit_checkpoints, audit_seals};
+use super::super::time::Clamped;
 
 /// A signed head of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -19,6 +20,7 @@ pub struct CheckpointRow {
     /// That link's hash.
     pub hash: Vec<u8>,
     /// When.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub at: DateTime<Utc>,
     /// The signature.
     pub signature: String,

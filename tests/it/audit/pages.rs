@@ -87,8 +87,11 @@ fn a_state_that_no_server_leaves_is_not_taken_for_a_verification() {
     };
     for changes in [
         "complete_at = now() + interval '1 day'",
+        "complete_at = 'infinity'",
         "checked_at = now() + interval '1 day'",
+        "checked_at = 'infinity'",
         "asked_at = now() + interval '1 day'",
+        "asked_at = 'infinity'",
         "checked_seq = seq + 1",
         "scanned_seq = seq + 1",
         "breaks = -1",
@@ -100,6 +103,15 @@ fn a_state_that_no_server_leaves_is_not_taken_for_a_verification() {
         assert!(list.says("Chain not verified: its state was changed") && !list.says("Chain verified"), "{changes}");
         let page = browser.open("/admin/audit/verify");
         assert!(page.says("cannot be: it lies in the future") && page.says("What to do"), "{changes}: {}", page.text);
+    }
+    // A time before all times is one at which nothing was verified.
+    for column in ["complete_at", "checked_at", "asked_at"] {
+        database::execute(&mut pg, &state(&format!("{column} = '-infinity'")));
+        for page in ["/admin", "/admin/audit", "/admin/audit/verify"] {
+            assert_eq!(browser.open(page).status, 200, "{column}: {page}");
+        }
+        let says_so = browser.open("/admin/audit").says("Chain not verified for 24 hours");
+        assert_eq!(says_so, column == "complete_at", "{column}");
     }
     // A clock that was wrong is no reason to verify nothing until its time has come.
     database::execute(

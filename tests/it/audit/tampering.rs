@@ -266,3 +266,42 @@ fn a_seal_with_the_last_number_stops_its_own_chain_alone_and_is_named() {
     drop(cell);
     assert!(server.process.stop());
 }
+
+#[test]
+fn a_time_that_is_none_is_named_and_hides_nothing_else() {
+    let server = Server::start();
+    let mut pg = server.database();
+    let (tenant, other) = (Uuid::now_v7(), Uuid::now_v7());
+    database::execute(&mut pg, &entries(tenant, 5));
+    sealed(&mut pg);
+    // Whoever serves may insert, so such an entry must not keep those of others from their seals.
+    let slipped_in = entries(tenant, 1).replace("now()", "'infinity'");
+    database::execute(&mut pg, &format!("BEGIN; {slipped_in} {} COMMIT", entries(other, 5)));
+    sealed(&mut pg);
+    let event = |seq: i64| format!("(SELECT event_id FROM audit_seals WHERE tenant_id = '{tenant}' AND seq = {seq})");
+    let edit = |seq: i64, at: &str| {
+        format!("UPDATE audit_events SET occurred_at = '{at}' WHERE tenant_id = '{tenant}' AND id = {};", event(seq))
+    };
+    tamper(
+        &server,
+        &format!(
+            "{}{}{} DELETE FROM audit_checkpoints WHERE tenant_id = '{tenant}'; INSERT INTO audit_checkpoints VALUES ('{tenant}', 3, sha256('x'), 'infinity', 'x'), \
+             ('{tenant}', 5, sha256('x'), '-infinity', 'x');
+             UPDATE audit_chains SET complete_at = '-infinity', checked_at = 'infinity', asked_at = 'infinity', \
+             scanned_at = now() WHERE tenant_id = '{tenant}';",
+            edit(1, "infinity"),
+            edit(2, "-infinity"),
+            edit(4, "294276-12-31"),
+        ),
+    );
+    let doctor: Value = serde_json::from_slice(&run(&server.data, &["doctor", "--json"]).stdout).unwrap();
+    let chains =
+        doctor["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "audit.chain").unwrap();
+    assert!(chains["said"].as_str().unwrap().starts_with("last verified -"), "{chains}");
+    let (told, _) = verify(&server);
+    let breaks = told[&tenant.to_string()]["breaks"].as_array().unwrap();
+    let faults: Vec<_> = breaks.iter().map(|found| (found["seq"].as_i64(), found["fault"].as_str().unwrap())).collect();
+    let expected = [(1, "edited"), (2, "edited"), (4, "edited"), (3, "forged"), (5, "forged")];
+    assert_eq!(faults, expected.map(|(seq, fault)| (Some(seq), fault)));
+    assert_eq!(told[&other.to_string()]["whole"], true);
+}
