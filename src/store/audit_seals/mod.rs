@@ -31,6 +31,10 @@ use super::TenantConn;
 use super::error::Error;
 use super::schema::audit_seals;
 
+/// The number before the first link. Seals with this or a lower one are none, and only somebody who took the constraint away could have
+/// written them.
+const START: i64 = 0;
+
 /// A link of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = audit_seals)]
@@ -54,6 +58,7 @@ impl TenantConn<'_> {
         let query = audit_seals::table
             .filter(audit_seals::tenant_id.eq(self.tenant().0))
             .filter(audit_seals::event_id.eq_any(events))
+            .filter(audit_seals::seq.gt(START))
             .select(SealRow::as_select());
         let result = query.load(self.pg);
         self.done(result)

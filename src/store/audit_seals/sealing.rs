@@ -12,8 +12,8 @@ use super::super::Gate;
 use super::super::audit_events::{AuditRow, WEIGHT};
 use super::super::error::Error;
 use super::super::schema::{audit_seals, audit_unsealed};
-use super::SealRow;
 use super::batch::{Batch, batch};
+use super::{START, SealRow};
 
 /// The lock of whoever seals: one in the cluster at a time.
 const LOCK: (i32, i32) = (7643, 8);
@@ -175,9 +175,10 @@ impl QueryFragment<Pg> for Heads<'_> {
         out.push_sql("SELECT tenant.id, head.seq, head.hash FROM unnest(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.0)?;
         out.push_sql(
-            ") AS tenant (id) CROSS JOIN LATERAL (SELECT seq, hash FROM audit_seals WHERE tenant_id = tenant.id ORDER BY seq DESC LIMIT 1) \
-             AS head",
+            ") AS tenant (id) CROSS JOIN LATERAL (SELECT seq, hash FROM audit_seals WHERE tenant_id = tenant.id AND seq > ",
         );
+        out.push_bind_param::<BigInt, _>(&START)?;
+        out.push_sql(" ORDER BY seq DESC LIMIT 1) AS head");
         Ok(())
     }
 }

@@ -9,8 +9,8 @@ use super::super::Gate;
 use super::super::audit_events::{AuditRow, WEIGHT};
 use super::super::error::Error;
 use super::super::schema::{audit_chains, audit_events, audit_seals, audit_unsealed};
-use super::SealRow;
 use super::batch::{Batch, batch};
+use super::{START, SealRow};
 
 /// The number of a link and its hash.
 pub type Link = (i64, Vec<u8>);
@@ -107,6 +107,7 @@ impl Gate<'_> {
         let rows: Vec<End> = s::table
             .left_join(c::table.on(c::tenant_id.eq(s::tenant_id)))
             .filter(s::tenant_id.eq(tenant))
+            .filter(s::seq.gt(START))
             .order(s::seq.desc())
             .limit(1)
             .select((s::seq, s::hash, c::seq.nullable(), c::hash.nullable()))
@@ -124,9 +125,10 @@ impl Gate<'_> {
     /// [`Error`] from the database.
     pub fn coverage(&mut self, tenant: Uuid, after: Uuid, limit: i64) -> Result<Vec<Coverage>, Error> {
         use {audit_events as e, audit_seals as s, audit_unsealed as u};
+        let seal = s::tenant_id.eq(tenant).and(s::event_id.eq(e::id)).and(s::seq.gt(START));
         let rows: Vec<(Uuid, Option<i64>, Option<Uuid>)> = e::table
             // Said of both, so that neither is read from its beginning.
-            .left_join(s::table.on(s::tenant_id.eq(tenant).and(s::event_id.eq(e::id)).and(s::event_id.gt(after))))
+            .left_join(s::table.on(seal.and(s::event_id.gt(after))))
             .left_join(u::table.on(u::tenant_id.eq(tenant).and(u::event_id.eq(e::id)).and(u::event_id.gt(after))))
             .filter(e::tenant_id.eq(tenant))
             .filter(e::id.gt(after))

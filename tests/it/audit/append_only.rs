@@ -56,3 +56,22 @@ fn the_role_that_serves_has_no_right_to_it_even_where_it_owns_the_tables() {
         assert!(refused.contains("permission denied"), "{change}: {refused}");
     }
 }
+
+#[test]
+fn a_seal_that_was_slipped_in_before_the_constraint_keeps_nobody_from_starting() {
+    const MIGRATIONS: [&str; 2] = ["20261127000010", "20261127000011"];
+    let server = Server::start();
+    let mut pg = server.database();
+    let seal = |seq: i64| {
+        format!("INSERT INTO audit_seals VALUES ('{}', {seq}, '{}', sha256('x'))", Uuid::now_v7(), Uuid::now_v7())
+    };
+    let forget = format!("DELETE FROM __diesel_schema_migrations WHERE version IN ('{}')", MIGRATIONS.join("', '"));
+    database::execute(
+        &mut pg,
+        &format!("ALTER TABLE audit_seals DROP CONSTRAINT audit_seals_from_one; {}; {forget}", seal(-1)),
+    );
+    let applied = provisor::store::migrate(&database::url(&server.data, "provisor")).unwrap();
+    assert_eq!(applied.len(), MIGRATIONS.len(), "{applied:?}");
+    let refused = pg.batch_execute(&seal(0)).unwrap_err().to_string();
+    assert!(refused.contains("audit_seals_from_one"), "{refused}");
+}

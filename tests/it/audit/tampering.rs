@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::connection::SimpleConnection;
 use provisor::chain::Fault;
 use serde_json::Value;
 use uuid::Uuid;
@@ -304,4 +305,40 @@ fn a_time_that_is_none_is_named_and_hides_nothing_else() {
     let expected = [(1, "edited"), (2, "edited"), (4, "edited"), (3, "forged"), (5, "forged")];
     assert_eq!(faults, expected.map(|(seq, fault)| (Some(seq), fault)));
     assert_eq!(told[&other.to_string()]["whole"], true);
+}
+
+#[test]
+fn a_seal_with_a_number_before_the_first_is_refused_and_counts_for_nothing() {
+    let server = Server::start();
+    let mut pg = server.database();
+    let (tenant, new) = (Uuid::now_v7(), Uuid::now_v7());
+    database::execute(&mut pg, &entries(tenant, 3));
+    sealed(&mut pg);
+    let event = Uuid::now_v7();
+    let seal = |tenant: Uuid, seq: i64, event: Uuid| {
+        format!("INSERT INTO audit_seals VALUES ('{tenant}', {seq}, '{event}', sha256('x'));")
+    };
+    for seq in [0, -1, i64::MIN] {
+        let refused = pg.batch_execute(&seal(tenant, seq, event)).unwrap_err().to_string();
+        assert!(refused.contains("audit_seals_from_one"), "{seq}: {refused}");
+    }
+    // Whoever owns the table takes that away, and gives an entry that he slipped in a seal where no verification comes by.
+    let slipped_in = entries(tenant, 1).replace(&id("n"), &format!("'{event}'"));
+    tamper(
+        &server,
+        &format!(
+            "ALTER TABLE audit_seals DROP CONSTRAINT audit_seals_from_one; {slipped_in} {} {}",
+            seal(tenant, 0, event),
+            seal(new, -5, Uuid::now_v7()),
+        ),
+    );
+    database::execute(&mut pg, &entries(new, 3));
+    sealed(&mut pg);
+    let first = format!("SELECT min(seq)::text AS value FROM audit_seals WHERE tenant_id = '{new}' AND seq > -5");
+    assert_eq!(value(&mut pg, &first), "1");
+    let (told, _) = verify(&server);
+    let breaks = &told[&tenant.to_string()]["breaks"];
+    assert_eq!(breaks.as_array().unwrap().len(), 1, "{breaks}");
+    assert_eq!((&breaks[0]["event"], &breaks[0]["fault"]), (&Value::from(event.to_string()), &Value::from("inserted")));
+    assert_eq!(told[&new.to_string()]["whole"], true);
 }

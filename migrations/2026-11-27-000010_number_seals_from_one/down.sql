@@ -1,0 +1,1 @@
+ALTER TABLE audit_seals DROP CONSTRAINT audit_seals_from_one;
