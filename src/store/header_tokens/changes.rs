@@ -1,0 +1,122 @@
+//! Changes of header tokens, each with its audit event.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::super::audit_events::Draft;
+use super::super::error::Error;
+use super::super::schema::header_tokens;
+use super::super::{TenantConn, submitted_forms};
+use super::TokenRow;
+use crate::audit::AuditEvent;
+
+/// What a token is to be after a change.
+#[derive(Debug, Clone, AsChangeset)]
+#[diesel(table_name = header_tokens, treat_none_as_null = true)]
+pub struct TokenChanges {
+    /// The name.
+    pub name: String,
+    /// Names of the scopes.
+    pub scopes: Vec<String>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// From where it is taken.
+    pub allowed_networks: Vec<String>,
+}
+
+impl TenantConn<'_> {
+    /// Inserts a token. `form` is the one that asked for it, where a form did.
+    ///
+    /// # Errors
+    /// [`Error`] from the database, and [`Error::is_second_submission`].
+    pub fn insert_header_token(&mut self, row: &TokenRow, form: Option<Uuid>, event: &AuditEvent) -> Result<(), Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            submitted_forms::submit(pg, form)?;
+            diesel::insert_into(header_tokens::table).values(row).execute(pg)?;
+            audit.insert(pg)
+        })
+    }
+
+    /// Changes a token that is taken at `now` and still has these scopes. `false`, and nothing changed, when there is none.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn update_header_token(
+        &mut self,
+        id: &str,
+        scopes: &[String],
+        changes: &TokenChanges,
+        now: DateTime<Utc>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let same = header_tokens::table
+                .filter(header_tokens::tenant_id.eq(tenant))
+                .filter(header_tokens::id.eq(id))
+                .filter(header_tokens::revoked_at.is_null())
+                .filter(header_tokens::expires_at.is_null().or(header_tokens::expires_at.gt(now)))
+                .filter(header_tokens::scopes.eq(scopes));
+            if diesel::update(same).set(changes).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
+    /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one was
+    /// revoked or rotated meanwhile.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn rotate_header_token(
+        &mut self,
+        new: &TokenRow,
+        old: &str,
+        end: DateTime<Utc>,
+        event: &AuditEvent,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let valid = header_tokens::table
+                .filter(header_tokens::tenant_id.eq(tenant))
+                .filter(header_tokens::id.eq(old))
+                .filter(header_tokens::revoked_at.is_null())
+                .filter(header_tokens::rotated_to.is_null());
+            let changes = (
+                header_tokens::expires_at.eq(end),
+                header_tokens::rotated_to.eq(&new.id),
+                header_tokens::rotated_at.eq(new.created_at),
+                header_tokens::calls_at_rotation.eq(header_tokens::calls),
+            );
+            if diesel::update(valid).set(changes).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            diesel::insert_into(header_tokens::table).values(new).execute(pg)?;
+            audit.insert(pg).map(|()| true)
+        })
+    }
+
+    /// Revokes a token. `false` when there is no such token, or it was revoked before.
+    ///
+    /// # Errors
+    /// [`Error`] from the database.
+    pub fn revoke_header_token(&mut self, id: &str, event: &AuditEvent) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        let tenant = self.tenant().0;
+        self.transaction(|pg| {
+            let valid = header_tokens::table
+                .filter(header_tokens::tenant_id.eq(tenant))
+                .filter(header_tokens::id.eq(id))
+                .filter(header_tokens::revoked_at.is_null());
+            if diesel::update(valid).set(header_tokens::revoked_at.eq(Utc::now())).execute(pg)? == 0 {
+                return Ok(false);
+            }
+            audit.insert(pg).map(|()| true)
+        })
+    }
+}
