@@ -30,4 +30,4 @@ pub(crate) use authenticate::stands;
 pub use authenticate::{Authenticator, Credential, Refusal, Told};
 pub use principal::{Actor, ActorKind, Caller, Principal, Scope, Scopes, TenantSettings};
 pub use recent::LIFETIME as RECENT_LIFETIME;
-pub use tokens::{IssuedToken, NewToken, TokenError, create, list, revoke, rotate};
+pub use tokens::{IssuedToken, NewToken, TokenError};

@@ -80,18 +80,18 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
                 allowed_networks: Vec::new(),
                 user: user.as_ref().map(|name| find_user(backend, &caller, name)).transpose()?,
             };
-            issued(&auth::create(&backend.store, &caller, &backend.token_key, &new)?, *json)
+            issued(&auth::tokens::create(&backend.store, &caller, &backend.token_key, &new)?, *json)
         }
         Command::List { tenant, json } => {
             let caller = operator(TenantId(find_tenant(backend, tenant)?.id));
-            list(auth::list(&backend.store, &caller)?, *json)
+            list(auth::tokens::list(&backend.store, &caller)?, *json)
         }
         Command::Rotate { id, overlap, json } => {
             let caller = owner(backend, id)?;
-            issued(&auth::rotate(&backend.store, &caller, &backend.token_key, id, *overlap)?, *json)
+            issued(&auth::tokens::rotate(&backend.store, &caller, &backend.token_key, id, *overlap)?, *json)
         }
         Command::Revoke { id, json } => {
-            auth::revoke(&backend.store, &owner(backend, id)?, id)?;
+            auth::tokens::revoke(&backend.store, &owner(backend, id)?, id)?;
             if *json {
                 output::json(&json!({"id": id, "revoked": true}))?;
             } else {

@@ -246,15 +246,16 @@ fn a_token_of_another_tenant_is_neither_listed_nor_changed() {
     shared().with_backend(|backend| {
         let (own, other) = (operator(own.id), operator(other.id));
         let ids = |caller| -> Vec<String> {
-            let rows = auth::list(&backend.store, caller).unwrap();
+            let rows = auth::tokens::list(&backend.store, caller).unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
         let (mine, theirs) = (ids(&own), ids(&other));
         assert_eq!((mine.len(), theirs.len()), (1, 1));
         assert_ne!(mine, theirs);
-        let refused = auth::revoke(&backend.store, &own, &theirs[0]);
+        let refused = auth::tokens::revoke(&backend.store, &own, &theirs[0]);
         assert!(matches!(refused, Err(TokenError::Unknown(_))), "{refused:?}");
-        let refused = auth::rotate(&backend.store, &own, &backend.token_key, &theirs[0], chrono::TimeDelta::zero());
+        let refused =
+            auth::tokens::rotate(&backend.store, &own, &backend.token_key, &theirs[0], chrono::TimeDelta::zero());
         assert!(matches!(refused, Err(TokenError::Unknown(_))), "{refused:?}");
         assert_eq!((ids(&own), ids(&other)), (mine, theirs));
     });

@@ -105,7 +105,7 @@ fn a_suspended_tenant_is_served_nothing_within_a_second_and_goes_on_afterwards()
             allowed_networks: Vec::new(),
             user: None,
         };
-        provisor::auth::create(&backend.store, &operator(tenant.id), &backend.token_key, &new).is_err()
+        provisor::auth::tokens::create(&backend.store, &operator(tenant.id), &backend.token_key, &new).is_err()
     });
     assert!(refused);
     let form = browser.open(&path(&tenant)).form("/resume");

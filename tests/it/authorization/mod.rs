@@ -41,7 +41,8 @@ fn refused(tenant: &Tenant) -> Vec<(Option<String>, &'static str)> {
     let wrong_secret = format!("{wrong_secret}{}", checksum(&wrong_secret));
     let expired = token(tenant.id, &Scope::ALL, Some(chrono::Utc::now() - chrono::TimeDelta::seconds(1)));
     let revoked = token(tenant.id, &Scope::ALL, None);
-    shared().with_backend(|backend| auth::revoke(&backend.store, &operator(tenant.id), id_of(&revoked)).unwrap());
+    shared()
+        .with_backend(|backend| auth::tokens::revoke(&backend.store, &operator(tenant.id), id_of(&revoked)).unwrap());
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     vec![
         (None, "no credential"),

@@ -200,7 +200,7 @@ fn r7644_7_4_1_a_token_is_long_random_and_ends_by_expiry_or_revocation() {
     assert_eq!(client(used).get("/Users").status, 200);
     for revoked in [unused, used] {
         shared().with_backend(|backend| {
-            auth::revoke(&backend.store, &operator(tenant.id), &revoked["pvr_t_".len()..][..12]).unwrap();
+            auth::tokens::revoke(&backend.store, &operator(tenant.id), &revoked["pvr_t_".len()..][..12]).unwrap();
         });
     }
     assert_error(&client(unused).get("/Users"), 401, None);

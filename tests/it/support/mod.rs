@@ -122,7 +122,7 @@ fn token_of(tenant: TenantId, scopes: &[Scope], expires_at: Option<DateTime<Utc>
     shared().with_backend(|backend| {
         let scopes = scopes.iter().copied().collect();
         let new = NewToken { name: "okta".into(), scopes, expires_at, allowed_networks: vec![], user };
-        let issued = auth::create(&backend.store, &operator(tenant), &backend.token_key, &new).unwrap();
+        let issued = auth::tokens::create(&backend.store, &operator(tenant), &backend.token_key, &new).unwrap();
         issued.secret.reveal().to_owned()
     })
 }

@@ -126,7 +126,7 @@ pub(super) async fn make(
                 allowed_networks: Vec::new(),
                 user: None,
             };
-            let made = auth::create(&app.store, &caller, &app.token_key, &new).map_err(token_fault)?;
+            let made = auth::tokens::create(&app.store, &caller, &app.token_key, &new).map_err(token_fault)?;
             Ok((made.row.id, Some(made.secret)))
         })
     })
@@ -180,7 +180,8 @@ pub(super) async fn rotate(
                 let made = made.map_err(client_fault)?;
                 return Ok::<_, PageError>((made.row.id, made.secret));
             }
-            let made = auth::rotate(&app.store, &caller, &app.token_key, &credential, overlap).map_err(token_fault)?;
+            let made =
+                auth::tokens::rotate(&app.store, &caller, &app.token_key, &credential, overlap).map_err(token_fault)?;
             Ok((made.row.id, Some(made.secret)))
         })
     })

@@ -45,7 +45,7 @@ pub(super) async fn run(
             allowed_networks: Vec::new(),
             user: None,
         };
-        let issued = auth::create(&app.store, &by, &app.token_key, &new)?;
+        let issued = auth::tokens::create(&app.store, &by, &app.token_key, &new)?;
         Ok::<_, PageError>((issued.row.id, issued.secret))
     })
     .await?;
@@ -68,7 +68,7 @@ pub(super) async fn run(
                 provider::delete(&context, &endpoint, &id, &Preconditions::default()).map_err(PageError::fault)?;
             }
         }
-        auth::revoke(&app.store, &caller, &id).map_err(PageError::fault)
+        auth::tokens::revoke(&app.store, &caller, &id).map_err(PageError::fault)
     })
     .await?;
     let is_ok = found.is_some() && steps.iter().all(|step| step["ok"] == true);

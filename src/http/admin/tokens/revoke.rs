@@ -45,7 +45,8 @@ pub(super) async fn revoke(
         return administrator.respond(&app, page);
     }
     let (caller, id) = (administrator.caller(), row.id.clone());
-    blocking::run(&app, move |app| crate::auth::revoke(&app.store, &caller, &id).map_err(PageError::from)).await?;
+    blocking::run(&app, move |app| crate::auth::tokens::revoke(&app.store, &caller, &id).map_err(PageError::from))
+        .await?;
     administrator
         .done(&app, &format!("{PATH}/{}", row.id), "The token is revoked. It is refused everywhere within a second.")
         .await
