@@ -261,8 +261,8 @@ const ONLY: &[(&str, &[&str])] = &[
             "src/store/tenants.rs",
         ],
     ),
-    // How much an entry weighs, as a constant.
-    ("dsl::sql", &["src/store/audit_events.rs", "src/store/audit_seals/verifying.rs"]),
+    // How much an entry weighs, and what people call the thing, as constants.
+    ("dsl::sql", &["src/store/audit_events/weight.rs", "src/store/audit_events/named.rs"]),
     ("Principal::operator", &["src/cli/"]),
     ("async", &["src/http/", "src/server.rs", "src/shutdown.rs", "src/cli/serve.rs"]),
 ];

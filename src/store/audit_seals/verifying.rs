@@ -1,12 +1,10 @@
 //! What verifying a chain reads.
 
-use diesel::dsl;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use uuid::Uuid;
 
 use super::super::Gate;
-use super::super::audit_events::{AuditRow, WEIGHT};
+use super::super::audit_events::{AuditRow, weight};
 use super::super::error::Error;
 use super::super::schema::{audit_chains, audit_events, audit_seals, audit_unsealed};
 use super::batch::{Batch, batch};
@@ -69,7 +67,7 @@ impl Gate<'_> {
             .filter(c::checked_seq.lt(c::seq))
             .order((c::tenant_id, s::seq))
             .limit(limit)
-            .select(((c::checked_seq, c::checked_hash), SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
+            .select(((c::checked_seq, c::checked_hash), SealRow::as_select(), weight()));
         self.patiently(|pg| {
             let keys: Vec<(Link, SealRow, i64)> = query.load(pg)?;
             let event = |key: &(Link, SealRow, i64)| (key.1.tenant_id, key.1.event_id);
@@ -89,7 +87,7 @@ impl Gate<'_> {
             .filter(s::seq.gt(after))
             .order(s::seq)
             .limit(limit)
-            .select((SealRow::as_select(), dsl::sql::<BigInt>(WEIGHT)));
+            .select((SealRow::as_select(), weight()));
         self.patiently(|pg| {
             let keys: Vec<(SealRow, i64)> = query.load(pg)?;
             let event = |key: &(SealRow, i64)| (key.0.tenant_id, key.0.event_id);
