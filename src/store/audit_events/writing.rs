@@ -122,6 +122,23 @@ pub(in crate::store) fn recordable(text: &str) -> String {
 }
 
 impl TenantConn<'_> {
+    /// Carries out a change and records it, as one transaction. `false`, and nothing recorded, where the change says that there was
+    /// nothing to change.
+    pub(in crate::store) fn change(
+        &mut self,
+        event: &AuditEvent,
+        change: impl FnOnce(&mut PgConnection) -> QueryResult<bool>,
+    ) -> Result<bool, Error> {
+        let audit = Draft::new(self.caller, event);
+        self.transaction(|pg| {
+            let changed = change(pg)?;
+            if changed {
+                audit.insert(pg)?;
+            }
+            Ok(changed)
+        })
+    }
+
     /// Records what was done that changed nothing.
     ///
     /// # Errors

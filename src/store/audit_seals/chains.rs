@@ -4,7 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::super::audit_events::Draft;
 use super::super::error::Error;
 use super::super::schema::audit_chains;
 use super::super::time::Clamped;
@@ -93,15 +92,8 @@ impl TenantConn<'_> {
     /// [`Error`] from the database.
     pub fn ask_verification(&mut self, at: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
         use audit_chains as c;
-        let audit = Draft::new(self.caller, event);
         let chain = c::table.find(self.tenant().0).filter(c::asked_at.is_null());
-        self.transaction(|pg| {
-            let asked = diesel::update(chain).set(c::asked_at.eq(at)).execute(pg)? == 1;
-            if asked {
-                audit.insert(pg)?;
-            }
-            Ok(asked)
-        })
+        self.change(event, |pg| Ok(diesel::update(chain).set(c::asked_at.eq(at)).execute(pg)? > 0))
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::audit_events::Draft;
 use super::super::error::Error;
 use super::super::schema::header_tokens;
 use super::super::{TenantConn, submitted_forms};
-use super::TokenRow;
+use super::{TokenRow, is_valid, own};
 use crate::audit::AuditEvent;
 
 /// What a token is to be after a change.
@@ -51,20 +51,8 @@ impl TenantConn<'_> {
         now: DateTime<Utc>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let same = header_tokens::table
-                .filter(header_tokens::tenant_id.eq(tenant))
-                .filter(header_tokens::id.eq(id))
-                .filter(header_tokens::revoked_at.is_null())
-                .filter(header_tokens::expires_at.is_null().or(header_tokens::expires_at.gt(now)))
-                .filter(header_tokens::scopes.eq(scopes));
-            if diesel::update(same).set(changes).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        let same = own(self.tenant().0, id).filter(is_valid(now)).filter(header_tokens::scopes.eq(scopes));
+        self.change(event, |pg| Ok(diesel::update(same).set(changes).execute(pg)? > 0))
     }
 
     /// Inserts the successor of a valid token, which itself ends at `end`. `false`, and nothing changed, when the old one was
@@ -79,25 +67,21 @@ impl TenantConn<'_> {
         end: DateTime<Utc>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let valid = header_tokens::table
-                .filter(header_tokens::tenant_id.eq(tenant))
-                .filter(header_tokens::id.eq(old))
-                .filter(header_tokens::revoked_at.is_null())
-                .filter(header_tokens::rotated_to.is_null());
-            let changes = (
-                header_tokens::expires_at.eq(end),
-                header_tokens::rotated_to.eq(&new.id),
-                header_tokens::rotated_at.eq(new.created_at),
-                header_tokens::calls_at_rotation.eq(header_tokens::calls),
-            );
-            if diesel::update(valid).set(changes).execute(pg)? == 0 {
-                return Ok(false);
+        let valid = own(self.tenant().0, old)
+            .filter(header_tokens::revoked_at.is_null())
+            .filter(header_tokens::rotated_to.is_null());
+        let changes = (
+            header_tokens::expires_at.eq(end),
+            header_tokens::rotated_to.eq(&new.id),
+            header_tokens::rotated_at.eq(new.created_at),
+            header_tokens::calls_at_rotation.eq(header_tokens::calls),
+        );
+        self.change(event, |pg| {
+            let rotated = diesel::update(valid).set(changes).execute(pg)? > 0;
+            if rotated {
+                diesel::insert_into(header_tokens::table).values(new).execute(pg)?;
             }
-            diesel::insert_into(header_tokens::table).values(new).execute(pg)?;
-            audit.insert(pg).map(|()| true)
+            Ok(rotated)
         })
     }
 
@@ -106,17 +90,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn revoke_header_token(&mut self, id: &str, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let valid = header_tokens::table
-                .filter(header_tokens::tenant_id.eq(tenant))
-                .filter(header_tokens::id.eq(id))
-                .filter(header_tokens::revoked_at.is_null());
-            if diesel::update(valid).set(header_tokens::revoked_at.eq(Utc::now())).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        let valid = own(self.tenant().0, id).filter(header_tokens::revoked_at.is_null());
+        let now = header_tokens::revoked_at.eq(Utc::now());
+        self.change(event, |pg| Ok(diesel::update(valid).set(now).execute(pg)? > 0))
     }
 }

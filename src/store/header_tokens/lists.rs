@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::super::TenantConn;
 use super::super::error::Error;
 use super::super::schema::header_tokens;
-use super::TokenRow;
+use super::{TokenRow, is_valid};
 
 /// Which tokens a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +69,12 @@ impl TenantConn<'_> {
             .limit(query.limit)
             .select(TokenRow::as_select())
             .into_boxed();
-        let is_taken = || revoked_at.is_null().and(expires_at.is_null().or(expires_at.gt(now)));
         rows = match query.filter {
             TokenFilter::All => rows,
-            TokenFilter::Active => rows.filter(is_taken()),
+            TokenFilter::Active => rows.filter(is_valid(now)),
             TokenFilter::EndingBefore(end) => rows.filter(revoked_at.is_null()).filter(expires_at.between(now, end)),
             TokenFilter::UnusedSince(since) => rows
-                .filter(is_taken())
+                .filter(is_valid(now))
                 .filter(last_used_at.is_null().or(last_used_at.lt(since)))
                 .filter(last_used_at.is_not_null().or(created_at.lt(since))),
             TokenFilter::Ended => rows.filter(revoked_at.is_not_null().or(expires_at.le(now))),
@@ -102,12 +101,9 @@ impl TenantConn<'_> {
         used_since: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<TokenRow>, Error> {
-        let goes_on = header_tokens::expires_at.is_null().or(header_tokens::expires_at.assume_not_null().gt(now));
-        let is_used = header_tokens::last_used_at.is_not_null();
-        let is_used = is_used.and(header_tokens::last_used_at.assume_not_null().gt(used_since));
         let query = header_tokens::table
             .filter(header_tokens::tenant_id.eq(self.tenant().0))
-            .filter(header_tokens::revoked_at.is_null().and(goes_on).or(is_used))
+            .filter(is_valid(now).or(header_tokens::last_used_at.gt(used_since)))
             .order((header_tokens::revoked_at.is_not_null(), header_tokens::created_at.desc(), header_tokens::id))
             .limit(limit)
             .select(TokenRow::as_select());
@@ -123,8 +119,7 @@ impl TenantConn<'_> {
         let same = header_tokens::table
             .filter(header_tokens::tenant_id.eq(self.tenant().0))
             .filter(header_tokens::name.eq(name))
-            .filter(header_tokens::revoked_at.is_null())
-            .filter(header_tokens::expires_at.is_null().or(header_tokens::expires_at.gt(now)))
+            .filter(is_valid(now))
             .filter(header_tokens::id.ne_all(besides));
         let result = diesel::select(diesel::dsl::exists(same)).get_result(self.pg);
         self.done(result)

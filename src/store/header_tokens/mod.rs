@@ -6,6 +6,7 @@ mod lists;
 mod uses;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -106,6 +107,19 @@ impl TokenState {
     }
 }
 
+/// The token of this id, where it is the tenant's.
+#[auto_type]
+#[expect(clippy::elidable_lifetime_names, reason = "the macro wants a name")]
+fn own<'a>(tenant: Uuid, id: &'a str) -> _ {
+    header_tokens::table.filter(header_tokens::tenant_id.eq(tenant)).filter(header_tokens::id.eq(id))
+}
+
+/// Whether a call at `now` would be accepted, as [`TokenRow::is_valid`] says it.
+#[auto_type]
+fn is_valid(now: DateTime<Utc>) -> _ {
+    header_tokens::revoked_at.is_null().and(header_tokens::expires_at.is_null().or(header_tokens::expires_at.gt(now)))
+}
+
 impl Gate<'_> {
     /// The tenant that a token belongs to.
     ///
@@ -123,10 +137,7 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn header_token(&mut self, id: &str) -> Result<Option<TokenRow>, Error> {
-        let query = header_tokens::table
-            .filter(header_tokens::tenant_id.eq(self.tenant().0))
-            .filter(header_tokens::id.eq(id))
-            .select(TokenRow::as_select());
+        let query = own(self.tenant().0, id).select(TokenRow::as_select());
         let result = query.first(self.pg).optional();
         self.done(result)
     }
