@@ -1,11 +1,13 @@
-//! OAuth clients and their secrets.
+//! OAuth clients.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit_events::Draft;
+use super::client_secrets::{ClientSecretRow, is_live};
 use super::error::Error;
 use super::schema::{client_secrets, oauth_clients, oauth_grants, used_assertions};
 use super::{Gate, TenantConn, submitted_forms};
@@ -49,26 +51,6 @@ pub struct ClientRow {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// A secret of a client as stored.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = client_secrets)]
-pub struct ClientSecretRow {
-    /// The public id, part of the secret.
-    pub id: String,
-    /// The client.
-    pub client_id: String,
-    /// The keyed hash of the secret.
-    pub secret_hash: Vec<u8>,
-    /// Which master key made the hash.
-    pub key_version: i16,
-    /// When it was created.
-    pub created_at: DateTime<Utc>,
-    /// When it ends.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used.
-    pub last_used_at: Option<DateTime<Utc>>,
-}
-
 /// What a client is to be after a change.
 #[derive(Debug, Clone, PartialEq, AsChangeset)]
 #[diesel(table_name = oauth_clients, treat_none_as_null = true)]
@@ -99,21 +81,11 @@ impl ClientChanges {
     }
 }
 
-impl ClientSecretRow {
-    /// Whether it is taken at `now`.
-    #[must_use]
-    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
-        self.expires_at.is_none_or(|expires_at| expires_at > now)
-    }
-}
-
-/// A client just given a new secret, as the command line tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretRotated {
-    /// There is no such client in the tenant.
-    NoClient,
-    /// It has the new secret; the one before ends then, if there is one.
-    Done(Option<DateTime<Utc>>),
+/// The client of this id, where it is the tenant's.
+#[auto_type]
+#[expect(clippy::elidable_lifetime_names, reason = "the macro wants a name")]
+pub(super) fn own<'a>(tenant: Uuid, id: &'a str) -> _ {
+    oauth_clients::table.filter(oauth_clients::tenant_id.eq(tenant)).filter(oauth_clients::id.eq(id))
 }
 
 /// How old the last use of a client or a secret may be before it is written again: a minute.
@@ -209,18 +181,15 @@ impl TenantConn<'_> {
         let rows: Vec<ClientRow> = self.done(result)?;
         let live = client_secrets::table
             .filter(client_secrets::client_id.eq_any(rows.iter().map(|row| &row.id)))
-            .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now)))
+            .filter(is_live(now))
             .select(client_secrets::client_id);
         let result = live.load(self.pg);
         let live: Vec<String> = self.done(result)?;
-        let count = |row: &ClientRow| live.iter().filter(|owner| **owner == row.id).count();
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let secrets = count(&row);
-                (row, secrets)
-            })
-            .collect())
+        let counted = |row: ClientRow| {
+            let secrets = live.iter().filter(|owner| **owner == row.id).count();
+            (row, secrets)
+        };
+        Ok(rows.into_iter().map(counted).collect())
     }
 
     /// Changes a client. `false` when there is none of this id in the tenant.
@@ -228,44 +197,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn update_client(&mut self, id: &str, changes: &ClientChanges, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let client =
-                oauth_clients::table.filter(oauth_clients::tenant_id.eq(tenant)).filter(oauth_clients::id.eq(id));
-            if diesel::update(client).set(changes).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
-    }
-
-    /// Ends a secret of a client at `now`. `false` when the client, which is the tenant's, has no such secret any more.
-    ///
-    /// # Errors
-    /// [`Error`] from the database.
-    pub fn retire_client_secret(
-        &mut self,
-        client: &str,
-        secret: &str,
-        now: DateTime<Utc>,
-        event: &AuditEvent,
-    ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let own = oauth_clients::table
-            .filter(oauth_clients::tenant_id.eq(self.tenant().0))
-            .filter(oauth_clients::id.eq(client.to_owned()))
-            .select(oauth_clients::id);
-        self.transaction(|pg| {
-            let live = client_secrets::table
-                .filter(client_secrets::client_id.eq_any(own))
-                .filter(client_secrets::id.eq(secret))
-                .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now)));
-            if diesel::update(live).set(client_secrets::expires_at.eq(now)).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        let client = own(self.tenant().0, id);
+        self.change(event, |pg| Ok(diesel::update(client).set(changes).execute(pg)? > 0))
     }
 
     /// The clients of the tenant, the newest first; those of the catalogue, where there is no tenant.
@@ -286,11 +219,9 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn clients_at_work(&mut self, used_since: DateTime<Utc>, limit: i64) -> Result<Vec<ClientRow>, Error> {
-        let is_used = oauth_clients::last_used_at.is_not_null();
-        let is_used = is_used.and(oauth_clients::last_used_at.assume_not_null().gt(used_since));
         let query = oauth_clients::table
             .filter(oauth_clients::tenant_id.eq(self.tenant().0))
-            .filter(oauth_clients::disabled_at.is_null().or(is_used))
+            .filter(oauth_clients::disabled_at.is_null().or(oauth_clients::last_used_at.gt(used_since)))
             .order((oauth_clients::created_at.desc(), oauth_clients::id))
             .limit(limit)
             .select(ClientRow::as_select());
@@ -308,63 +239,9 @@ impl TenantConn<'_> {
         disabled_at: Option<DateTime<Utc>>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let other = oauth_clients::table
-                .filter(oauth_clients::tenant_id.eq(tenant))
-                .filter(oauth_clients::id.eq(id))
-                .filter(oauth_clients::disabled_at.is_null().eq(disabled_at.is_some()));
-            if diesel::update(other).set(oauth_clients::disabled_at.eq(disabled_at)).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
-    }
-
-    /// Gives a client a new secret. The newest of those that it has ends at `end` at the latest, where there is one, any others at
-    /// once, so that there are never more than two. `form` is the one that asked for it, where a form did.
-    ///
-    /// # Errors
-    /// [`Error`] from the database, and [`Error::is_second_submission`].
-    pub fn rotate_client_secret(
-        &mut self,
-        new: &ClientSecretRow,
-        end: Option<DateTime<Utc>>,
-        form: Option<Uuid>,
-        event: &AuditEvent,
-    ) -> Result<SecretRotated, Error> {
-        let audit = Draft::new(self.caller, event);
-        let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            let client = oauth_clients::table
-                .filter(oauth_clients::tenant_id.eq(tenant))
-                .filter(oauth_clients::id.eq(&new.client_id))
-                .select(oauth_clients::id)
-                .for_update();
-            if client.first::<String>(pg).optional()?.is_none() {
-                return Ok(SecretRotated::NoClient);
-            }
-            submitted_forms::submit(pg, form)?;
-            let live = client_secrets::table
-                .filter(client_secrets::client_id.eq(&new.client_id))
-                .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(new.created_at)))
-                .order((client_secrets::created_at.desc(), client_secrets::id))
-                .select((client_secrets::id, client_secrets::expires_at));
-            let live: Vec<(String, Option<DateTime<Utc>>)> = live.load(pg)?;
-            let mut ends = None;
-            for (position, (id, expires_at)) in live.iter().enumerate() {
-                let latest = if position == 0 { end } else { Some(new.created_at) };
-                let at = [*expires_at, latest].into_iter().flatten().min();
-                if position == 0 {
-                    ends = at;
-                }
-                diesel::update(client_secrets::table.find(id)).set(client_secrets::expires_at.eq(at)).execute(pg)?;
-            }
-            diesel::insert_into(client_secrets::table).values(new).execute(pg)?;
-            audit.insert(pg)?;
-            Ok(SecretRotated::Done(ends))
-        })
+        let other = own(self.tenant().0, id).filter(oauth_clients::disabled_at.is_null().eq(disabled_at.is_some()));
+        let changes = oauth_clients::disabled_at.eq(disabled_at);
+        self.change(event, |pg| Ok(diesel::update(other).set(changes).execute(pg)? > 0))
     }
 
     /// Revokes all that a client has got up to `now`: its grants, in whatever tenant, and its access tokens. The number of grants;
@@ -381,8 +258,7 @@ impl TenantConn<'_> {
         let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
         self.transaction(|pg| {
-            let client =
-                oauth_clients::table.filter(oauth_clients::tenant_id.eq(tenant)).filter(oauth_clients::id.eq(id));
+            let client = own(tenant, id);
             if diesel::update(client).set(oauth_clients::tokens_not_before.eq(now)).execute(pg)? == 0 {
                 return Ok(None);
             }
