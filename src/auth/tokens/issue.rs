@@ -34,6 +34,8 @@ pub struct IssuedToken {
     pub row: TokenRow,
     /// The secret.
     pub secret: Secret,
+    /// When the token that it replaces ends, where it replaces one.
+    pub former_ends_at: Option<DateTime<Utc>>,
 }
 
 /// Creates a token in the caller's tenant.
@@ -45,7 +47,7 @@ pub fn create(store: &Store, caller: &Caller, key: &TokenKey, new: &NewToken) ->
     let (row, secret) = issue(caller, key, new, Utc::now())?;
     let event = AuditEvent::new(Action::TokenCreate, target(&row.id)).after(summary(&row));
     store.run(caller, |tenant| tenant.insert_header_token(&row, None, &event))?;
-    Ok(IssuedToken { row, secret })
+    Ok(IssuedToken { row, secret, former_ends_at: None })
 }
 
 /// Creates a token that a person asked for by a form, once for each form. Unlike a script, a person is not to make a second token of
@@ -77,7 +79,7 @@ pub fn create_by_form(
         }
         Ok(tenant.insert_header_token(&row, Some(form), &event)?)
     })?;
-    Ok(IssuedToken { row, secret })
+    Ok(IssuedToken { row, secret, former_ends_at: None })
 }
 
 /// Makes a successor of a token with the same name, scopes and length of life. The old one goes on for `overlap`, so that the
@@ -115,7 +117,7 @@ pub fn rotate(
     if !store.run(caller, |tenant| tenant.rotate_header_token(&row, id, end, &event))? {
         return Err(TokenError::Ended(id.to_owned()));
     }
-    Ok(IssuedToken { row, secret })
+    Ok(IssuedToken { row, secret, former_ends_at: Some(end) })
 }
 
 fn refuse_suspended(store: &Store, caller: &Caller) -> Result<(), TokenError> {

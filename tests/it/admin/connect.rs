@@ -201,12 +201,18 @@ fn a_rotated_token_goes_on_for_a_while_beside_the_new_one() {
     let mut browser = signed_in(tenant.id, Role::Admin);
     let path = begin(&mut browser, "okta", "header_token");
     let (_, first) = make_token(&mut browser, &path);
+    for _ in 0..2 {
+        assert_eq!(Client::new(&shared().url, &first).get("/Users").status, 200);
+    }
     browser.open(&format!("{path}/rotate"));
     assert_eq!(browser.post(&browser.page.form("/rotate").with("overlap", "9")).status, 422);
     let form = browser.page.form("/rotate").with("overlap", "24");
     let page = browser.post(&form);
     let second = secret_on(&page, "pvr_t_");
     assert!(page.says("The one before ends"));
+    // What came before is not counted as coming after.
+    let successor = browser.open(&format!("/admin/tokens/{}", &second["pvr_t_".len()..][..12]));
+    assert!(successor.says("The old token was not used since the rotation."), "{}", successor.text);
     for token in [&first, &second] {
         assert_eq!(Client::new(&shared().url, token).get("/Users").status, 200);
     }

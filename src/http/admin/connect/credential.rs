@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::provider::{Method, Provider};
@@ -10,7 +10,7 @@ use super::run::Run;
 use super::{look, no_problems};
 use crate::auth::{self, NewToken, Scope, TokenError, connect_runs};
 use crate::http::admin::administrator::Administrator;
-use crate::http::admin::tokens::options;
+use crate::http::admin::tokens::{OVERLAPS, USUAL_OVERLAP, make_successor, options, overlap};
 use crate::http::pages::{Form, Page, PageError, Problem, see_page, show};
 use crate::http::{AppState, blocking};
 use crate::oauth::clients::{self, ClientError, Former, NewClient};
@@ -22,9 +22,6 @@ pub(super) const NAME_LENGTH: usize = 100;
 /// How long a header token may live: value and label. Okta cannot rotate by itself, so the default is long.
 pub(super) const LIVES: [(&str, &str); 4] =
     [("365", "A year"), ("180", "180 days"), ("90", "90 days"), ("", "Without end (not recommended)")];
-/// How long the old secret goes on beside a new one: hours and label.
-const OVERLAPS: [(&str, &str); 5] =
-    [("24", "In 24 hours"), ("0", "Now"), ("1", "In an hour"), ("72", "In 3 days"), ("168", "In 7 days")];
 
 /// What somebody entered to have a credential made.
 #[derive(Debug, Clone)]
@@ -162,52 +159,48 @@ pub(super) async fn rotate(
     let (Some(credential), false) = (run.row.credential_id.clone(), run.wants_credential(Utc::now())) else {
         return made_already(&app, &administrator, &run).await;
     };
-    let overlap = OVERLAPS.iter().find(|(hours, _)| *hours == form.get("overlap"));
-    let Some(hours) = overlap.and_then(|(hours, _)| hours.parse().ok()) else {
-        let problems = Map::from_iter([("overlap".to_owned(), "Choose when the old one ends.".into())]);
+    let Some(overlap) = overlap(&form) else {
+        let problems = Map::from_iter([("overlap".to_owned(), "Choose how long the old one still works.".into())]);
         let page = rotate_page(&app, &administrator, &run, problems);
         return administrator.respond(&app, page.status(StatusCode::UNPROCESSABLE_ENTITY));
     };
-    let overlap = TimeDelta::hours(hours);
     let version = form.get("version").parse().unwrap_or(-1);
     let (caller, run_id, is_oauth) = (administrator.caller(), run.row.id, run.method.is_oauth());
-    let secret = blocking::run(&app, move |app| {
+    let made = blocking::run(&app, move |app| {
         connect_runs::issue(&app.store, &caller, run_id, version, || {
             if is_oauth {
                 let (row, _) = clients::show(&app.store, &credential).map_err(client_fault)?;
-                let made =
-                    clients::rotate_secret(&app.store, &caller, &app.token_key, &row, Former::EndsAfter(overlap), None);
+                let former = Former::EndsAfter(overlap);
+                let made = clients::rotate_secret(&app.store, &caller, &app.token_key, &row, former, None);
                 let made = made.map_err(client_fault)?;
-                return Ok::<_, PageError>((made.row.id, made.secret));
+                return Ok::<_, PageError>((made.row.id, (made.secret, made.former_ends_at)));
             }
-            let made =
-                auth::tokens::rotate(&app.store, &caller, &app.token_key, &credential, overlap).map_err(token_fault)?;
-            Ok((made.row.id, Some(made.secret)))
+            let made = make_successor(app, &caller, &credential, overlap).map_err(token_fault)?;
+            Ok((made.row.id, (Some(made.secret), made.former_ends_at)))
         })
     })
     .await?;
-    match secret.flatten() {
-        Some(secret) => {
-            let ends = show::time(Utc::now() + overlap, Utc::now());
-            shown_once(&app, &administrator, &id, secret.reveal(), Some(ends)).await
+    match made {
+        Some((Some(secret), former_ends_at)) => {
+            shown_once(&app, &administrator, &id, secret.reveal(), former_ends_at).await
         }
-        None => made_already(&app, &administrator, &run).await,
+        _ => made_already(&app, &administrator, &run).await,
     }
 }
 
-/// The second step with a secret that was just made. `ends` says when the one before ends.
+/// The second step with a secret that was just made.
 async fn shown_once(
     app: &web::Data<AppState>,
     administrator: &Administrator,
     id: &str,
     secret: &str,
-    ends: Option<Value>,
+    former_ends_at: Option<DateTime<Utc>>,
 ) -> Result<HttpResponse, PageError> {
     let run = Run::find(app, administrator, id).await?;
     let entered = Entered::nothing(&run);
     let page = look::page(app, administrator, &run, &entered, no_problems())
         .with("secret", secret)
-        .with("former_ends", ends.unwrap_or_default());
+        .with("former_ends", show::time_or_none(former_ends_at, Utc::now()));
     administrator.respond(app, page)
 }
 
@@ -227,7 +220,7 @@ fn rotate_page(app: &AppState, administrator: &Administrator, run: &Run, problem
         .with("run", run.shown(Utc::now()))
         .with("provider", run.provider.subject())
         .with("problems", problems)
-        .with("overlap", OVERLAPS[0].0)
+        .with("overlap", USUAL_OVERLAP)
         .with("overlaps", options(&OVERLAPS))
         .with("scim_url", &*app.services.standard().base_url)
 }

@@ -9,7 +9,7 @@ use super::super::administrator::Administrator;
 use super::{ENDS, PATH, USUAL_END, about_field, again, end, options, read, scope_boxes, ticked};
 use crate::auth::tokens;
 use crate::auth::{IssuedToken, Scope, Scopes, TokenError, name};
-use crate::http::pages::{Form, Page, PageError};
+use crate::http::pages::{Form, Page, PageError, show};
 use crate::http::{AppState, blocking};
 
 /// `GET /admin/tokens/new`.
@@ -42,7 +42,7 @@ pub(super) async fn create(
     })
     .await?;
     match made {
-        Ok(issued) => made_page(&app, &administrator, &issued, None),
+        Ok(issued) => made_page(&app, &administrator, &issued),
         Err(TokenError::Twice) => {
             let notice = "This form was sent before: the token was made then, and shown once. If you did not keep it, rotate it.";
             administrator.done(&app, PATH, notice).await
@@ -59,7 +59,6 @@ pub(super) fn made_page(
     app: &AppState,
     administrator: &Administrator,
     issued: &IssuedToken,
-    former_ends: Option<Value>,
 ) -> Result<HttpResponse, PageError> {
     let base_url = &app.services.standard().base_url;
     let secret = issued.secret.reveal();
@@ -72,7 +71,7 @@ pub(super) fn made_page(
         .with("secret", secret)
         .with("scim_url", &**base_url)
         .with("curl", curl)
-        .with("former_ends", former_ends);
+        .with("former_ends", show::time_or_none(issued.former_ends_at, Utc::now()));
     administrator.respond(app, page)
 }
 

@@ -18,6 +18,8 @@ use crate::auth::{Scope, Scopes, TokenError};
 use crate::http::pages::{Form, Page, PageError, PageRoute, Problem, show};
 use crate::store::{TokenRow, TokenState};
 
+pub(super) use rotate::make_successor;
+
 pub(super) const ROUTES: &[PageRoute] = &[
     PageRoute::get("/tokens", Right::Read, || web::get().to(list::list)),
     PageRoute::get("/tokens/new", Right::Write, || web::get().to(create::form)),

@@ -8,10 +8,10 @@ use super::create::made_page;
 use super::look::{details, refuse};
 use super::{OVERLAPS, PATH, USUAL_OVERLAP, options, overlap, shown};
 use crate::auth::tokens;
-use crate::auth::{IssuedToken, TokenError};
+use crate::auth::{Caller, IssuedToken, TokenError};
 use crate::http::pages::{Form, PageError, show};
 use crate::http::{AppState, blocking};
-use crate::store::{TokenRow, TokenState};
+use crate::store::TokenState;
 
 const OVERLAPPING: &str =
     "The token before this one still works. End that overlap first: there are two at most at the same time.";
@@ -52,32 +52,30 @@ pub(super) async fn rotate(
     }
     let overlap = overlap(&form).unwrap_or(TimeDelta::hours(24));
     let (caller, old) = (administrator.caller(), id.clone());
-    let result = blocking::run(&app, move |app| {
-        // First the token, so that nothing is written for one of another tenant; then its uses, so that those before are not counted
-        // as uses after.
-        let known = tokens::details(&app.store, &caller, &old)?;
-        app.authenticator.record_uses(&app.store)?;
-        let issued = tokens::rotate(&app.store, &caller, &app.token_key, &known.row.id, overlap);
-        let former = tokens::details(&app.store, &caller, &old)?.row;
-        Ok::<_, PageError>((issued, former))
-    })
-    .await?;
-    match result {
-        (Ok(issued), former) => made(&app, &administrator, &issued, &former),
-        (Err(TokenError::Rotated { .. }), _) => rotated(&app, &administrator, id).await,
-        (Err(TokenError::Ended(_)), _) => ended(&app, &administrator, id).await,
-        (Err(error), _) => Err(error.into()),
+    let made = blocking::run(&app, move |app| Ok::<_, PageError>(make_successor(app, &caller, &old, overlap))).await?;
+    match made {
+        Ok(issued) => made_page(&app, &administrator, &issued),
+        Err(TokenError::Rotated { .. }) => rotated(&app, &administrator, id).await,
+        Err(TokenError::Ended(_)) => ended(&app, &administrator, id).await,
+        Err(error) => Err(error.into()),
     }
 }
 
-fn made(
+/// Makes the successor of a token.
+///
+/// # Errors
+/// [`TokenError`] when there is no such valid token, or it has a successor.
+pub(in crate::http::admin) fn make_successor(
     app: &AppState,
-    administrator: &Administrator,
-    issued: &IssuedToken,
-    former: &TokenRow,
-) -> Result<HttpResponse, PageError> {
-    let ends = show::time_or_none(former.expires_at, Utc::now());
-    made_page(app, administrator, issued, Some(ends))
+    caller: &Caller,
+    id: &str,
+    overlap: TimeDelta,
+) -> Result<IssuedToken, TokenError> {
+    // First the token, so that nothing is written for one of another tenant; then its uses, so that those before are not counted as uses
+    // after.
+    let known = tokens::details(&app.store, caller, id)?.row;
+    app.authenticator.record_uses(&app.store)?;
+    tokens::rotate(&app.store, caller, &app.token_key, &known.id, overlap)
 }
 
 async fn rotated(
