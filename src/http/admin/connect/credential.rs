@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::provider::{Method, Provider};
 use super::run::Run;
 use super::{look, no_problems};
-use crate::auth::{self, NewToken, Scope, TokenError, connect_runs};
+use crate::auth::{self, NewToken, Scope, TokenError, connect_runs, name};
 use crate::http::admin::administrator::Administrator;
 use crate::http::admin::tokens::{OVERLAPS, USUAL_OVERLAP, make_successor, options, overlap};
 use crate::http::pages::{Form, Page, PageError, Problem, see_page, show};
@@ -17,8 +17,6 @@ use crate::oauth::clients::{self, ClientError, Former, NewClient};
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::redirect_uri;
 
-/// Characters of a credential's name at most.
-pub(super) const NAME_LENGTH: usize = 100;
 /// How long a header token may live: value and label. Okta cannot rotate by itself, so the default is long.
 pub(super) const LIVES: [(&str, &str); 4] =
     [("365", "A year"), ("180", "180 days"), ("90", "90 days"), ("", "Without end (not recommended)")];
@@ -94,9 +92,8 @@ pub(super) async fn make(
     }
     let entered = Entered::read(&form);
     let mut problems = no_problems();
-    let length = entered.name.chars().count();
-    if length == 0 || length > NAME_LENGTH || entered.name.chars().any(char::is_control) {
-        problems.insert("name".into(), format!("A name has 1 to {NAME_LENGTH} characters.").into());
+    if !name::fits(&entered.name) {
+        problems.insert("name".into(), format!("A name has 1 to {} characters.", name::LENGTH).into());
     }
     if !run.method.is_oauth() && LIVES.iter().all(|(days, _)| *days != entered.life) {
         problems.insert("life".into(), "Choose how long the token lives.".into());

@@ -4,10 +4,11 @@ use actix_web::{HttpResponse, web};
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use super::credential::{Entered, LIVES, NAME_LENGTH};
+use super::credential::{Entered, LIVES};
 use super::no_problems;
 use super::provider::{self, Facts, Method, Provider};
 use super::run::Run;
+use crate::auth::name;
 use crate::http::AppState;
 use crate::http::admin::administrator::Administrator;
 use crate::http::admin::tokens::options;
@@ -66,7 +67,7 @@ pub(super) fn page(
         .with("okta_app", &*entered.okta_app)
         .with("redirect_uris", &*entered.redirect_uris)
         .with("lives", options(&LIVES))
-        .with("name_length", NAME_LENGTH)
+        .with("name_length", name::LENGTH)
         .with("asks_okta_app", sends_people && is_okta)
         .with("asks_redirect_uris", sends_people && !is_okta)
 }
