@@ -62,40 +62,28 @@ impl Gate<'_> {
             let waiting: Vec<(AuditRow, Option<i64>)> = rows.into_iter().flatten().collect();
             let mut tenants: Vec<Uuid> = waiting.iter().map(|(row, _)| row.tenant_id).collect();
             tenants.dedup();
-            let heads: Vec<(Uuid, i64, Vec<u8>)> = Heads(&tenants).load(pg)?;
-            let (mut links, mut ends, mut gone) = (Links::default(), Links::default(), Links::default());
+            let heads: Vec<SealRow> = Heads(&tenants).load(pg)?;
+            let (mut links, mut settled): (Vec<SealRow>, Vec<&AuditRow>) = (Vec::new(), Vec::new());
             for (row, sealed) in &waiting {
-                if sealed.is_some() {
-                    gone.push(row.tenant_id, 0, row.id, Vec::new());
-                    continue;
+                if sealed.is_none() {
+                    let own = |link: &&SealRow| link.tenant_id == row.tenant_id;
+                    let head = links.last().filter(own).or_else(|| heads.iter().find(own));
+                    // Behind a seal with the last number there is, which was slipped in, nothing can be sealed; see `full_chains`.
+                    let Some(seq) = head.map_or(START, |head| head.seq).checked_add(1) else {
+                        continue;
+                    };
+                    let hash = link(head.map(|head| head.hash.as_slice()), row);
+                    links.push(SealRow { tenant_id: row.tenant_id, seq, event_id: row.id, hash });
                 }
-                let head = match (links.tenants.last(), links.seqs.last(), links.hashes.last()) {
-                    (Some(tenant), Some(seq), Some(hash)) if *tenant == row.tenant_id => Some((*seq, hash.as_slice())),
-                    _ => {
-                        heads.iter().find(|head| head.0 == row.tenant_id).map(|(_, seq, hash)| (*seq, hash.as_slice()))
-                    }
-                };
-                // Behind a seal with the last number there is, which was slipped in, nothing can be sealed; see `full_chains`.
-                let Some(seq) = head.map_or(0, |(seq, _)| seq).checked_add(1) else {
-                    continue;
-                };
-                let hash = link(head.map(|(_, hash)| hash), row);
-                gone.push(row.tenant_id, 0, row.id, Vec::new());
-                if ends.tenants.last() == Some(&row.tenant_id) {
-                    ends.seqs.pop();
-                    ends.hashes.pop();
-                    ends.seqs.push(seq);
-                    ends.hashes.push(hash.clone());
-                } else {
-                    ends.push(row.tenant_id, seq, row.id, hash.clone());
-                }
-                links.push(row.tenant_id, seq, row.id, hash);
+                settled.push(row);
             }
-            if !links.tenants.is_empty() {
-                Append { links: &links, heads: &ends, at: Utc::now() }.execute(pg)?;
+            if !links.is_empty() {
+                let ends = links.chunk_by(|one, other| one.tenant_id == other.tenant_id).filter_map(<[_]>::last);
+                Append { links: links.iter().collect(), ends: ends.collect(), at: Utc::now() }.execute(pg)?;
             }
-            Settle(&gone).execute(pg)?;
-            Ok(Sealed::Entries { count: gone.tenants.len(), is_last })
+            let (tenants, events) = settled.iter().map(|row| (row.tenant_id, row.id)).unzip();
+            Settle { tenants, events }.execute(pg)?;
+            Ok(Sealed::Entries { count: settled.len(), is_last })
         })
     }
 
@@ -109,24 +97,6 @@ impl Gate<'_> {
         let tenants = u::table.select(u::tenant_id).distinct();
         let query = s::table.filter(s::tenant_id.eq_any(tenants)).filter(s::seq.eq(i64::MAX));
         query.select(SealRow::as_select()).load(self.pg).map_err(Error::from)
-    }
-}
-
-/// Links in columns.
-#[derive(Debug, Default)]
-struct Links {
-    tenants: Vec<Uuid>,
-    seqs: Vec<i64>,
-    events: Vec<Uuid>,
-    hashes: Vec<Vec<u8>>,
-}
-
-impl Links {
-    fn push(&mut self, tenant: Uuid, seq: i64, event: Uuid, hash: Vec<u8>) {
-        self.tenants.push(tenant);
-        self.seqs.push(seq);
-        self.events.push(event);
-        self.hashes.push(hash);
     }
 }
 
@@ -167,15 +137,15 @@ struct Heads<'a>(&'a [Uuid]);
 statement!(Heads<'_>);
 
 impl Query for Heads<'_> {
-    type SqlType = (SqlUuid, BigInt, Bytea);
+    type SqlType = audit_seals::SqlType;
 }
 
 impl QueryFragment<Pg> for Heads<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT tenant.id, head.seq, head.hash FROM unnest(");
+        out.push_sql("SELECT head.tenant_id, head.seq, head.event_id, head.hash FROM unnest(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.0)?;
         out.push_sql(
-            ") AS tenant (id) CROSS JOIN LATERAL (SELECT seq, hash FROM audit_seals WHERE tenant_id = tenant.id AND seq > ",
+            ") AS tenant (id) CROSS JOIN LATERAL (SELECT * FROM audit_seals WHERE tenant_id = tenant.id AND seq > ",
         );
         out.push_bind_param::<BigInt, _>(&START)?;
         out.push_sql(" ORDER BY seq DESC LIMIT 1) AS head");
@@ -183,10 +153,32 @@ impl QueryFragment<Pg> for Heads<'_> {
     }
 }
 
-/// Appends links, and the heads that they make.
+/// Links in columns.
+#[derive(Default)]
+struct Columns<'a> {
+    tenants: Vec<Uuid>,
+    seqs: Vec<i64>,
+    events: Vec<Uuid>,
+    hashes: Vec<&'a [u8]>,
+}
+
+impl<'a> FromIterator<&'a SealRow> for Columns<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a SealRow>>(links: I) -> Self {
+        let mut columns = Self::default();
+        for link in links {
+            columns.tenants.push(link.tenant_id);
+            columns.seqs.push(link.seq);
+            columns.events.push(link.event_id);
+            columns.hashes.push(&link.hash);
+        }
+        columns
+    }
+}
+
+/// Appends links, and notes the ends of their chains.
 struct Append<'a> {
-    links: &'a Links,
-    heads: &'a Links,
+    links: Columns<'a>,
+    ends: Columns<'a>,
     at: DateTime<Utc>,
 }
 
@@ -206,11 +198,11 @@ impl QueryFragment<Pg> for Append<'_> {
             ")) INSERT INTO audit_chains (tenant_id, seq, hash, checked_seq, checked_hash, checked_at, complete_at, scanned_seq, breaks) \
              SELECT tenant_id, seq, hash, 0, '\\x', at, at, 0, 0 FROM unnest(",
         );
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.heads.tenants)?;
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ends.tenants)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.heads.seqs)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.ends.seqs)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Bytea>, _>(&self.heads.hashes)?;
+        out.push_bind_param::<Array<Bytea>, _>(&self.ends.hashes)?;
         out.push_sql(") AS head (tenant_id, seq, hash), (SELECT ");
         out.push_bind_param::<Timestamptz, _>(&self.at)?;
         out.push_sql(" AS at) AS now ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash");
@@ -219,16 +211,19 @@ impl QueryFragment<Pg> for Append<'_> {
 }
 
 /// Takes entries out of those that wait.
-struct Settle<'a>(&'a Links);
+struct Settle {
+    tenants: Vec<Uuid>,
+    events: Vec<Uuid>,
+}
 
-statement!(Settle<'_>);
+statement!(Settle);
 
-impl QueryFragment<Pg> for Settle<'_> {
+impl QueryFragment<Pg> for Settle {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("DELETE FROM audit_unsealed USING unnest(");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.0.tenants)?;
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.tenants)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.0.events)?;
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.events)?;
         out.push_sql(
             ") AS sealed (tenant_id, event_id) WHERE audit_unsealed.tenant_id = sealed.tenant_id AND audit_unsealed.event_id = \
              sealed.event_id",
