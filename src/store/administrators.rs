@@ -127,9 +127,8 @@ impl TenantConn<'_> {
         keep: Option<&[u8]>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let own = administrators::table
                 .find(id)
                 .filter(administrators::tenant_id.eq(tenant))
@@ -138,7 +137,7 @@ impl TenantConn<'_> {
                 return Ok(false);
             }
             end_sessions(pg, id, keep)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 

@@ -191,12 +191,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn insert_connect_run(&mut self, row: &ConnectRunRow, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
-            if diesel::insert_into(connect_runs::table).values(row).on_conflict_do_nothing().execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
+        self.change(event, |pg| {
+            Ok(diesel::insert_into(connect_runs::table).values(row).on_conflict_do_nothing().execute(pg)? > 0)
         })
     }
 

@@ -5,7 +5,6 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::TenantConn;
-use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{
     administrators, authorization_codes, connect_runs, header_token_callers, header_tokens, invitations, memberships,
@@ -63,7 +62,6 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn finish_erasure(&mut self, name: &str, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
         let own =
             tenants::table.find(tenant).filter(tenants::delete_after.le(now)).filter(tenants::deleted_at.is_null());
@@ -73,14 +71,14 @@ impl TenantConn<'_> {
             tenants::schema_revision.eq(tenants::schema_revision + 1),
             tenants::deleted_at.eq(now),
         );
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             // Locked: whoever has begun to come into the tenant is waited for, and found.
             let due: Option<Uuid> = own.select(tenants::id).for_update().first(pg).optional()?;
             if due.is_none() || erase_some(pg, tenant)? {
                 return Ok(false);
             }
             diesel::update(tenants::table.find(tenant)).set(changes).execute(pg)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 }

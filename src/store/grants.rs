@@ -197,14 +197,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn revoke_grant(&mut self, id: Uuid, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
-            if !revoke(pg, tenant, id, now)? {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        self.change(event, |pg| revoke(pg, tenant, id, now))
     }
 }
 

@@ -116,8 +116,7 @@ impl TenantConn<'_> {
         new: &InstallationRow,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             // Without a row there is none to wait for.
             let defaults = InstallationRow::default();
             diesel::insert_into(installation::table).values(&defaults).on_conflict_do_nothing().execute(pg)?;
@@ -126,7 +125,7 @@ impl TenantConn<'_> {
                 return Ok(false);
             }
             diesel::update(installation::table).set(new).execute(pg)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 
@@ -136,8 +135,7 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn set_allows_passwords(&mut self, on: bool, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             // There is something to change from the beginning on.
             diesel::insert_into(installation::table)
                 .values(InstallationRow::default())
@@ -152,7 +150,7 @@ impl TenantConn<'_> {
                 let by_password = by_password.and(sessions::ends_at.is_null());
                 diesel::delete(sessions::table.filter(by_password)).execute(pg)?;
             }
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 }

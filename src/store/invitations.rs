@@ -87,14 +87,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn delete_invitation(&mut self, id: &str, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let own = invitations::table.find(id).filter(invitations::tenant_id.eq(self.tenant().0));
-        self.transaction(|pg| {
-            if diesel::delete(own).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        self.change(event, |pg| Ok(diesel::delete(own).execute(pg)? > 0))
     }
 
     /// Uses up an invitation of the tenant: inserts its administrator, or replaces the password of the one it names, whose sessions

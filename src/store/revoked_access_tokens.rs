@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::TenantConn;
-use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::revoked_access_tokens;
 use crate::audit::AuditEvent;
@@ -20,14 +19,10 @@ impl TenantConn<'_> {
         expires_at: DateTime<Utc>,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let row = (revoked_access_tokens::jti.eq(jti), revoked_access_tokens::expires_at.eq(expires_at));
             let inserted = diesel::insert_into(revoked_access_tokens::table).values(row).on_conflict_do_nothing();
-            if inserted.execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
+            Ok(inserted.execute(pg)? > 0)
         })
     }
 }

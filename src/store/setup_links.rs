@@ -99,9 +99,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn revoke_setup_link(&mut self, id: Uuid, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             // Whoever opens the link at this moment waits for the row, or this for whoever opens it.
             let live = setup_links::table.find((tenant, id)).filter(setup_links::revoked_at.is_null());
             let revoked = diesel::update(live)
@@ -115,7 +114,7 @@ impl TenantConn<'_> {
             if let Some(session) = session {
                 diesel::delete(sessions::table.find(session)).execute(pg)?;
             }
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 

@@ -76,8 +76,7 @@ impl TenantConn<'_> {
         new: &SigningKeyRow,
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let states: Vec<(String, bool)> = signing_keys::table
                 .filter(signing_keys::retired_at.is_null())
                 .order(signing_keys::kid)
@@ -92,7 +91,7 @@ impl TenantConn<'_> {
             change(current).set(signing_keys::retired_at.eq(new.created_at)).execute(pg)?;
             change(next).set(signing_keys::activated_at.eq(new.created_at)).execute(pg)?;
             diesel::insert_into(signing_keys::table).values(new).execute(pg)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 
@@ -101,14 +100,10 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn delete_signing_key(&mut self, kid: &str, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let idle =
                 signing_keys::table.filter(signing_keys::kid.eq(kid)).filter(signing_keys::retired_at.is_not_null());
-            if diesel::delete(idle).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
+            Ok(diesel::delete(idle).execute(pg)? > 0)
         })
     }
 

@@ -217,13 +217,9 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn delete_sessions_of(&mut self, administrator: Uuid, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let all = sessions::table.filter(sessions::administrator_id.eq(administrator));
-            if diesel::delete(all).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
+            Ok(diesel::delete(all).execute(pg)? > 0)
         })
     }
 }

@@ -284,14 +284,8 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn set_suspended(&mut self, at: Option<DateTime<Utc>>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let own = tenants::table.find(self.tenant().0).filter(tenants::suspended_at.is_null().eq(at.is_some()));
-        self.transaction(|pg| {
-            if diesel::update(own).set(tenants::suspended_at.eq(at)).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
-        })
+        self.change(event, |pg| Ok(diesel::update(own).set(tenants::suspended_at.eq(at)).execute(pg)? > 0))
     }
 
     /// Has the tenant deleted at this time, unless no other would be left. `false` when that is so, or it is to be deleted already.
@@ -300,16 +294,15 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn delete_tenant_after(&mut self, at: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let staying = tenants::table.filter(tenants::delete_after.is_null()).order(tenants::id);
             let staying: Vec<Uuid> = staying.select(tenants::id).for_no_key_update().load(pg)?;
             if staying.len() < 2 || !staying.contains(&tenant) {
                 return Ok(false);
             }
             diesel::update(tenants::table.find(tenant)).set(tenants::delete_after.eq(at)).execute(pg)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 
@@ -318,13 +311,9 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn restore_tenant(&mut self, now: DateTime<Utc>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let own = tenants::table.find(self.tenant().0).filter(tenants::delete_after.gt(now));
-        self.transaction(|pg| {
-            if diesel::update(own).set(tenants::delete_after.eq(None::<DateTime<Utc>>)).execute(pg)? == 0 {
-                return Ok(false);
-            }
-            audit.insert(pg).map(|()| true)
+        self.change(event, |pg| {
+            Ok(diesel::update(own).set(tenants::delete_after.eq(None::<DateTime<Utc>>)).execute(pg)? > 0)
         })
     }
 

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrators, recovery_codes, sessions, totp_secrets};
 use super::sessions::{SecondFactor, SessionRow};
@@ -77,9 +76,8 @@ impl TenantConn<'_> {
         renewed: &[u8],
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let (tenant, id) = (self.tenant().0, row.administrator_id);
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             if !lock_person(pg, tenant, id)? {
                 return Ok(false);
             }
@@ -97,7 +95,7 @@ impl TenantConn<'_> {
                 let this = SessionRow { id_hash: renewed.to_vec(), second_factor, ..this };
                 diesel::insert_into(sessions::table).values(&this).execute(pg)?;
             }
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 
@@ -107,16 +105,15 @@ impl TenantConn<'_> {
     /// # Errors
     /// [`Error`] from the database.
     pub fn delete_totp(&mut self, administrator: Uuid, keep: Option<&[u8]>, event: &AuditEvent) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             if !lock_person(pg, tenant, administrator)?
                 || diesel::delete(totp_secrets::table.find(administrator)).execute(pg)? == 0
             {
                 return Ok(false);
             }
             end_sessions(pg, administrator, keep)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 
@@ -132,9 +129,8 @@ impl TenantConn<'_> {
         codes: &[Vec<u8>],
         event: &AuditEvent,
     ) -> Result<bool, Error> {
-        let audit = Draft::new(self.caller, event);
         let tenant = self.tenant().0;
-        self.transaction(|pg| {
+        self.change(event, |pg| {
             let same = totp_secrets::table.find(administrator).filter(totp_secrets::codes_revision.eq(revision));
             let next = totp_secrets::codes_revision.eq(revision.saturating_add(1));
             if !lock_person(pg, tenant, administrator)? || diesel::update(same).set(next).execute(pg)? == 0 {
@@ -143,7 +139,7 @@ impl TenantConn<'_> {
             let old = recovery_codes::table.filter(recovery_codes::administrator_id.eq(administrator));
             diesel::delete(old).execute(pg)?;
             insert_codes(pg, administrator, codes)?;
-            audit.insert(pg).map(|()| true)
+            Ok(true)
         })
     }
 }
