@@ -257,7 +257,9 @@ impl Error {
         const CONFIGURATION: u8 = 78;
         match self {
             Self::Start(error) | Self::Serve(ServeError::Backend(error)) => match error {
-                StartError::Migration(MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_)) => CONFIGURATION,
+                StartError::Migration(
+                    MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_),
+                ) => CONFIGURATION,
                 StartError::Store(_) | StartError::Migration(_) => 1,
                 _ => CONFIGURATION,
             },
