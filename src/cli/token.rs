@@ -121,13 +121,14 @@ fn issued(token: &IssuedToken, json: bool) -> Result<(), Error> {
         output::json(&shown)?;
         return Ok(());
     }
-    output::line(&format!(
-        "token {}\n\nid      {}\nscopes  {}\nexpires {}\n\nThe token is shown this once. Keep it where secrets are kept.",
-        token.secret.reveal(),
+    output::line(token.secret.reveal())?;
+    // Not to standard output, so that TOKEN=$(provisor token create NAME) has the token alone.
+    eprintln!(
+        "\nid      {}\nscopes  {}\nexpires {}\n\nThe token is shown this once. Keep it where secrets are kept.",
         token.row.id,
         token.row.scopes.join(" "),
         output::optional_time(token.row.expires_at, "never"),
-    ))?;
+    );
     Ok(())
 }
 

@@ -80,6 +80,18 @@ fn tenants(data_dir: &Path, one: &str, other: &str) {
     assert_eq!(row(one)[5], "active");
 }
 
+/// The token that a command prints, with nothing beside it where results go, so that a shell can take it; and what it says of it.
+fn shown_once(data_dir: &Path, arguments: &[&str]) -> (String, String) {
+    let output = run(data_dir, arguments);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let token = printed.strip_suffix('\n').unwrap();
+    assert!(token.starts_with("pvr_t_") && token.len() == 67, "{printed}");
+    assert!(said.contains("shown this once") && !said.contains(&token[18..]), "{said}");
+    (token.to_owned(), said)
+}
+
 fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
     const FIELDS: [&str; 13] = [
         "allowedNetworks",
@@ -107,19 +119,18 @@ fn tokens(data_dir: &Path, tenant: &str) -> (String, String) {
     let time = |name: &str| chrono::DateTime::parse_from_rfc3339(string(&created[name])).unwrap();
     assert!((time("expiresAt") - time("createdAt") - chrono::TimeDelta::hours(24)).num_seconds().abs() <= 1);
 
-    let printed = text(data_dir, &["token", "create", "entra", "--tenant", tenant, "--scope", "scim.read"]);
-    let second = printed.lines().next().and_then(|line| line.strip_prefix("token ")).unwrap().to_owned();
+    let (second, said) =
+        shown_once(data_dir, &["token", "create", "entra", "--tenant", tenant, "--scope", "scim.read"]);
     let second_id = &second[6..18];
     for line in [format!("id      {second_id}"), "scopes  scim.read".into()] {
-        assert!(printed.lines().any(|shown| shown == line), "{line}: {printed}");
+        assert!(said.lines().any(|shown| shown == line), "{line}: {said}");
     }
 
     let rotated = run_json(data_dir, &["token", "rotate", id]);
     assert_eq!(names(&rotated), with_token);
     assert_eq!((&rotated["name"], &rotated["scopes"]), (&created["name"], &created["scopes"]));
     assert_ne!(rotated["id"], created["id"]);
-    let printed = text(data_dir, &["token", "rotate", second_id, "--overlap", "0s"]);
-    let third = printed.lines().next().and_then(|line| line.strip_prefix("token ")).unwrap().to_owned();
+    let (third, _) = shown_once(data_dir, &["token", "rotate", second_id, "--overlap", "0s"]);
     let third_id = &third[6..18];
 
     let revoked = run_json(data_dir, &["token", "revoke", string(&rotated["id"])]);
