@@ -359,19 +359,22 @@ impl FromStr for PublicUrl {
 }
 
 impl PublicUrl {
-    /// Whether it is reached in clear text over a network.
+    /// Whether only this machine reaches it.
     #[must_use]
-    pub fn is_exposed(url: &str) -> bool {
-        let Ok(url) = Url::parse(url) else {
-            return true;
-        };
-        let here = match url.host() {
+    pub fn is_here(url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
-        };
-        url.scheme() != "https" && !here
+        })
+    }
+
+    /// Whether it is reached in clear text over a network.
+    #[must_use]
+    pub fn is_exposed(url: &str) -> bool {
+        let is_https = Url::parse(url).is_ok_and(|url| url.scheme() == "https");
+        !is_https && !Self::is_here(url)
     }
 }
 

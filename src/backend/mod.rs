@@ -118,8 +118,9 @@ fn open(
     if must_keep && !Inspection::open(url)?.facts()?.is_safe() {
         return Err(StartError::UnsafeFsync);
     }
-    for migration in store::migrate(url)? {
-        log::info!("applied migration {migration}");
+    let applied = store::migrate(url)?;
+    if let Some(last) = applied.last() {
+        log::info!("applied {} migrations, up to {last}", applied.len());
     }
     let store = Store::open(url, connections)?;
     let master = match known {

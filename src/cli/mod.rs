@@ -66,11 +66,12 @@ impl Cli {
         self.settings.log_format
     }
 
-    /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, a command only what goes wrong.
+    /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, but not how its workers come and go; a command
+    /// only what goes wrong.
     #[must_use]
     pub fn default_log(&self) -> &'static str {
         match self.command {
-            None | Some(Command::Serve) => "info",
+            None | Some(Command::Serve) => "info,actix_server=warn",
             Some(_) => "warn",
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Error, output};
-use crate::config::{Settings, shell_quoted};
+use crate::config::{PublicUrl, Settings, shell_quoted};
 use crate::http::SCIM_BASE;
 use crate::server::{Application, ServeError};
 use crate::shutdown::Shutdown;
@@ -24,6 +24,7 @@ fn greeting(application: &Application, settings: &Settings) -> String {
     let program = this_program();
     let base = format!("{}{SCIM_BASE}", application.public_url());
     let same = same_database(settings);
+    let pages = format!("{}/admin", application.public_url());
     let setup = application.setup_code().map_or_else(String::new, |code| {
         format!(
             "\n\
@@ -32,28 +33,33 @@ fn greeting(application: &Application, settings: &Settings) -> String {
              \n\
              or enter this code at {setup}:\n\
              \n    {code}\n",
-            setup = format_args!("{}/admin/setup", application.public_url()),
+            setup = format_args!("{pages}/setup"),
             code = code.reveal(),
         )
     });
+    // Invented people belong into a trial, not into a server that others reach.
+    let next = if PublicUrl::is_here(application.public_url()) {
+        format!(
+            "Next, in another terminal:\n\
+             \n\
+             1. Make a token:\n\
+             \n    TOKEN=$({program} token create okta{same})\n\
+             \n\
+             2. Have people arrive as from Okta:\n\
+             \n    PROVISOR_SIMULATE_TOKEN=$TOKEN {program} simulate okta --base-url {base}\n\
+             \n\
+             3. Look at them at {pages}, or at what happened:\n\
+             \n    {program} audit list{same}\n"
+        )
+    } else {
+        format!("Connect an identity provider at {pages}/connect\n")
+    };
     format!(
         "listening on {scheme}://{address}\n\
          {metrics}\
          SCIM base URL: {base}\n\
          {setup}\n\
-         Next, in another terminal:\n\
-         \n\
-         1. Make a token for your identity provider:\n\
-         \n    {program} token create okta --expires 365d{same}\n\
-         \n\
-         2. Create a user with it:\n\
-         \n    curl {base}/Users -H 'Authorization: Bearer TOKEN' \\\n      \
-         -H 'Content-Type: application/scim+json' \\\n      \
-         -d '{{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"ada@example.com\"}}'\n\
-         \n\
-         3. See what happened:\n\
-         \n    {program} audit list{same}\n\
-         \n\
+         {next}\n\
          Ctrl-C stops the server.",
         scheme = application.scheme(),
         address = application.address(),

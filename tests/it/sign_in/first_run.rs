@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
 
@@ -22,10 +22,14 @@ struct Console {
 
 impl Console {
     fn start(data_dir: &std::path::Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    fn start_with(data_dir: &std::path::Path, settings: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
         let mut command = program();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
-        let mut child = command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(settings);
+        let mut child = command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
         while !said.contains("Ctrl-C") {
@@ -45,6 +49,33 @@ impl Console {
         signal(self.child.id(), Signal::SIGTERM);
         self.child.wait().unwrap();
     }
+}
+
+/// What is logged at the first start is read by somebody who looks for the link above it.
+#[test]
+fn the_console_says_little_and_names_commands_that_work() {
+    let data_dir = TemporaryDirectory::new("setup");
+    let console = Console::start(&data_dir);
+    let log = fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(log.matches("migration").count() == 1 && !log.contains("actix"), "{log}");
+    let commands: Vec<&str> = console.said.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let [.., token, simulate, audit] = commands[..] else { panic!("{}", console.said) };
+    let script = format!("set -e\n{token}\n{simulate} --users 2 --groups 0\n{audit}");
+    let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains(" 0 deviate") && printed.contains("resource.create"), "{printed}");
+    console.stop();
+}
+
+/// Others reach it: there invented people have no place, and a pasted command would not find its way.
+#[test]
+fn the_console_of_a_server_for_others_simulates_nobody() {
+    let data_dir = TemporaryDirectory::new("setup");
+    let console = Console::start_with(&data_dir, &["--public-url", "https://scim.example.com"]);
+    assert!(console.said.contains("Connect an identity provider at https://scim.example.com/admin/connect"));
+    assert!(!console.said.contains("simulate"), "{}", console.said);
+    console.stop();
 }
 
 fn claim(browser: &mut Browser, code: &str, email: &str, password: &str) -> crate::support::browser::Page {
