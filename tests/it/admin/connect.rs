@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::signed_in;
 use crate::support::browser::{Form, Page};
 use crate::support::people::{CALLBACK, PASSWORD, somebody};
+use crate::support::process::run_json;
 use crate::support::{Browser, Client, Tenant, database, eventually, shared, tenant};
 
 /// Begins a walk, and gives the path of its page, which is then open.
@@ -296,6 +297,12 @@ fn the_calls_of_a_real_conversation_tick_their_steps() {
         (page.says("All 8 steps have gone well") && page.says("Last failure")).then_some(page)
     });
     assert!(page.says("ends with the name of an endpoint"), "{}", page.text);
+    assert!(page.says("Okta is connected.") && page.text.contains("href=\"/admin/users\">users</a>"), "{}", page.text);
+    // Without Okta somebody on this machine makes its calls; what the command is given is not the secret.
+    assert!(page.says("PROVISOR_SIMULATE_TOKEN=$TOKEN provisor simulate okta --base-url http"), "{}", page.text);
+    run_json(&shared().data_dir, &["token", "revoke", &id_of(&token)]);
+    let page = browser.borrow_mut().open(&format!("{path}/test"));
+    assert!(page.says("The token is revoked.") && !page.says("Okta is connected."), "{}", page.text);
 }
 
 #[test]

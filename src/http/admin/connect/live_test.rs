@@ -3,8 +3,10 @@
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use url::Url;
 use uuid::Uuid;
 
+use super::provider::{Method, Provider};
 use super::run::Run;
 use super::{live, provider, self_test};
 use crate::auth::connect_runs;
@@ -59,8 +61,16 @@ pub(super) async fn look(
         .with("failures", failures)
         .with("is_mended", told.is_mended)
         .with("self_test", self_test)
+        .with("simulation", simulation(&run, &app.services.standard().base_url))
         .with("may_read", administrator.may(Right::Read));
     administrator.respond(&app, page)
+}
+
+/// The command that makes Okta's calls without Okta, where only this machine or network reaches the server. The secret is not in it.
+fn simulation(run: &Run, base_url: &str) -> Option<String> {
+    let is_trial = Url::parse(base_url).is_ok_and(|url| provider::is_private(&url));
+    (is_trial && (run.provider, run.method) == (Provider::Okta, Method::HeaderToken))
+        .then(|| format!("PROVISOR_SIMULATE_TOKEN=$TOKEN provisor simulate okta --base-url {base_url}"))
 }
 
 /// `POST /admin/connect/{run}/self-test`.

@@ -246,12 +246,9 @@ pub(super) struct Field {
     pub value: Option<String>,
 }
 
-/// What identity providers dislike about a base URL, each with what to do.
-pub(super) fn warnings(base_url: &str) -> Vec<&'static str> {
-    let Ok(url) = Url::parse(base_url) else {
-        return vec!["The public URL of this server is none. Set --public-url (PROVISOR_PUBLIC_URL)."];
-    };
-    let is_private = match url.host() {
+/// Whether only this machine or a network of one's own reaches this.
+pub(super) fn is_private(url: &Url) -> bool {
+    match url.host() {
         Some(Host::Domain(name)) => {
             name == "localhost"
                 || !name.contains('.')
@@ -266,16 +263,24 @@ pub(super) fn warnings(base_url: &str) -> Vec<&'static str> {
                 || matches!(address.segments()[0] & 0xfe00, 0xfc00 | 0xfe00)
         }
         None => true,
+    }
+}
+
+/// What identity providers dislike about a base URL, each with what to do.
+pub(super) fn warnings(base_url: &str) -> Vec<&'static str> {
+    let Ok(url) = Url::parse(base_url) else {
+        return vec!["The public URL of this server is none. Set --public-url (PROVISOR_PUBLIC_URL)."];
     };
+    let is_private = is_private(&url);
     let found = [
         (
             is_private,
-            "This address is reached from this machine or network only, and identity providers call from the Internet. For a \
+            "Only this machine or network reaches this address, and identity providers call from the Internet, by https. For a \
              trial, open a tunnel to this server (cloudflared, ngrok or the like), and start it again with --public-url and the \
              https address of the tunnel.",
         ),
         (
-            url.scheme() != "https",
+            url.scheme() != "https" && !is_private,
             "The address is not https, and identity providers call no other. Serve it behind a proxy or tunnel with a certificate \
              that everybody trusts, and set --public-url to that address.",
         ),
@@ -324,7 +329,7 @@ mod tests {
             ("https://[fe80::1]/scim/v2", 1),
             ("https://[2001:db8::1]/scim/v2", 0),
             ("https://provisor.internal/scim/v2", 1),
-            ("http://127.0.0.1:8080/scim/v2", 2),
+            ("http://127.0.0.1:8080/scim/v2", 1),
             ("nonsense", 1),
         ] {
             assert_eq!(warnings(url).len(), count, "{url}");
