@@ -29,7 +29,10 @@ impl Writer {
     pub fn create(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
         if path.symlink_metadata().is_ok() {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "is there already, and is not overwritten",
+            )));
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".partial-{}", std::process::id()));

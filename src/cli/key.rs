@@ -57,6 +57,12 @@ pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
         Command::Replace { json } => {
             backend.keys.replace(&backend.store, &caller)?;
             list(&keys(backend)?, *json)?;
+            if !*json {
+                output::line(
+                    "\nWhat was made under another master key is void, whatever lists say of it: make header tokens, client secrets and \
+                     second factors anew.",
+                )?;
+            }
         }
         Command::Remove { kid, json } => {
             backend.keys.remove(&backend.store, &caller, kid)?;

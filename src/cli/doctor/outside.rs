@@ -51,7 +51,7 @@ pub(super) fn look(settings: &Settings, kids: &[String], findings: &mut Findings
         Err(reason) => findings.error(
             "public-url.answer",
             reason,
-            "see that the server runs, that the proxy passes requests on to --listen, and that its certificate is one that everybody trusts",
+            "see that the server runs (before its start nothing answers), that the proxy passes requests on to --listen, and that its certificate is one that everybody trusts",
         ),
     }
 }

@@ -136,7 +136,8 @@ pub(super) fn master_key(settings: &Settings, findings: &mut Findings) -> Option
         Err(error) => {
             let remedy = match &error {
                 master_key::Error::Permissions(path) => format!("chmod 600 {path}"),
-                _ => "bring it back from where a copy of it is kept: no token and no client secret works without it"
+                _ => "bring it back from where a copy of it is kept: no token and no client secret works without it; for a new \
+                      database, make one: provisor master-key create"
                     .to_owned(),
             };
             findings.error(CHECK, error.to_string(), remedy);

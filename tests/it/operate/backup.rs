@@ -70,7 +70,7 @@ fn a_copy_that_was_made_under_load_comes_back_whole() {
     assert!(more.load(Ordering::Relaxed) > 0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let again = run(&data, &["backup", file.to_str().unwrap()]);
-    refused(&again, 1, "exists");
+    refused(&again, 1, "is there already, and is not overwritten");
     let key = fs::read_to_string(data.join("master.key")).unwrap();
     let bytes = fs::read(&file).unwrap();
     assert!(!bytes.windows(key.trim().len()).any(|window| window == key.trim().as_bytes()));
