@@ -22,7 +22,7 @@ async function get(path, parameters) {
       headers: { Authorization: `Bearer ${SCIM_TOKEN}` },
     });
     if (answer.ok) return answer.json();
-    if (answer.status !== 503 || attempt === ATTEMPTS) {
+    if (![429, 503].includes(answer.status) || attempt === ATTEMPTS) {
       throw new Error(`provisor answered ${answer.status}: ${(await answer.json()).detail}`);
     }
     await setTimeout(Number(answer.headers.get("Retry-After") ?? 1) * 1000);

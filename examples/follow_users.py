@@ -32,7 +32,7 @@ def get(path, parameters):
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            if error.code != 503 or attempt + 1 == ATTEMPTS:
+            if error.code not in (429, 503) or attempt + 1 == ATTEMPTS:
                 raise SystemExit(f"provisor answered {error.code}: {json.load(error).get('detail')}")
             time.sleep(int(error.headers.get("Retry-After", 1)))
 

@@ -243,7 +243,9 @@ fn show(report: &Report, base_url: &str) -> io::Result<()> {
     if !report.complete {
         output::line("\nThe conversation broke off there; what follows in it was not looked at.")?;
     }
-    output::line("\nSome calls are refused on purpose: a wrong credential, a name that is taken, ids that nobody has.")?;
+    output::line(
+        "\nSome calls are refused on purpose: a wrong credential, a name that is taken, ids that nobody has.",
+    )?;
     for remark in client::remarks(base_url) {
         output::line(&format!("\n{remark}"))?;
     }

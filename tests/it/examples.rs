@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use provisor::auth::Scope;
 use serde_json::{Value, json};
 
-use crate::support::{TemporaryDirectory, Tenant, tenant};
+use crate::support::process::run_json;
+use crate::support::{Client, ServerProcess, TemporaryDirectory, Tenant, minimal, tenant};
 
 /// More users than two pages hold.
 const USERS: usize = 230;
@@ -16,9 +17,14 @@ const USERS: usize = 230;
 fn round(tenant: &Tenant, program: &[&str], table: &Path) -> Vec<String> {
     let reader = tenant.client_with(&[Scope::Read]);
     let token = reader.authorization().unwrap().trim_start_matches("Bearer ").to_owned();
+    lines_of(program, table, reader.base(), &token)
+}
+
+/// Runs a program on a table once, and returns the sorted lines that it prints.
+fn lines_of(program: &[&str], table: &Path, base: &str, token: &str) -> Vec<String> {
     let mut command = Command::new(program[0]);
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).args(&program[1..]).arg(table);
-    command.env("SCIM_URL", reader.base()).env("SCIM_TOKEN", token).stdin(Stdio::null());
+    command.env("SCIM_URL", base).env("SCIM_TOKEN", token).stdin(Stdio::null());
     let output = command.output().unwrap_or_else(|error| panic!("{} is needed: {error}", program[0]));
     assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
     let mut lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
@@ -116,4 +122,24 @@ fn the_node_program_keeps_its_table_in_step() {
         names.sort();
         names
     });
+}
+
+/// With all of what the limit allows at once used up, the second request of a round at the latest is answered 429.
+#[test]
+fn both_programs_wait_where_a_limit_holds_them_up() {
+    let data = TemporaryDirectory::new("limited");
+    let server = ServerProcess::start_with(&data, &["--rate-limit", "1"]);
+    for (number, program) in [&["python3", "follow_users.py"], &["node", "follow_users.mjs"]].into_iter().enumerate() {
+        let token = run_json(&data, &["token", "create", "reader"])["token"].as_str().unwrap().to_owned();
+        let client = Client::new(&server.url, &format!("Bearer {token}"));
+        let name = format!("u{number}");
+        assert_eq!(client.post("/Users", &minimal(&name)).status, 201);
+        let round = || {
+            assert!((0..100).any(|_| client.get("/Users?count=0").status == 429), "there is no limit");
+            lines_of(program, &data.join(&name), client.base(), &token)
+        };
+        assert!(round().contains(&format!("added {name}")));
+        assert!(round().is_empty());
+    }
+    assert!(server.stop());
 }
