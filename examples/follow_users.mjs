@@ -53,7 +53,7 @@ function save(people, user) {
   if (before && before.active !== after.active) {
     console.log(after.active ? "reactivated" : "deactivated", after.userName);
   } else {
-    console.log(before ? "changed" : "added", after.userName);
+    console.log(before ? "changed" : after.active ? "added" : "added, inactive:", after.userName);
   }
 }
 

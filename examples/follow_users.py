@@ -63,7 +63,7 @@ def save(table, user):
     if old and old[3] != active:
         print("reactivated" if active else "deactivated", name)
     else:
-        print("changed" if old else "added", name)
+        print("changed" if old else "added" if active else "added, inactive:", name)
 
 
 def follow(table):

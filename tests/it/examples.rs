@@ -134,11 +134,16 @@ fn both_programs_wait_where_a_limit_holds_them_up() {
         let client = Client::new(&server.url, &format!("Bearer {token}"));
         let name = format!("u{number}");
         assert_eq!(client.post("/Users", &minimal(&name)).status, 201);
+        let mut left = minimal(&format!("left-{number}"));
+        left["active"] = json!(false);
+        assert_eq!(client.post("/Users", &left).status, 201);
         let round = || {
             assert!((0..100).any(|_| client.get("/Users?count=0").status == 429), "there is no limit");
             lines_of(program, &data.join(&name), client.base(), &token)
         };
-        assert!(round().contains(&format!("added {name}")));
+        let first = round();
+        assert!(first.contains(&format!("added {name}")), "{first:?}");
+        assert!(first.contains(&format!("added, inactive: left-{number}")), "{first:?}");
         assert!(round().is_empty());
     }
     assert!(server.stop());
