@@ -124,8 +124,36 @@ macro_rules! started_by {
     };
 }
 
+/// All walks, each with its credential.
+macro_rules! with_credential {
+    () => {{
+        let token = header_tokens::id
+            .nullable()
+            .eq(connect_runs::credential_id)
+            .and(header_tokens::tenant_id.eq(connect_runs::tenant_id));
+        let client = oauth_clients::id
+            .nullable()
+            .eq(connect_runs::credential_id)
+            .and(oauth_clients::tenant_id.eq(connect_runs::tenant_id));
+        connect_runs::table.left_join(header_tokens::table.on(token)).left_join(oauth_clients::table.on(client)).select(
+            (
+                ConnectRunRow::as_select(),
+                (
+                    header_tokens::name.nullable(),
+                    header_tokens::expires_at.nullable(),
+                    header_tokens::revoked_at.nullable(),
+                    header_tokens::rotated_to.nullable(),
+                    oauth_clients::name.nullable(),
+                    oauth_clients::redirect_uris.nullable(),
+                    oauth_clients::disabled_at.nullable(),
+                ),
+            ),
+        )
+    }};
+}
+
 impl TenantConn<'_> {
-    /// The walks of the tenant before this one, the newest first; with a `starter`, those that this account started.
+    /// The walks of the tenant before this one, each with its credential as it is now, the newest first; with a `starter`, those that this account started.
     ///
     /// # Errors
     /// [`Error`] from the database.
@@ -134,14 +162,13 @@ impl TenantConn<'_> {
         starter: Option<Uuid>,
         before: Option<Uuid>,
         limit: i64,
-    ) -> Result<Vec<ConnectRunRow>, Error> {
-        let query = connect_runs::table
+    ) -> Result<Vec<(ConnectRunRow, CredentialState)>, Error> {
+        let query = with_credential!()
             .filter(connect_runs::tenant_id.eq(self.tenant().0))
             .filter(started_by!(starter))
             .filter(connect_runs::id.lt(before.unwrap_or(Uuid::max())))
             .order(connect_runs::id.desc())
-            .limit(limit)
-            .select(ConnectRunRow::as_select());
+            .limit(limit);
         let result = query.load(self.pg);
         self.done(result)
     }
@@ -155,33 +182,10 @@ impl TenantConn<'_> {
         starter: Option<Uuid>,
         id: Uuid,
     ) -> Result<Option<(ConnectRunRow, CredentialState)>, Error> {
-        let tenant = self.tenant().0;
-        let token = header_tokens::id
-            .nullable()
-            .eq(connect_runs::credential_id)
-            .and(header_tokens::tenant_id.eq(connect_runs::tenant_id));
-        let client = oauth_clients::id
-            .nullable()
-            .eq(connect_runs::credential_id)
-            .and(oauth_clients::tenant_id.eq(connect_runs::tenant_id));
-        let query = connect_runs::table
-            .left_join(header_tokens::table.on(token))
-            .left_join(oauth_clients::table.on(client))
-            .filter(connect_runs::tenant_id.eq(tenant))
+        let query = with_credential!()
+            .filter(connect_runs::tenant_id.eq(self.tenant().0))
             .filter(connect_runs::id.eq(id))
-            .filter(started_by!(starter))
-            .select((
-                ConnectRunRow::as_select(),
-                (
-                    header_tokens::name.nullable(),
-                    header_tokens::expires_at.nullable(),
-                    header_tokens::revoked_at.nullable(),
-                    header_tokens::rotated_to.nullable(),
-                    oauth_clients::name.nullable(),
-                    oauth_clients::redirect_uris.nullable(),
-                    oauth_clients::disabled_at.nullable(),
-                ),
-            ));
+            .filter(started_by!(starter));
         let result = query.first(self.pg).optional();
         self.done(result)
     }

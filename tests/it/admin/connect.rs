@@ -303,6 +303,8 @@ fn the_calls_of_a_real_conversation_tick_their_steps() {
     run_json(&shared().data_dir, &["token", "revoke", &id_of(&token)]);
     let page = browser.borrow_mut().open(&format!("{path}/test"));
     assert!(page.says("The token is revoked.") && !page.says("Okta is connected."), "{}", page.text);
+    let list = browser.borrow_mut().open("/admin/connect");
+    assert!(list.says("The token is revoked."), "{}", list.text);
 }
 
 #[test]

@@ -53,7 +53,6 @@ pub(super) async fn look(
         .with("run", run.shown(now))
         .with("provider", run.provider.subject())
         .with("then", run.provider.then())
-        .with("trouble", run.trouble(now))
         .with("warnings", provider::warnings(&app.services.standard().base_url))
         .with("steps", told.steps)
         .with("done", told.done.0)

@@ -57,7 +57,6 @@ pub(super) fn page(
         .with("then", run.provider.then())
         .with("warnings", provider::warnings(base_url))
         .with("wants", run.wants_credential(now))
-        .with("trouble", run.trouble(now))
         .with("secret", Value::Null)
         .with("former_ends", Value::Null)
         .with("curl", curl(run, app))

@@ -38,11 +38,13 @@ impl Run {
         let found = blocking::run(app, move |app| {
             app.store.read(&caller, |tenant| tenant.connect_run(starter, id)).map_err(PageError::from)
         });
-        let (row, credential) = found.await?.ok_or_else(missing)?;
-        let (Some(provider), Some(method)) = (Provider::parse(&row.provider), Method::parse(&row.method)) else {
-            return Err(missing());
-        };
-        Ok(Self { row, credential, provider, method })
+        found.await?.and_then(|(row, credential)| Self::of(row, credential)).ok_or_else(missing)
+    }
+
+    /// A walk as stored, unless it is for a provider or by a way that this version does not know.
+    pub(super) fn of(row: ConnectRunRow, credential: CredentialState) -> Option<Self> {
+        let (provider, method) = (Provider::parse(&row.provider)?, Method::parse(&row.method)?);
+        Some(Self { row, credential, provider, method })
     }
 
     /// The path of its page.
@@ -89,6 +91,7 @@ impl Run {
             "credential": self.row.credential_id,
             "name": credential.token_name.as_ref().or(credential.client_name.as_ref()),
             "made": show::time_or_none(self.row.made_at, now),
+            "trouble": self.trouble(now),
             "expires": show::time_or_none(credential.expires_at, now),
             "redirect_uris": credential.redirect_uris.as_deref().unwrap_or_default(),
         })

@@ -6,6 +6,7 @@ use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use super::provider::{self, Method, Provider};
+use super::run::Run;
 use super::{PAGE, before, id_in, new_id, no_problems, older};
 use crate::auth::connect_runs;
 use crate::auth::role::Role;
@@ -70,21 +71,10 @@ async fn index(
         app.store.read(&caller, |tenant| tenant.connect_runs(starter, from, ROWS + 1)).map_err(PageError::from)
     })
     .await?;
-    let older = older(&mut rows, ROWS, |row| row.id).map(|id| format!("{}{PAGE}?before={id}", app.site.base));
+    let older = older(&mut rows, ROWS, |(row, _)| row.id).map(|id| format!("{}{PAGE}?before={id}", app.site.base));
     let now = Utc::now();
-    let runs: Vec<Value> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "id": row.id,
-                "provider": Provider::parse(&row.provider).map_or("", Provider::label),
-                "method": Method::parse(&row.method).map_or("", Method::label),
-                "started": show::time(row.started_at, now),
-                "by": row.started_by,
-                "made": show::time_or_none(row.made_at, now),
-            })
-        })
-        .collect();
+    let runs: Vec<Value> =
+        rows.into_iter().filter_map(|(row, credential)| Run::of(row, credential)).map(|run| run.shown(now)).collect();
     let providers: Vec<Value> =
         Provider::ALL.iter().map(|each| json!({"value": each.code(), "label": each.label()})).collect();
     let methods: Vec<Value> = Method::ALL
