@@ -2,6 +2,7 @@
 
 use provisor::auth::role::Role;
 use provisor::id::TenantId;
+use provisor::store::newest_version;
 
 use super::signed_in;
 use crate::support::{database, shared, tenant};
@@ -44,8 +45,9 @@ fn about_names_what_a_report_needs_and_no_secret() {
     let mut browser = signed_in(TenantId::NONE, Role::Owner);
     let page = browser.open("/admin/settings");
     let data_dir = shared().data_dir.display().to_string();
+    let schema = newest_version().unwrap();
     for shown in
-        [env!("CARGO_PKG_VERSION"), "20261126", "a socket of this machine", &data_dir, &shared().url, "https alone"]
+        [env!("CARGO_PKG_VERSION"), &schema, "a socket of this machine", &data_dir, &shared().url, "https alone"]
     {
         assert!(page.says(shown), "{shown}: {}", page.text);
     }
