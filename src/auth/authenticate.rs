@@ -195,8 +195,7 @@ impl Authenticator {
     /// # Errors
     /// [`store::Error`] from the database.
     pub fn record_uses(&self, store: &Store) -> Result<(), store::Error> {
-        let uses = self.uses.take();
-        if uses.is_empty() { Ok(()) } else { store.gate(|gate| gate.record_token_uses(&uses)) }
+        self.uses.write(|uses| store.gate(|gate| gate.record_token_uses(uses)))
     }
 
     /// The uses of a header token that are not written yet.

@@ -14,7 +14,11 @@ const CALLERS: usize = 100;
 
 /// Uses since they were last taken, by the id of the token.
 #[derive(Debug, Default)]
-pub(super) struct Uses(Mutex<HashMap<String, Use>>);
+pub(super) struct Uses {
+    kept: Mutex<HashMap<String, Use>>,
+    /// Held by whoever writes them.
+    writing: Mutex<()>,
+}
 
 #[derive(Debug)]
 struct Use {
@@ -27,7 +31,7 @@ struct Use {
 
 impl Uses {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a call, and gives what counts the next ones.
@@ -48,8 +52,19 @@ impl Uses {
         Arc::clone(&one.calls)
     }
 
+    /// Has the uses since the last call written. Whoever else writes is waited for, so that all uses from before are written then: a
+    /// rotation counts from there.
+    ///
+    /// # Errors
+    /// Those of `write`; what it has not written is lost.
+    pub(super) fn write<E>(&self, write: impl FnOnce(&HashMap<String, TokenUse>) -> Result<(), E>) -> Result<(), E> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = self.take();
+        if taken.is_empty() { Ok(()) } else { write(&taken) }
+    }
+
     /// The uses since the last call. A counter that is still shared is kept, so that no call is lost.
-    pub(super) fn take(&self) -> HashMap<String, TokenUse> {
+    fn take(&self) -> HashMap<String, TokenUse> {
         let mut taken = HashMap::new();
         self.lock().retain(|id, one| {
             let calls = one.calls.swap(0, Ordering::Relaxed);
