@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use url::{Host, Url};
@@ -24,6 +25,8 @@ const CONNECTIONS_AT_LEAST: usize = 10;
 const LONGEST_LINE: u64 = 2_048;
 /// Identity providers send tens of requests a second.
 const RATE_LIMIT: u32 = 200;
+/// The longest time for which a server goes on to answer once it is told to stop.
+const DRAIN_AT_MOST: u64 = 600;
 /// Whether this build can speak TLS to the database.
 const DATABASE_TLS: bool = cfg!(all(feature = "system-libpq", not(feature = "bundled-libpq")));
 
@@ -47,6 +50,11 @@ pub struct Settings {
     /// Address and port on which GET /metrics answers Prometheus, and nothing else does [default: none]. Keep it from the outside.
     #[arg(long, global = true, env = "PROVISOR_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = metrics_listen)]
     pub metrics_listen: Option<SocketAddr>,
+
+    /// Seconds for which a server that is told to stop goes on to take connections and requests, while /readyz already answers 503, so that a
+    /// proxy which asks for /readyz sends the next ones elsewhere; 600 at most. A second signal ends the server at once.
+    #[arg(long, global = true, env = "PROVISOR_DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 0, value_parser = drain_seconds)]
+    pub drain_seconds: u64,
 
     /// Form of the log on standard error: lines of words, or one JSON object a line.
     #[arg(long, global = true, env = "PROVISOR_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
@@ -192,6 +200,12 @@ impl Settings {
         }
     }
 
+    /// How long a server that is told to stop goes on to answer.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
     /// Connections to the database, and so requests that use it at a time.
     #[must_use]
     pub fn database_connections(&self) -> u32 {
@@ -315,6 +329,13 @@ fn connections(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=1_000).contains(number));
     number.ok_or_else(|| {
         "--database-connections (PROVISOR_DATABASE_CONNECTIONS) wants a whole number from 1 to 1000".into()
+    })
+}
+
+fn drain_seconds(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number <= DRAIN_AT_MOST);
+    number.ok_or_else(|| {
+        format!("--drain-seconds (PROVISOR_DRAIN_SECONDS) wants a whole number from 0 to {DRAIN_AT_MOST}")
     })
 }
 

@@ -94,14 +94,16 @@ pub struct Application {
     address: SocketAddr,
     public_url: String,
     setup_code: Option<Secret>,
+    shutdown: Shutdown,
+    drain: Duration,
 }
 
 impl Application {
-    /// Builds the server. It listens when this returns.
+    /// Builds the server, which ends when `shutdown` is asked for. It listens when this returns.
     ///
     /// # Errors
     /// [`ServeError`] that names the setting or the part that does not work.
-    pub fn build(settings: &Settings) -> Result<Self, ServeError> {
+    pub fn build(settings: &Settings, shutdown: Shutdown) -> Result<Self, ServeError> {
         let assets = http::find_assets(settings.assets_dir.as_deref())?;
         let templates = http::load_templates(&assets)?;
         let registry = Registry::standard()?;
@@ -157,6 +159,7 @@ impl Application {
             refusals: refusals.clone(),
             request_log: request_log.clone(),
             metrics,
+            shutdown: shutdown.clone(),
             connections,
             rate_limit: settings.rate_limit,
             templates,
@@ -199,6 +202,8 @@ impl Application {
             address,
             public_url,
             setup_code,
+            shutdown,
+            drain: settings.drain(),
         })
     }
 
@@ -238,14 +243,19 @@ impl Application {
         self.backend.postgres_pid()
     }
 
-    /// Serves until the end is asked for: requests under way are finished, refusals written, the private Postgres stopped.
+    /// Serves until the end is asked for, and for the time to drain after that; then the listener closes, requests under way are finished,
+    /// refusals written, the private Postgres stopped.
     ///
     /// # Errors
     /// [`ServeError::System`] when the server breaks, [`ServeError::Backend`] when Postgres does not stop.
-    pub async fn run(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let handle = self.server.handle();
+    pub async fn run(self) -> Result<(), ServeError> {
+        let (handle, shutdown, drain) = (self.server.handle(), self.shutdown, self.drain);
         actix_web::rt::spawn(async move {
             shutdown.requested().await;
+            if !drain.is_zero() {
+                log::info!("answering for {} more seconds, while /readyz says that the server stops", drain.as_secs());
+                actix_web::rt::time::sleep(drain).await;
+            }
             handle.stop(true).await;
         });
         // The metrics are there until all requests are answered.

@@ -43,6 +43,12 @@ impl Shutdown {
         Ok(Self(requested))
     }
 
+    /// Whether the server was asked to end.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until the server is asked to end.
     pub async fn requested(mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {

@@ -12,9 +12,9 @@ use crate::shutdown::Shutdown;
 pub(super) fn run(settings: &Settings) -> Result<(), Error> {
     let shutdown = Shutdown::on_signal().map_err(ServeError::System)?;
     actix_web::rt::System::new().block_on(async {
-        let application = Application::build(settings)?;
+        let application = Application::build(settings, shutdown)?;
         output::line(&greeting(&application, settings)).map_err(ServeError::System)?;
-        application.run(shutdown).await
+        application.run().await
     })?;
     Ok(())
 }

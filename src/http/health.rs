@@ -21,6 +21,8 @@ pub(super) struct Readiness(Mutex<Option<(Instant, Result<(), String>)>>);
 
 /// Where the server says whether it can serve.
 pub(super) const READY: &str = "/readyz";
+/// Why a server that was told to stop is not ready.
+const STOPPING: &str = "stopping";
 /// Where they are, and what answers there.
 const ENDPOINTS: [(&str, Handled); 2] = [("/livez", |method| method.to(live)), (READY, |method| method.to(ready))];
 
@@ -40,8 +42,13 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive\n")
 }
 
+/// A server that stops is not ready, though it answers whoever comes yet: so proxies send nobody else.
+///
 /// Anybody may ask, and any number, so the database is asked by one at a time and no more often than its answer is [`FRESH`].
 async fn ready(app: web::Data<AppState>) -> HttpResponse {
+    if app.shutdown.is_requested() {
+        return not_ready(STOPPING);
+    }
     let mut last = app.readiness.0.lock().await;
     let answer = match last.take().filter(|(at, _)| at.elapsed() < FRESH) {
         Some(fresh) => fresh,
@@ -52,9 +59,13 @@ async fn ready(app: web::Data<AppState>) -> HttpResponse {
     };
     match &last.insert(answer).1 {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Err(detail) => HttpResponse::ServiceUnavailable()
-            .content_type("text/plain")
-            .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()))
-            .body(format!("{detail}\n")),
+        Err(detail) => not_ready(detail),
     }
+}
+
+fn not_ready(reason: &str) -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .content_type("text/plain")
+        .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()))
+        .body(format!("{reason}\n"))
 }

@@ -27,6 +27,7 @@ use crate::oauth::access_token::Parties;
 use crate::oauth::public_keys::PublicKeys;
 use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 
 /// The state of the application.
@@ -61,6 +62,8 @@ pub struct AppState {
     pub(super) request_log: RequestLog,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Readiness,
+    /// Whether the server was told to stop.
+    pub(super) shutdown: Shutdown,
     /// How much each may ask.
     pub(super) traffic: Traffic,
     pub(super) connections: Arc<Semaphore>,
@@ -145,6 +148,8 @@ pub struct Parts {
     pub request_log: RequestLog,
     /// What is counted for whoever watches.
     pub metrics: Arc<Metrics>,
+    /// Whether the server was told to stop.
+    pub shutdown: Shutdown,
     /// Database connections, and so requests that use one at a time.
     pub connections: usize,
     /// Requests a second of a credential in the long run; 0 for any number, of strangers too.
@@ -188,6 +193,7 @@ impl AppState {
             request_log: parts.request_log,
             metrics: parts.metrics,
             readiness: Readiness::default(),
+            shutdown: parts.shutdown,
             traffic: Traffic::new(parts.rate_limit),
             connections: Arc::new(Semaphore::new(parts.connections)),
             verifications: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),

@@ -24,7 +24,7 @@ pub fn operations() -> Vec<Operation> {
         get("/livez", "isAlive", "The process lives.", "text/plain", text()),
         get("/readyz", "isReady", "The server can serve.", "text/plain", text()).answering_body(
             503,
-            "It has no database, or no capacity.",
+            "It has no database, or no capacity, or is stopping.",
             &json!({}),
             "text/plain",
             text(),

@@ -28,6 +28,12 @@ for name, service in services.items():
         if re.search(r"://[^/@]*:[^/@]+@", value):
             faults.append(f"{name} has a password in {variable}")
 
+# After the time to drain, requests under way are given 25 seconds.
+for name, service in services.items():
+    drain = int((service.get("environment") or {}).get("PROVISOR_DRAIN_SECONDS", 0))
+    if "provisor" in service["image"] and int(service["stop_grace_period"].removesuffix("s")) < drain + 30:
+        faults.append(f"{name} may be killed while it stops")
+
 for name in ("secrets", "master-key", "postgres"):
     if services[name].get("network_mode") != "none":
         faults.append(f"{name} has a network")

@@ -26,6 +26,7 @@ const UNITS: &[Unit] = &[
     Unit { modules: &["allowance"], uses: &[], crates: &[] },
     Unit { modules: &["database_url"], uses: &[], crates: &["thiserror", "zeroize"] },
     Unit { modules: &["tls"], uses: &[], crates: &["log", "rustls", "thiserror", "zeroize"] },
+    Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },
     Unit { modules: &["metrics"], uses: &[], crates: &["nix"] },
     Unit { modules: &["log_format"], uses: &[], crates: &["chrono", "clap", "env_logger", "log", "serde_json"] },
     Unit {
@@ -141,6 +142,7 @@ const UNITS: &[Unit] = &[
             "id",
             "network",
             "allowance",
+            "shutdown",
             "metrics",
             "config",
             "audit",
@@ -189,7 +191,6 @@ const UNITS: &[Unit] = &[
         uses: &["database_url", "config", "auth::principal", "store", "auth", "private_postgres"],
         crates: &["log", "thiserror", "zeroize"],
     },
-    Unit { modules: &["shutdown"], uses: &[], crates: &["log", "nix", "tokio"] },
     Unit {
         modules: &["server"],
         uses: &[

@@ -22,7 +22,7 @@ fn run_nowhere(arguments: &[&str]) -> Output {
 #[test]
 fn a_wrong_value_is_refused_with_what_is_wanted() {
     let time = "wants a length of time like 365d, 24h, 30m or 90s, ten years at most";
-    let rows: [(&[&str], &[&str]); 22] = [
+    let rows: [(&[&str], &[&str]); 24] = [
         (&["serve", "--listen", "8080"], &["--listen (PROVISOR_LISTEN)", "like 127.0.0.1:8080"]),
         (
             &["serve", "--public-url", "h.example"],
@@ -33,6 +33,8 @@ fn a_wrong_value_is_refused_with_what_is_wanted() {
         (&["serve", "--database-connections", "0"], &["PROVISOR_DATABASE_CONNECTIONS", "from 1 to 1000"]),
         (&["serve", "--database-connections", "1001"], &["PROVISOR_DATABASE_CONNECTIONS", "from 1 to 1000"]),
         (&["serve", "--database-connections", "x"], &["PROVISOR_DATABASE_CONNECTIONS", "from 1 to 1000"]),
+        (&["serve", "--drain-seconds", "601"], &["--drain-seconds (PROVISOR_DRAIN_SECONDS)", "from 0 to 600"]),
+        (&["serve", "--drain-seconds", "5s"], &["--drain-seconds (PROVISOR_DRAIN_SECONDS)", "from 0 to 600"]),
         (&["token", "create", "x", "--expires", "1w"], &["--expires", time]),
         (&["token", "create", "x", "--expires", "9999d"], &["--expires", time]),
         (&["token", "create", "x", "--expires", "0s"], &["--expires", "must be longer than nothing"]),

@@ -1,10 +1,11 @@
-//! What whoever runs the server does with it: asks how it is, brings its schema up to date, keeps copies, watches.
+//! What whoever runs the server does with it: asks how it is, brings its schema up to date, keeps copies, watches, stops it.
 
 mod backup;
 mod doctor;
 mod logs;
 mod metrics;
 mod migrate;
+mod stop;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -173,12 +173,17 @@ impl ServerProcess {
     }
 
     /// SIGTERM, and waits for the end. Returns whether the exit code was 0.
-    pub fn stop(mut self) -> bool {
+    pub fn stop(self) -> bool {
         signal(self.child.id(), Signal::SIGTERM);
+        self.wait().success()
+    }
+
+    /// Waits for the end of a server that was told to end.
+    pub fn wait(mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(40);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
+                return status;
             }
             assert!(Instant::now() < deadline, "the server does not stop");
             std::thread::sleep(Duration::from_millis(20));
