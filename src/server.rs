@@ -152,7 +152,7 @@ impl Application {
             checkpoints: backend.checkpoint_key.clone(),
             sso_key: backend.sso_key.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
-            has_certificate: certificate.is_some(),
+            certificate: certificate.clone(),
             allow_private_addresses: settings.allow_private_addresses,
             registry,
             cursors: backend.cursor_key.clone(),

@@ -84,11 +84,23 @@ impl Watch {
     fn text(&self) -> String {
         let mut text = Text::default();
         self.app.metrics.write(&mut text);
+        self.certificate(&mut text);
         self.pool(&mut text);
         self.dropped(&mut text);
         let answer = self.database.lock().unwrap_or_else(PoisonError::into_inner).ask(&self.app.store);
         database(answer.as_ref(), &mut text);
         text.into_string()
+    }
+
+    fn certificate(&self, text: &mut Text) {
+        if let Some(until) = self.app.certificate.as_ref().and_then(|certificate| certificate.valid_until()) {
+            text.one(
+                "provisor_tls_certificate_expiry_timestamp_seconds",
+                Kind::Gauge,
+                "When the certificate ends that the server shows.",
+                until.timestamp(),
+            );
+        }
     }
 
     fn pool(&self, text: &mut Text) {

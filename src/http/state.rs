@@ -29,6 +29,7 @@ use crate::provider::{Service, Services};
 use crate::scim::registry::Registry;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
+use crate::tls::Certificate;
 
 /// The state of the application.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ pub struct AppState {
     /// What follows from that URL for pages.
     pub(super) site: Site,
     pub(super) trusted_proxies: Networks,
-    /// Whether the server speaks https by itself, so that there need be no proxy.
-    pub(super) has_certificate: bool,
+    /// What the server shows where it speaks https by itself, so that there need be no proxy.
+    pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) services: Services,
     pub(super) cursors: StampKey,
     pub(super) refusals: Refusals,
@@ -132,8 +133,8 @@ pub struct Parts {
     pub checkpoints: StampKey,
     /// Proxies that are believed.
     pub trusted_proxies: Networks,
-    /// Whether the server speaks https by itself.
-    pub has_certificate: bool,
+    /// What the server shows where it speaks https by itself.
+    pub certificate: Option<Arc<Certificate>>,
     /// Encrypts what must be read again.
     pub sso_key: SealKey,
     /// Whether clients may publish their keys at private addresses, and the identity provider may have one.
@@ -183,7 +184,7 @@ impl AppState {
             public_url: parts.public_url.as_str().into(),
             site: Site::of(&parts.public_url),
             trusted_proxies: parts.trusted_proxies,
-            has_certificate: parts.has_certificate,
+            certificate: parts.certificate,
             services: Services::new(Service {
                 registry: Arc::new(parts.registry),
                 base_url: format!("{}{SCIM_BASE}", parts.public_url).into(),

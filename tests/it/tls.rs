@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Utc};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use reqwest::Version;
 use reqwest::blocking::ClientBuilder;
@@ -36,9 +37,12 @@ impl Authority {
         Self { root, between }
     }
 
-    fn certify(&self) -> (Certificate, KeyPair) {
+    /// A certificate that ends at the beginning of this day.
+    fn certify(&self, until: NaiveDate) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let [month, day] = [until.month(), until.day()].map(|number| u8::try_from(number).unwrap());
+        params.not_after = rcgen::date_time_ymd(until.year(), month, day);
         (params.signed_by(&key, &self.between).unwrap(), key)
     }
 
@@ -63,7 +67,12 @@ impl Pair {
 
     /// Puts a new certificate there, and returns it as it goes over the wire.
     fn renew(&self, authority: &Authority) -> Vec<u8> {
-        let (certificate, key) = authority.certify();
+        self.renew_until(authority, NaiveDate::from_ymd_opt(2999, 12, 31).unwrap())
+    }
+
+    /// The same with a certificate that ends at the beginning of this day.
+    fn renew_until(&self, authority: &Authority, until: NaiveDate) -> Vec<u8> {
+        let (certificate, key) = authority.certify(until);
         fs::write(&self.certificate, certificate.pem() + &authority.between.pem()).unwrap();
         fs::write(&self.key, key.serialize_pem()).unwrap();
         certificate.der().to_vec()
@@ -183,6 +192,61 @@ fn a_certificate_that_cannot_be_used_is_refused_with_the_reason() {
         assert!(String::from_utf8(output.stderr).unwrap().contains("go together"));
     }
     assert!(!directory.join("data").exists());
+}
+
+#[test]
+fn the_end_of_the_certificate_is_told_of_in_time() {
+    let (directory, authority) = (TemporaryDirectory::new("ending"), Authority::new());
+    let pair = Pair::new(&directory);
+    let in_days = |days: u64| Utc::now().date_naive().checked_add_days(Days::new(days)).unwrap();
+    let seconds = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp();
+    // What is found of the certificate, how bad it is, and what is said.
+    let examined = || {
+        let arguments = [&["doctor", "--json"][..], &pair.arguments()].concat();
+        let output = program().args(arguments).arg("--data-dir").arg(directory.join("none")).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = answer["findings"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["check"] == "tls-certificate").unwrap();
+        (row["state"].as_str().unwrap().to_owned(), row["said"].as_str().unwrap().to_owned())
+    };
+
+    let first = in_days(13);
+    pair.renew_until(&authority, first);
+    // A port that was free a moment ago.
+    let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let arguments = [&["--metrics-listen", &*metrics][..], &pair.arguments()].concat();
+    let server = ServerProcess::start_with(&directory.join("data"), &arguments);
+    let log = || fs::read_to_string(server.data_dir.with_extension("log")).unwrap();
+    let told_of = |day: NaiveDate| log().matches(&format!("certificate.pem ends on {day}T00:00:00Z")).count();
+    let shown_until = || {
+        let text = reqwest::blocking::get(format!("http://{metrics}/metrics")).unwrap().text().unwrap();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("provisor_tls_certificate_expiry_timestamp_seconds "));
+        line.unwrap_or_else(|| panic!("{text}")).parse::<i64>().unwrap()
+    };
+    eventually("the first warning", || (told_of(first) == 1).then_some(()));
+    assert_eq!(shown_until(), seconds(first));
+    assert_eq!(
+        examined(),
+        ("warning".into(), format!("it ends on {first}T00:00:00Z, and no client takes it from then on"))
+    );
+
+    let second = in_days(90);
+    pair.renew_until(&authority, second);
+    eventually("the second certificate", || (shown_until() == seconds(second)).then_some(()));
+    assert_eq!(examined(), ("ok".into(), format!("it and its key belong together; it ends on {second}T00:00:00Z")));
+
+    let third = in_days(2);
+    pair.renew_until(&authority, third);
+    eventually("the third certificate", || (told_of(third) == 1).then_some(()));
+    assert_eq!(shown_until(), seconds(third));
+    assert_eq!([first, second, third].map(told_of), [1, 0, 1], "{}", log());
+
+    let past = in_days(0);
+    pair.renew_until(&authority, past);
+    eventually("the end", || log().contains(&format!("ended on {past}T00:00:00Z")).then_some(()));
+    assert_eq!(examined(), ("error".into(), format!("it ended on {past}T00:00:00Z, and no client takes it")));
+    assert!(server.stop());
 }
 
 #[test]

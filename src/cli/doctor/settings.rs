@@ -1,16 +1,20 @@
 //! The settings and the files that they name.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::statvfs::statvfs;
 
+use super::super::output;
 use super::finding::Findings;
 use crate::auth::master_key::{self, MasterKey};
 use crate::config::Settings;
 use crate::http;
 use crate::private_postgres;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, ENDS_SOON};
 
 /// Bytes that should be free where the private Postgres keeps its data; with less than a tenth of it Postgres stops soon.
 const FREE: u64 = 1 << 30;
+/// The check that looks at the certificate, and then at its end.
+const CERTIFICATE: &str = "tls-certificate";
 
 pub(super) fn look(settings: &Settings, findings: &mut Findings) {
     listen(settings, findings);
@@ -61,15 +65,34 @@ fn trusted_proxies(settings: &Settings, findings: &mut Findings) {
 }
 
 fn certificate(settings: &Settings, findings: &mut Findings) {
-    const CHECK: &str = "tls-certificate";
     let remedy = "see that both files are there, readable, in PEM, and belong together";
     match settings.tls_files() {
-        Err(error) => findings.error(CHECK, error.to_string(), "name both files, or none"),
-        Ok(None) => findings.ok(CHECK, "none: https ends at a proxy, or nowhere"),
+        Err(error) => findings.error(CERTIFICATE, error.to_string(), "name both files, or none"),
+        Ok(None) => findings.ok(CERTIFICATE, "none: https ends at a proxy, or nowhere"),
         Ok(Some(files)) => match Certificate::read(files) {
-            Err(error) => findings.error(CHECK, error.to_string(), remedy),
-            Ok(_) => findings.ok(CHECK, "it and its key belong together"),
+            Err(error) => findings.error(CERTIFICATE, error.to_string(), remedy),
+            Ok(certificate) => ends(certificate.valid_until(), findings),
         },
+    }
+}
+
+/// Looks at the end of a certificate that belongs to its key.
+fn ends(until: Option<DateTime<Utc>>, findings: &mut Findings) {
+    const RENEW: &str = "put a new one in its place; a server that runs takes it within seconds";
+    let Some(until) = until else {
+        return findings.warning(
+            CERTIFICATE,
+            "its end cannot be read",
+            "look at it: openssl x509 -noout -enddate -in FILE",
+        );
+    };
+    let (left, end) = (until - Utc::now(), output::time(until));
+    if left <= TimeDelta::zero() {
+        findings.error(CERTIFICATE, format!("it ended on {end}, and no client takes it"), RENEW);
+    } else if left < ENDS_SOON {
+        findings.warning(CERTIFICATE, format!("it ends on {end}, and no client takes it from then on"), RENEW);
+    } else {
+        findings.ok(CERTIFICATE, format!("it and its key belong together; it ends on {end}"));
     }
 }
 

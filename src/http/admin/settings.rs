@@ -112,7 +112,7 @@ async fn page(
     let shown = entered.clone().unwrap_or_else(|| Entered::from(&present));
     let now = Entered::from(&present);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let lacks_proxy = !app.has_certificate && app.trusted_proxies.are_none();
+    let lacks_proxy = app.certificate.is_none() && app.trusted_proxies.are_none();
     let url_problems = url_problems(&app.public_url, host, lacks_proxy);
     let rows = about(app, &facts);
     let report: String = rows.iter().fold(String::new(), |text, (name, value)| text + name + ": " + value + "\n");

@@ -111,6 +111,7 @@ fn known_requests_are_counted_and_nobody_is_named() {
         let value = *values.get(name).unwrap_or_else(|| panic!("no {name} in\n{text}"));
         assert!((least..=most).contains(&value), "{name} {value}");
     }
+    assert!(!text.contains("provisor_tls_certificate"), "there is a certificate in\n{text}");
     for secret in [id, token, id_of_user, "ada@example.com", "default", "okta"] {
         assert!(!text.contains(secret), "{secret}");
     }

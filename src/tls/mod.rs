@@ -1,14 +1,15 @@
 //! TLS of the server's own: the certificate that it shows, and the next one when its files have changed.
 
+mod renewal;
+mod validity;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,8 +18,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use zeroize::Zeroizing;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub use renewal::Renewal;
+pub use validity::valid_until;
+
+/// How long before the end of a certificate it is time to say so.
+pub const ENDS_SOON: TimeDelta = TimeDelta::days(14);
 /// Bytes of a file that are read: more than the longest chain has.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -92,6 +96,16 @@ impl Certificate {
         Ok(config)
     }
 
+    /// When the certificate ends that is shown at the moment; `None` when that cannot be read from it.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        valid_until(self.shown().cert.first()?)
+    }
+
+    fn shown(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes what the files hold now. What cannot be used changes nothing.
     fn renew(&self) {
         match self.files.read() {
@@ -108,7 +122,7 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(self.shown())
     }
 }
 
@@ -152,44 +166,4 @@ fn content(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let read = File::open(file).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes));
     read.map_err(|error| format!("cannot be read: {error}"))?;
     Ok(bytes)
-}
-
-/// The thread that looks whether the files have changed.
-#[derive(Debug)]
-pub struct Renewal {
-    /// Nothing is sent; that it is gone says that the end has come.
-    end: SyncSender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Renewal {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the operating system gives no thread.
-    pub fn start(certificate: Arc<Certificate>) -> std::io::Result<Self> {
-        let (end, ended) = sync_channel(0);
-        let thread = std::thread::Builder::new().name("certificate".into()).spawn(move || {
-            let mut taken = certificate.state;
-            let mut seen = taken;
-            while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let now = certificate.files.state();
-                // Two files do not change at once, so both are read when they have stayed as they are for one look more.
-                if now != taken && now == seen {
-                    certificate.renew();
-                    taken = now;
-                }
-                seen = now;
-            }
-        })?;
-        Ok(Self { end, thread })
-    }
-
-    /// Ends the thread.
-    pub fn stop(self) {
-        drop(self.end);
-        if self.thread.join().is_err() {
-            log::error!("the thread that looks after the certificate failed");
-        }
-    }
 }
