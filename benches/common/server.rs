@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 /// The program under load.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_provisor");
@@ -60,10 +62,15 @@ impl Launch {
 
     /// A server on the database of another, with its key.
     pub fn beside(other: &Server, purpose: &str) -> Self {
-        let sockets = other.data_dir().join("run").to_str().unwrap().replace(' ', "%20");
+        Self::on(other.data_dir(), purpose)
+    }
+
+    /// A server on the Postgres of this data directory, which others run, with its key.
+    pub fn on(data_dir: &Path, purpose: &str) -> Self {
+        let sockets = data_dir.join("run").to_str().unwrap().replace(' ', "%20");
         let database = format!("postgres:///provisor?user=provisor&host={sockets}&port=5432");
-        let key = other.data_dir().join("master.key").to_str().unwrap().to_owned();
-        let launch = Self { database: other.data_dir().to_owned(), ..Self::new(purpose) };
+        let key = data_dir.join("master.key").to_str().unwrap().to_owned();
+        let launch = Self { database: data_dir.to_owned(), ..Self::new(purpose) };
         launch.with(&["--database-url", &database, "--master-key-file", &key])
     }
 
@@ -111,6 +118,12 @@ impl Launch {
     /// The same as [`Launch::try_start`], where it must start.
     pub fn start(&self) -> Server {
         self.try_start().unwrap_or_else(|log| panic!("the server did not start: {log}"))
+    }
+
+    /// Removes the data and the log of a server that has ended.
+    pub fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.data_dir);
+        let _ = fs::remove_file(self.log());
     }
 
     /// The file that its log is appended to.
@@ -204,9 +217,7 @@ impl Server {
 
     /// A program of Postgres, connected to the server's database.
     pub fn postgres_program(&self, name: &str) -> Command {
-        let mut command = Command::new(programs().join(name));
-        command.arg("-h").arg(self.launch.database.join("run")).args(["-U", "provisor", "-d", "provisor"]);
-        command
+        connected(name, &self.launch.database)
     }
 
     /// Resident memory of the server process in MB: now, and at most so far.
@@ -252,22 +263,63 @@ impl Server {
         self.launch.clone()
     }
 
-    /// Ends it, and removes its data.
+    /// Ends it, unless it has ended, and removes its data.
     pub fn stop(self) {
-        let launch = self.end(Signal::SIGTERM);
-        let _ = fs::remove_dir_all(&launch.data_dir);
-        let _ = fs::remove_file(launch.log());
+        let launch = self.launch.clone();
+        drop(self);
+        launch.remove();
     }
 }
 
 impl Drop for Server {
-    /// A server whose measurement broke off.
+    /// Ends it, unless it has ended.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(Signal::SIGTERM);
             self.wait();
         }
     }
+}
+
+/// Postgres on the data of a server that has ended, so that whichever server comes and goes, it stays.
+pub struct Postgres(Child);
+
+impl Postgres {
+    /// Starts it, and waits until it answers.
+    pub fn start(data_dir: &Path) -> Self {
+        let cluster = data_dir.join("postgres");
+        let owner = fs::metadata(&cluster).unwrap();
+        let mut command = Command::new(programs().join("postgres"));
+        if geteuid().is_root() {
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        command.arg("-D").arg(&cluster).args(["-c", "listen_addresses=", "-c"]);
+        command.arg(format!("unix_socket_directories=\"{}\"", data_dir.join("run").display()));
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut postgres = Self(command.spawn().unwrap());
+        let answers =
+            || connected("psql", data_dir).args(["-qAtX", "-c", "SELECT 1"]).output().unwrap().status.success();
+        while !answers() {
+            assert!(postgres.0.try_wait().unwrap().is_none(), "Postgres does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        postgres
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // It stops without waiting for those who are connected.
+        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGINT);
+        let _ = self.0.wait();
+    }
+}
+
+/// A program of Postgres, connected to the database in this data directory.
+fn connected(name: &str, data_dir: &Path) -> Command {
+    let mut command = Command::new(programs().join(name));
+    command.arg("-h").arg(data_dir.join("run")).args(["-U", "provisor", "-d", "provisor"]);
+    command
 }
 
 /// Where psql and pgbench are.

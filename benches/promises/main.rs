@@ -23,8 +23,10 @@ mod slow_clients;
 mod stop;
 mod tests;
 mod timing;
+mod upgrade;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -43,6 +45,9 @@ struct Options {
     /// An argument for every server that is measured, such as one that lifts a limit.
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     server_argument: Vec<String>,
+    /// An older version of the program: measures the upgrade from it, and nothing else. `scripts/upgrade` builds one.
+    #[arg(long, value_name = "FILE")]
+    older_program: Option<PathBuf>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -54,6 +59,8 @@ enum Proof {
     Measured(fn(Scale) -> Outcome),
     /// Tests of `tests/it` by their names. The first number is what `PROVISOR_TEST_SCALE` is in a full run.
     Tests(usize, &'static [&'static str]),
+    /// A measurement that starts an older version of the program as well.
+    Upgrade(fn(Scale, &Path) -> Outcome),
 }
 
 /// Promises that are looked at together.
@@ -63,7 +70,7 @@ struct Promise {
     proof: Proof,
 }
 
-const PROMISES: [Promise; 22] = [
+const PROMISES: [Promise; 23] = [
     Promise {
         ids: &["P-01", "P-02", "P-03"],
         bar: "0 of 20,000 acknowledged changes lost, 0 without audit entry or the other way round, over 20 × kill -9 each of server and Postgres",
@@ -165,6 +172,11 @@ const PROMISES: [Promise; 22] = [
         proof: Proof::Tests(1, &["operate::backup::"]),
     },
     Promise {
+        ids: &["P-33"],
+        bar: "an older version and this one side by side under load: 0 failed calls, 0 acknowledged changes lost, audit log sound; the older one then refuses to start",
+        proof: Proof::Upgrade(upgrade::run),
+    },
+    Promise {
         ids: &["P-36"],
         bar: "no clear text to a remote database: exit code 78 with the reason",
         proof: Proof::Tests(1, &["cli::databases::", "database_url::"]),
@@ -185,8 +197,12 @@ fn main() -> ExitCode {
         eprintln!("there is no measurement of {unknown}");
         return ExitCode::from(2);
     }
-    let selected = |promise: &&Promise| {
+    let is_named = |promise: &Promise| {
         options.promises.is_empty() || promise.ids.iter().any(|id| options.promises.iter().any(|named| named == id))
+    };
+    let selected = |promise: &&Promise| {
+        let is_upgrade = matches!(promise.proof, Proof::Upgrade(_));
+        is_upgrade == options.older_program.is_some() && is_named(promise)
     };
     println!("| promise | bar | measured | run | took | held |");
     println!("| --- | --- | --- | --- | --- | --- |");
@@ -195,7 +211,7 @@ fn main() -> ExitCode {
         let ids = promise.ids.join(", ");
         eprintln!("{ids}");
         let begun = Instant::now();
-        let outcome = look_at(promise, Scale(options.scale));
+        let outcome = look_at(promise, Scale(options.scale), options.older_program.as_deref());
         let (took, held) = (begun.elapsed().as_secs(), if outcome.held { "yes" } else { "**no**" });
         println!("| {ids} | {} | {} | {} | {took} s | {held} |", promise.bar, outcome.measured, outcome.size);
         missed |= !outcome.held;
@@ -204,10 +220,11 @@ fn main() -> ExitCode {
 }
 
 /// Looks at a promise. What breaks off is one that is not held.
-fn look_at(promise: &Promise, scale: Scale) -> Outcome {
+fn look_at(promise: &Promise, scale: Scale, older: Option<&Path>) -> Outcome {
     let looked = catch_unwind(AssertUnwindSafe(|| match promise.proof {
         Proof::Measured(run) => run(scale),
         Proof::Tests(full, names) => tests::run(scale, full, names),
+        Proof::Upgrade(run) => run(scale, older.expect("only selected with an older program")),
     }));
     looked.unwrap_or_else(|_| Outcome { held: false, measured: "broke off".into(), size: "–".into() })
 }
