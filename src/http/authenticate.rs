@@ -13,6 +13,7 @@ use super::AppState;
 use super::blocking;
 use super::challenge::{self, Challenge};
 use super::request_log::{Capture, Recorded, is_astray};
+use super::scim::has_body;
 use super::visit::Visit;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::keys::KeyError;
@@ -94,7 +95,7 @@ struct Admitted {
     caller: Option<Caller>,
     /// What that caller is served.
     service: Service,
-    /// The tenant's right to have it carried out.
+    /// The tenant's right to have it carried out, where it comes without a body.
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -119,7 +120,9 @@ async fn admit(request: &ServiceRequest, visit: &Visit) -> Result<Admitted, Scim
     if caller.principal.is_suspended() {
         return Err(ScimError::new(ErrorKind::Forbidden, SUSPENDED));
     }
-    let place = app.traffic.enter(caller.principal.tenant()).await?;
+    // Whoever sends a body waits for a place when it is there.
+    let place =
+        if has_body(request.method()) { None } else { Some(app.traffic.enter(caller.principal.tenant()).await?) };
     let service = match app.services.find(&caller.principal) {
         Some(service) => service,
         None => {
@@ -127,7 +130,7 @@ async fn admit(request: &ServiceRequest, visit: &Visit) -> Result<Admitted, Scim
             blocking::run(app, move |app| app.services.load(&app.store, &own)).await?
         }
     };
-    Ok(Admitted { caller: Some(caller), service, _place: Some(place) })
+    Ok(Admitted { caller: Some(caller), service, _place: place })
 }
 
 async fn identify(

@@ -277,6 +277,37 @@ fn what_a_failed_circle_leaves_behind_is_named() {
     assert!(server.stop());
 }
 
+#[test]
+fn bodies_that_arrive_slowly_keep_no_place_from_others() {
+    /// More than may be under way and wait in one tenant.
+    const SLOW: usize = 400;
+    let data = TemporaryDirectory::new("slow-bodies");
+    let server = ServerProcess::start(&data);
+    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
+    let body = minimal("slow@example.com").to_string();
+    let head = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{{",
+        body.len()
+    );
+    let begin = || {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let mut slow: Vec<TcpStream> = (0..SLOW).map(|_| begin()).collect();
+    let client = Client::new(&server.url, &format!("Bearer {token}"));
+    for number in 0..20 {
+        assert_eq!(client.post("/Users", &minimal(&format!("{number}@example.com"))).status, 201);
+        assert_eq!(client.get("/Users?count=1").status, 200);
+    }
+    // Each of them has its turn when it is complete.
+    let mut last = slow.pop().unwrap();
+    last.write_all(&body.as_bytes()[1..]).unwrap();
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
 /// A server on which a credential may send two requests a second, twenty at once.
 fn slow_server(name: &str) -> (TemporaryDirectory, ServerProcess) {
     let data = TemporaryDirectory::new(name);

@@ -23,6 +23,7 @@ use super::redact::Secrets;
 use super::writer::may_deactivate;
 use super::{BODY_BYTES, Entry, RequestLog, STRANGER_BODY_BYTES, Seen};
 use crate::auth::{Actor, Caller, Refusal};
+use crate::http::scim::has_body;
 use crate::http::visit::Visit;
 use crate::http::{AppState, SCIM_BASE};
 use crate::id::TenantId;
@@ -61,8 +62,7 @@ impl Capture {
     /// Begins with a request, whose body it looks at as it passes by. `None` outside of the application.
     pub(in crate::http) fn begin(request: &mut ServiceRequest) -> Option<Self> {
         let log = request.app_data::<web::Data<AppState>>()?.request_log.clone();
-        let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
-        let seen = has_body.then(|| watch(request));
+        let seen = has_body(request.method()).then(|| watch(request));
         Some(Self { log, id: Uuid::now_v7(), at: Utc::now(), request: seen })
     }
 

@@ -20,6 +20,7 @@ use super::authenticate::authenticate;
 use crate::scim::error::ScimError;
 use request::{Id, Target};
 
+pub(super) use request::has_body;
 pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
 pub(super) use response::not_allowed as not_allowed_answer;
 pub use transfer::{EXPORTS, LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT};

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::{Bytes, BytesMut, Data, Query};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::BULK;
 use crate::auth::Caller;
 use crate::http::{AppState, SCIM_BASE};
+use crate::id::TenantId;
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::limits::BODY_BYTES;
@@ -32,6 +34,15 @@ pub const GROUP_BODY_BYTES: usize = 16 << 20;
 pub const GROUP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bodies of more than [`BODY_BYTES`] that are in memory at once.
 pub const LARGE_BODIES: usize = 2;
+
+/// Bytes of a body that may arrive before its tenant has a place for the request, so that bodies which arrive slowly keep no place from others.
+/// Nearly all are complete by then, and the rate of a credential bounds how many there are at a time.
+const BYTES_WITHOUT_PLACE: usize = 16 << 10;
+
+/// Whether requests with this method come with a body, and wait for a place of their tenant when it has arrived.
+pub(in crate::http) fn has_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
+}
 
 /// What the caller is served; the middleware has put it there.
 pub(super) struct Served(pub Service);
@@ -96,6 +107,8 @@ pub(super) struct Body {
     nodes: usize,
     /// The share of the memory for large bodies.
     _share: Option<OwnedSemaphorePermit>,
+    /// The tenant's right to have the request carried out.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Body {
@@ -149,14 +162,18 @@ impl FromRequest for Body {
         let acceptable = check_media_type(request);
         let announced = announced_length(request);
         let allowance = Allowance::of(request);
-        let shares = request.app_data::<Data<AppState>>().map(|app| Arc::clone(&app.large_bodies));
+        let app = request.app_data::<Data<AppState>>().cloned();
+        let tenant = request.extensions().get::<Caller>().map(|caller| caller.principal.tenant());
+        let entrance = app.zip(tenant).map(|(app, tenant)| Entrance { app, tenant });
         let payload = payload.take();
         Box::pin(async move {
             acceptable?;
             if announced.is_some_and(|length| length > allowance.bytes) {
                 return Err(allowance.exceeded());
             }
-            match tokio::time::timeout(allowance.time, collect(payload, allowance, shares)).await {
+            let entrance =
+                entrance.ok_or_else(|| ScimError::new(ErrorKind::Internal, "a body of nobody has arrived"))?;
+            match tokio::time::timeout(allowance.time, collect(payload, allowance, &entrance)).await {
                 Ok(body) => body,
                 Err(_) => Err(ScimError::new(
                     ErrorKind::RequestTimeout,
@@ -185,15 +202,28 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
     value.to_str().ok()?.parse().ok()
 }
 
+/// Where a body waits for its turn.
+struct Entrance {
+    app: Data<AppState>,
+    tenant: TenantId,
+}
+
+impl Entrance {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, ScimError> {
+        Ok(self.app.traffic.enter(self.tenant).await?)
+    }
+
+    async fn share(&self) -> Result<OwnedSemaphorePermit, ScimError> {
+        let busy = |_| ScimError::new(ErrorKind::Unavailable, "too many large requests at once; try again");
+        Arc::clone(&self.app.large_bodies).acquire_owned().await.map_err(busy)
+    }
+}
+
 /// Collects a body. Beyond the size of ordinary ones it takes its share of what all large bodies together may be, so that many at
 /// once cannot exhaust the memory.
-async fn collect(
-    mut payload: Payload,
-    allowance: Allowance,
-    shares: Option<Arc<Semaphore>>,
-) -> Result<Body, ScimError> {
+async fn collect(mut payload: Payload, allowance: Allowance, entrance: &Entrance) -> Result<Body, ScimError> {
     let mut body = BytesMut::new();
-    let mut share = None;
+    let (mut place, mut share) = (None, None);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|error| ScimError::invalid_syntax("the body could not be read").caused_by(error.to_string()))?;
@@ -201,14 +231,19 @@ async fn collect(
         if length > allowance.bytes {
             return Err(allowance.exceeded());
         }
+        if length > BYTES_WITHOUT_PLACE && place.is_none() {
+            place = Some(entrance.place().await?);
+        }
         if length > BODY_BYTES && share.is_none() {
-            let busy = |_| ScimError::new(ErrorKind::Unavailable, "too many large requests at once; try again");
-            let shares = shares.clone().ok_or_else(|| allowance.exceeded())?;
-            share = Some(shares.acquire_owned().await.map_err(busy)?);
+            share = Some(entrance.share().await?);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Body { bytes: body.freeze(), nodes: allowance.nodes, _share: share })
+    let place = match place {
+        Some(place) => place,
+        None => entrance.place().await?,
+    };
+    Ok(Body { bytes: body.freeze(), nodes: allowance.nodes, _share: share, _place: place })
 }
 
 /// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds
