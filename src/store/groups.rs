@@ -241,27 +241,34 @@ impl Change<'_> {
     }
 
     fn push_removed<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "removed AS (DELETE FROM memberships AS edge USING target WHERE edge.tenant_id = target.tenant_id AND edge.group_id = ",
-        );
-        out.push_bind_param::<SqlUuid, _>(&self.id)?;
-        out.push_sql(" AND edge.tenant_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        const DELETE: &str =
+            "removed AS (DELETE FROM memberships AS edge USING target WHERE edge.tenant_id = target.tenant_id";
         match self.wanted.leaving {
             // EXCEPT hashes or sorts, whatever the planner believes of the number of those who stay.
             Leaving::Others => {
+                out.push_sql(DELETE);
+                self.push_own_edges(out)?;
                 out.push_sql(" AND edge.member_id IN (SELECT member_id FROM memberships WHERE tenant_id = ");
                 out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
                 out.push_sql(" AND group_id = ");
                 out.push_bind_param::<SqlUuid, _>(&self.id)?;
                 out.push_sql(" EXCEPT SELECT member_id FROM known)");
             }
+            // The whole key comes from rows and none of it from the text, so that the planner cannot but look up each one: a part of the
+            // key would lead it through all members whenever it takes the group for a small one.
             Leaving::These(ids, None) => {
-                out.push_sql(" AND edge.member_id = ANY(");
+                out.push_sql(
+                    "leaving AS MATERIALIZED (SELECT target.tenant_id, target.id AS group_id, named.id AS member_id FROM target CROSS JOIN unnest(",
+                );
                 out.push_bind_param::<Array<SqlUuid>, _>(ids)?;
-                out.push_sql(")");
+                out.push_sql(
+                    ") AS named (id)), removed AS (DELETE FROM memberships AS edge USING leaving WHERE edge.tenant_id = leaving.tenant_id \
+                     AND edge.group_id = leaving.group_id AND edge.member_id = leaving.member_id",
+                );
             }
             Leaving::These(ids, Some(EdgePredicate(predicate))) => {
+                out.push_sql(DELETE);
+                self.push_own_edges(out)?;
                 out.push_sql(" AND edge.member_id NOT IN (SELECT member_id FROM known) AND (edge.member_id = ANY(");
                 out.push_bind_param::<Array<SqlUuid>, _>(ids)?;
                 out.push_sql(") OR ");
@@ -271,6 +278,13 @@ impl Change<'_> {
         }
         out.push_sql(" RETURNING edge.member_id, edge.member_type), ");
         Ok(())
+    }
+
+    fn push_own_edges<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" AND edge.tenant_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
+        out.push_sql(" AND edge.group_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.id)
     }
 
     fn push_touched<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {

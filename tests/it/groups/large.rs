@@ -9,7 +9,10 @@ use provisor::store::ResourceRow;
 use serde_json::{Value, json};
 
 use super::{group, members, version};
-use crate::support::{Tenant, operator, shared, tenant};
+use crate::support::process::run_json;
+use crate::support::{
+    Client, ServerProcess, TemporaryDirectory, Tenant, database, eventually, minimal, operator, shared, tenant,
+};
 
 /// Creates users in the database and returns their ids.
 fn many_users(tenant: &Tenant, number: usize) -> Vec<String> {
@@ -232,6 +235,58 @@ fn one_member_added_by_several_at_once_is_one_change() {
     assert_eq!(version(&tenant, &path), "W/\"11\"");
     let changes = tenant.audit().into_iter().filter(|entry| entry.action == "resource.modify").count();
     assert_eq!(changes, ids.len());
+}
+
+#[test]
+fn adding_and_removing_a_member_reads_no_others_before_postgres_knows_how_large_the_group_is() {
+    const MEMBERS: i64 = 5_000;
+    const CHANGES: i64 = 20;
+    let directory = TemporaryDirectory::new("unknown-size");
+    let server = ServerProcess::start(&directory);
+    let token = run_json(&directory, &["token", "create", "okta"]);
+    let client = Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    let mut users = (0..CHANGES).map(|number| client.post("/Users", &minimal(&number.to_string())).json());
+    let added: Vec<Value> = users.by_ref().map(|user| user["id"].clone()).collect();
+    let group = client.post("/Groups", &json!({"displayName": "Staff"})).json();
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let mut pg = database::connect(&directory, "provisor");
+    database::execute(
+        &mut pg,
+        &format!(
+            "INSERT INTO resources (tenant_id, resource_type, id, version, created_at, last_modified_at, unique_name, document, comparable) \
+             SELECT tenant_id, resource_type, gen_random_uuid(), version, created_at, last_modified_at, number || '-more', document, comparable \
+             FROM resources, generate_series(1, {MEMBERS}) AS number WHERE unique_name = '0';
+             INSERT INTO memberships (tenant_id, group_id, member_type, member_id) \
+             SELECT tenant_id, '{}', 'User', id FROM resources WHERE unique_name LIKE '%-more'",
+            group["id"].as_str().unwrap()
+        ),
+    );
+    let figures = || {
+        let figures = database::texts(
+            &mut database::connect(&directory, "provisor"),
+            "SELECT concat_ws(' ', n_tup_ins, n_tup_del, idx_tup_fetch, (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes AS of \
+             WHERE of.relname = tables.relname)) AS value FROM pg_stat_user_tables AS tables WHERE relname = 'memberships'",
+        );
+        let figures: Vec<i64> = figures[0].split(' ').map(|figure| figure.parse().unwrap()).collect();
+        <[i64; 4]>::try_from(figures).unwrap()
+    };
+    let [_, _, fetched, read] =
+        eventually("the members in the statistics", || Some(figures()).filter(|[inserted, ..]| *inserted == MEMBERS));
+    for operation in ["add", "remove"] {
+        for id in &added {
+            let operation = match operation {
+                "add" => json!([{"op": "add", "path": "members", "value": [{"value": id}]}]),
+                _ => json!([{"op": "remove", "path": format!("members[value eq {id}]")}]),
+            };
+            assert_eq!(client.modify(&path, &operation).status, 204);
+        }
+    }
+    let [_, _, fetched_since, read_since] = eventually("the changes in the statistics", || {
+        Some(figures()).filter(|[inserted, deleted, ..]| (*inserted, *deleted) == (MEMBERS + CHANGES, CHANGES))
+    });
+    let (fetched, read) = (fetched_since - fetched, read_since - read);
+    // The answer looks for the first 201 members, to be one without them.
+    assert!(fetched.max(read) < 2 * CHANGES * 250, "{fetched} rows fetched, {read} index entries read");
 }
 
 #[test]
