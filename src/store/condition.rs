@@ -43,7 +43,9 @@ pub(super) fn is_lookup(condition: &Condition<'_>, resource_type: &ResourceType)
                 && matches!(Column::of(*attribute, resource_type), None | Some(Column::Id | Column::Text(_)))
         }
         Condition::Element(attribute, inner) => {
-            Edge::of(*attribute, resource_type).is_none() && equalities(inner).is_some()
+            let is_selective =
+                |element: Value| element.as_object().is_some_and(|parts| !parts.values().all(Value::is_boolean));
+            Edge::of(*attribute, resource_type).is_none() && equalities(inner).is_some_and(is_selective)
         }
         other => names_few(other, resource_type),
     }
@@ -422,6 +424,8 @@ mod tests {
             ("Users", "userName eq \"ada\" and title co \"x\"", true),
             ("Users", "userName eq \"ada\" or externalId eq \"1\"", true),
             ("Users", "active eq true", false),
+            ("Users", "emails[primary eq true]", false),
+            ("Users", "emails[primary eq true and type eq \"work\"]", true),
             ("Users", "userName co \"ada\"", false),
             ("Users", "userName ne \"ada\"", false),
             ("Users", "not (userName eq \"ada\")", false),

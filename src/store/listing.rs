@@ -169,12 +169,7 @@ impl TenantConn<'_> {
             let reach = to_i64(limit.saturating_add(skip));
             let statement =
                 SelectStretch { list, stretch: *stretch, place, skip: to_i64(skip), limit: to_i64(limit), reach };
-            let rows = if list.is_search {
-                self.until(until, |pg| statement.load::<Row>(pg))?
-            } else {
-                let result = statement.load::<Row>(self.pg);
-                self.done(result)?
-            };
+            let rows = self.until(until, list.is_search, |pg| statement.load::<Row>(pg))?;
             if !rows.is_empty() {
                 skip = 0;
             } else if skip > 0 && position + 1 < stretches.len() {
@@ -191,15 +186,21 @@ impl TenantConn<'_> {
     }
 
     fn count_list(&mut self, list: &List<'_>, until: Instant, stretch: Option<Stretch>) -> Result<i64, Error> {
-        self.until(until, |pg| SelectCount { list, stretch }.get_result(pg))
+        // Without a filter these are a few counters.
+        self.until(until, list.is_filtered(), |pg| SelectCount { list, stretch }.get_result(pg))
     }
 
-    /// Runs a statement that is to be done by then.
+    /// Runs a statement, which is to be done by then if it may have to look at everybody.
     fn until<T>(
         &mut self,
         moment: Instant,
+        is_search: bool,
         statement: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
     ) -> Result<T, Error> {
+        if !is_search {
+            let result = statement(self.pg);
+            return self.done(result);
+        }
         match moment.saturating_duration_since(Instant::now()).as_millis() {
             // To Postgres no time is any time.
             0 => Err(Error::Timeout),

@@ -78,15 +78,12 @@ impl Capture {
         let counted = self.counted(&response, visit, caller);
         let row = if is_written { row(counted, &response, visit, caller) } else { counted };
         let secrets = secrets(response.request(), caller);
-        let most = match (is_written, is_strangers) {
-            (false, _) => 0,
-            (true, true) => STRANGER_BODY_BYTES,
-            (true, false) => BODY_BYTES,
-        };
+        let seen = if is_strangers { STRANGER_BODY_BYTES } else { BODY_BYTES };
+        let most = if is_written { seen } else { 0 };
         response.map_body(|_, body| {
             let sent = self.request.map(|seen| seen.take()).unwrap_or_default();
             // Whether somebody is switched off is counted too.
-            let request = if may_deactivate(&row.operation) { sent } else { sent.limited(most) };
+            let request = sent.limited(if may_deactivate(&row.operation) { seen } else { most });
             let response = Seen::default().limited(most);
             let entry = Entry { row, is_written, is_strangers, secrets, request, response };
             Recorded { body: body.boxed(), recording: Some((self.log, entry)) }

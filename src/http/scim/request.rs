@@ -107,9 +107,12 @@ pub(super) struct Body {
     nodes: usize,
     /// The share of the memory for large bodies.
     _share: Option<OwnedSemaphorePermit>,
-    /// The tenant's right to have the request carried out.
-    _place: OwnedSemaphorePermit,
+    /// Kept while the work goes on, also where the client has gone.
+    _place: Arc<Place>,
 }
+
+/// A tenant's right to have a request carried out. The request holds it until it is answered.
+struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 impl Body {
     /// The body parsed.
@@ -166,6 +169,7 @@ impl FromRequest for Body {
         let tenant = request.extensions().get::<Caller>().map(|caller| caller.principal.tenant());
         let entrance = app.zip(tenant).map(|(app, tenant)| Entrance { app, tenant });
         let payload = payload.take();
+        let request = request.clone();
         Box::pin(async move {
             acceptable?;
             if announced.is_some_and(|length| length > allowance.bytes) {
@@ -173,13 +177,19 @@ impl FromRequest for Body {
             }
             let entrance =
                 entrance.ok_or_else(|| ScimError::new(ErrorKind::Internal, "a body of nobody has arrived"))?;
-            match tokio::time::timeout(allowance.time, collect(payload, allowance, &entrance)).await {
-                Ok(body) => body,
-                Err(_) => Err(ScimError::new(
-                    ErrorKind::RequestTimeout,
-                    format!("the body did not arrive within {} seconds", allowance.time.as_secs()),
-                )),
-            }
+            let late = |_| {
+                let detail = format!("the body did not arrive within {} seconds", allowance.time.as_secs());
+                ScimError::new(ErrorKind::RequestTimeout, detail)
+            };
+            let collected = tokio::time::timeout(allowance.time, collect(payload, allowance, &entrance));
+            let Collected { bytes, share, place } = collected.await.map_err(late)??;
+            let place = match place {
+                Some(place) => place,
+                None => entrance.place().await?,
+            };
+            let place = Arc::new(Place(place));
+            request.extensions_mut().insert(Arc::clone(&place));
+            Ok(Self { bytes, nodes: allowance.nodes, _share: share, _place: place })
         })
     }
 }
@@ -219,9 +229,16 @@ impl Entrance {
     }
 }
 
+/// A body that has arrived, with what it took on its way.
+struct Collected {
+    bytes: Bytes,
+    share: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
 /// Collects a body. Beyond the size of ordinary ones it takes its share of what all large bodies together may be, so that many at
 /// once cannot exhaust the memory.
-async fn collect(mut payload: Payload, allowance: Allowance, entrance: &Entrance) -> Result<Body, ScimError> {
+async fn collect(mut payload: Payload, allowance: Allowance, entrance: &Entrance) -> Result<Collected, ScimError> {
     let mut body = BytesMut::new();
     let (mut place, mut share) = (None, None);
     while let Some(chunk) = payload.next().await {
@@ -239,11 +256,7 @@ async fn collect(mut payload: Payload, allowance: Allowance, entrance: &Entrance
         }
         body.extend_from_slice(&chunk);
     }
-    let place = match place {
-        Some(place) => place,
-        None => entrance.place().await?,
-    };
-    Ok(Body { bytes: body.freeze(), nodes: allowance.nodes, _share: share, _place: place })
+    Ok(Collected { bytes: body.freeze(), share, place })
 }
 
 /// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds
