@@ -1,12 +1,14 @@
 //! Middleware of the SCIM endpoints: authentication, the log line, and the record of what was refused. It comes before
 //! any extractor, because actix runs those side by side and an anonymous caller must hear 401 whatever else is wrong.
 
+use std::sync::Arc;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::AppState;
@@ -17,7 +19,7 @@ use super::scim::has_body;
 use super::visit::Visit;
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::keys::KeyError;
-use crate::auth::{Caller, Refusal};
+use crate::auth::{Caller, Principal, Refusal};
 use crate::id::TenantId;
 use crate::provider::Service;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
@@ -159,19 +161,53 @@ async fn identify(
         record(&Refusal::unknown("a token in the URL beside the header"));
         return Err(Challenge::SeveralMethods.raise(request));
     }
+    let principal = principal(app, header, visit.address.clone()).await?;
+    principal.map(|principal| Some(visit.caller(principal))).map_err(refuse)
+}
+
+/// Looks once more at the credential of a request whose body took its time: what was revoked meanwhile changes nothing any more.
+///
+/// # Errors
+/// Those that the request would be answered with if it came now.
+pub(super) async fn admit_again(
+    app: &web::Data<AppState>,
+    request: &HttpRequest,
+    caller: &Caller,
+) -> Result<(), ScimError> {
+    let header = request.headers().get(AUTHORIZATION);
+    match principal(app, header, caller.address.clone()).await? {
+        Ok(principal) if principal.is_suspended() => Err(ScimError::new(ErrorKind::Forbidden, SUSPENDED)),
+        Ok(_) => Ok(()),
+        Err(refusal) => {
+            let event = AuditEvent::new(Action::AuthenticationRefused, Target::new("Credential", &refusal.id))
+                .because(refusal.reason);
+            let nobody = Principal::anonymous(refusal.tenant, refusal.id.clone());
+            app.refusals.record(Caller { principal: Arc::new(nobody), ..caller.clone() }, event);
+            let told = refusal.told;
+            request.extensions_mut().insert(refusal);
+            Err(Challenge::Refused(told).raise(request))
+        }
+    }
+}
+
+/// Whose credential a header holds, as is known from the last second or as the database says now.
+async fn principal(
+    app: &web::Data<AppState>,
+    header: Option<&HeaderValue>,
+    address: Option<Arc<str>>,
+) -> Result<Result<Arc<Principal>, Refusal>, ScimError> {
     // A header that is not ASCII holds no token of ours.
     let header = header.map(|value| value.to_str().unwrap_or_default());
-    let credential = app.authenticator.credential(header).map_err(refuse)?;
-    if let Some(principal) = app.authenticator.recent(&credential, visit.address.as_deref()) {
-        return Ok(Some(visit.caller(principal)));
+    let credential = match app.authenticator.credential(header) {
+        Ok(credential) => credential,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Some(principal) = app.authenticator.recent(&credential, address.as_deref()) {
+        return Ok(Ok(principal));
     }
-    let from = visit.address.clone();
     let _permit = blocking::permit(&app.verifications).await?;
-    let verdict = blocking::run(app, move |app| {
-        app.authenticator.verify(&app.store, &credential, from.as_deref()).map_err(failed)
-    })
-    .await?;
-    verdict.map(|principal| Some(visit.caller(principal))).map_err(refuse)
+    blocking::run(app, move |app| app.authenticator.verify(&app.store, &credential, address.as_deref()).map_err(failed))
+        .await
 }
 
 fn failed(error: KeyError) -> ScimError {

@@ -308,6 +308,32 @@ fn bodies_that_arrive_slowly_keep_no_place_from_others() {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
+#[test]
+fn what_is_revoked_while_a_body_arrives_changes_nothing() {
+    let data = TemporaryDirectory::new("revoked-meanwhile");
+    let server = ServerProcess::start(&data);
+    let made = run_json(&data, &["token", "create", "okta"]);
+    let token = made["token"].as_str().unwrap();
+    let body = minimal("slow@example.com").to_string();
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let head = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{{",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The request is let in, and waits for its body.
+    std::thread::sleep(Duration::from_millis(500));
+    run_json(&data, &["token", "revoke", &token[6..18]]);
+    std::thread::sleep(Duration::from_secs(2));
+    stream.write_all(&body.as_bytes()[1..]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Bearer"), "{answer}");
+    let users =
+        database::texts(&mut database::connect(&data, "provisor"), "SELECT unique_name AS value FROM resources");
+    assert_eq!(users, Vec::<String>::new());
+}
+
 /// A server on which a credential may send two requests a second, twenty at once.
 fn slow_server(name: &str) -> (TemporaryDirectory, ServerProcess) {
     let data = TemporaryDirectory::new(name);

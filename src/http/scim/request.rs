@@ -3,7 +3,7 @@
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -15,9 +15,10 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::BULK;
-use crate::auth::Caller;
+use crate::auth::{Caller, RECENT_LIFETIME};
+
+use crate::http::authenticate::admit_again;
 use crate::http::{AppState, SCIM_BASE};
-use crate::id::TenantId;
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::limits::BODY_BYTES;
@@ -166,8 +167,9 @@ impl FromRequest for Body {
         let announced = announced_length(request);
         let allowance = Allowance::of(request);
         let app = request.app_data::<Data<AppState>>().cloned();
-        let tenant = request.extensions().get::<Caller>().map(|caller| caller.principal.tenant());
-        let entrance = app.zip(tenant).map(|(app, tenant)| Entrance { app, tenant });
+        let caller = request.extensions().get::<Caller>().cloned();
+        let entrance = app.zip(caller).map(|(app, caller)| Entrance { app, caller });
+        let begun = Instant::now();
         let payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
@@ -183,6 +185,9 @@ impl FromRequest for Body {
             };
             let collected = tokio::time::timeout(allowance.time, collect(payload, allowance, &entrance));
             let Collected { bytes, share, place } = collected.await.map_err(late)??;
+            if begun.elapsed() > RECENT_LIFETIME {
+                admit_again(&entrance.app, &request, &entrance.caller).await?;
+            }
             let place = match place {
                 Some(place) => place,
                 None => entrance.place().await?,
@@ -215,12 +220,12 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
 /// Where a body waits for its turn.
 struct Entrance {
     app: Data<AppState>,
-    tenant: TenantId,
+    caller: Caller,
 }
 
 impl Entrance {
     async fn place(&self) -> Result<OwnedSemaphorePermit, ScimError> {
-        Ok(self.app.traffic.enter(self.tenant).await?)
+        Ok(self.app.traffic.enter(self.caller.principal.tenant()).await?)
     }
 
     async fn share(&self) -> Result<OwnedSemaphorePermit, ScimError> {
