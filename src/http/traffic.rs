@@ -26,7 +26,11 @@ const STRANGERS: Rate = Rate { per_second: 10.0, burst: 100.0 };
 /// Requests of one tenant that are carried out at a time.
 const AT_ONCE: usize = 64;
 /// Requests of one tenant that may wait until others are done.
-const WAITING: usize = 256;
+const WAITING: usize = 160;
+/// Bytes of bodies of one tenant that are in memory at once, on their way in or being worked on.
+const TENANT_BODY_BYTES: usize = 64 << 20;
+/// Bytes of bodies of all tenants.
+const ALL_BODY_BYTES: usize = 256 << 20;
 /// Credentials, addresses and tenants that are remembered at most.
 const REMEMBERED: usize = 10_000;
 
@@ -65,6 +69,7 @@ pub(super) struct Traffic {
     credentials: Allowances<String>,
     strangers: Allowances<Option<IpAddr>>,
     tenants: Mutex<HashMap<TenantId, Arc<Lane>>>,
+    body_bytes: Arc<AtomicUsize>,
 }
 
 impl Traffic {
@@ -76,6 +81,7 @@ impl Traffic {
             credentials: Allowances::default(),
             strangers: Allowances::default(),
             tenants: Mutex::default(),
+            body_bytes: Arc::default(),
         }
     }
 
@@ -121,10 +127,15 @@ impl Traffic {
         }
     }
 
+    /// Room for a body of a tenant's request; none yet.
+    pub(super) fn room(&self, tenant: TenantId) -> Room {
+        Room { bytes: 0, lane: self.lane(tenant), all: Arc::clone(&self.body_bytes) }
+    }
+
     fn lane(&self, tenant: TenantId) -> Arc<Lane> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= REMEMBERED && !tenants.contains_key(&tenant) {
-            tenants.retain(|_, lane| !lane.is_empty());
+            tenants.retain(|_, lane| !is_unused(lane));
         }
         Arc::clone(tenants.entry(tenant).or_default())
     }
@@ -135,18 +146,62 @@ impl Traffic {
 struct Lane {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
+    body_bytes: AtomicUsize,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0) }
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            waiting: AtomicUsize::default(),
+            body_bytes: AtomicUsize::default(),
+        }
     }
 }
 
-impl Lane {
-    fn is_empty(&self) -> bool {
-        // Whoever holds a place holds the semaphore as well.
-        Arc::strong_count(&self.places) == 1 && self.waiting.load(Ordering::Relaxed) == 0
+/// Whoever holds a place holds the semaphore as well; whoever waits or has a body holds the lane.
+fn is_unused(lane: &Arc<Lane>) -> bool {
+    Arc::strong_count(lane) == 1 && Arc::strong_count(&lane.places) == 1
+}
+
+/// What is answered when the server has no memory left for a large request (503).
+pub(super) fn too_many_large_requests() -> ScimError {
+    ScimError::new(ErrorKind::Unavailable, "too many large requests at once; try again")
+}
+
+/// The memory that a body takes, for as long as it does.
+#[derive(Debug)]
+pub(super) struct Room {
+    bytes: usize,
+    lane: Arc<Lane>,
+    all: Arc<AtomicUsize>,
+}
+
+impl Room {
+    /// Makes room for more bytes.
+    ///
+    /// # Errors
+    /// 429 when bodies of the tenant take as much as they may, 503 when those of all tenants do.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ScimError> {
+        // Counted first, so that what is refused is given back like what is not.
+        self.bytes += bytes;
+        let of_tenant = self.lane.body_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let of_all = self.all.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if of_tenant > TENANT_BODY_BYTES {
+            let what = "too many large requests of this tenant are under way; slow down";
+            return Err(Excess::new(what, CHECKOUT_TIMEOUT).into());
+        }
+        if of_all > ALL_BODY_BYTES {
+            return Err(too_many_large_requests());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.lane.body_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -261,5 +316,29 @@ mod tests {
         for one in waiting {
             assert_eq!(one.await.unwrap(), Ok(()));
         }
+    }
+
+    #[test]
+    fn bodies_of_a_tenant_leave_room_for_those_of_others() {
+        let traffic = Traffic::new(0);
+        let (one, other) = (TenantId::generate(), TenantId::generate());
+        let mut first = traffic.room(one);
+        first.grow(TENANT_BODY_BYTES - 10).unwrap();
+        assert_eq!(traffic.room(one).grow(11).unwrap_err().kind(), ErrorKind::TooManyRequests);
+        traffic.room(one).grow(10).unwrap();
+        traffic.room(other).grow(11).unwrap();
+        drop(first);
+        traffic.room(one).grow(11).unwrap();
+        let all: Vec<Room> = (0..ALL_BODY_BYTES / TENANT_BODY_BYTES)
+            .map(|_| {
+                let mut room = traffic.room(TenantId::generate());
+                room.grow(TENANT_BODY_BYTES).unwrap();
+                room
+            })
+            .collect();
+        assert_eq!(traffic.room(other).grow(1).unwrap_err().kind(), ErrorKind::Unavailable);
+        drop(all);
+        traffic.room(other).grow(1).unwrap();
+        assert_eq!(traffic.body_bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -4,15 +4,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use provisor::http::scim::BODY_TIMEOUT;
-use provisor::scim::limits;
+use provisor::http::scim::{BODY_TIMEOUT, GROUP_BODY_BYTES};
+use provisor::scim::limits::{self, BODY_BYTES};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::oauth::{Endpoints, assert_oauth_error};
 use crate::support::process::run_json;
 use crate::support::{
-    Answer, BULK_REQUEST, Client, PATCH_OP, ServerProcess, TemporaryDirectory, USER, assert_error, database,
+    Answer, BULK_REQUEST, Client, GROUP, PATCH_OP, ServerProcess, TemporaryDirectory, USER, assert_error, database,
     eventually, minimal, okta_user, path_of, shared, tenant,
 };
 
@@ -277,6 +277,27 @@ fn what_a_failed_circle_leaves_behind_is_named() {
     assert!(server.stop());
 }
 
+/// Sends all of a request but the last byte of its body, which is padded to this length.
+fn start_slowly(server: &ServerProcess, token: &str, path: &str, body: &str, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let padded = " ".repeat(length.saturating_sub(body.len())) + body;
+    let head = format!(
+        "POST /scim/v2{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n",
+        padded.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&padded.as_bytes()[..padded.len() - 1]).unwrap();
+    stream
+}
+
+/// Sends the rest of a request, and reads the answer.
+fn finish(mut stream: TcpStream) -> String {
+    stream.write_all(b"}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn bodies_that_arrive_slowly_keep_no_place_from_others() {
     /// More than may be under way and wait in one tenant.
@@ -284,28 +305,58 @@ fn bodies_that_arrive_slowly_keep_no_place_from_others() {
     let data = TemporaryDirectory::new("slow-bodies");
     let server = ServerProcess::start(&data);
     let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
-    let body = minimal("slow@example.com").to_string();
-    let head = format!(
-        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{{",
-        body.len()
-    );
-    let begin = || {
-        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
-        stream
-    };
-    let mut slow: Vec<TcpStream> = (0..SLOW).map(|_| begin()).collect();
+    let user = minimal("slow@example.com").to_string();
+    let mut slow: Vec<TcpStream> =
+        (0..SLOW).map(|number| start_slowly(&server, &token, "/Users", &user, (number % 2) * (20 << 10))).collect();
     let client = Client::new(&server.url, &format!("Bearer {token}"));
     for number in 0..20 {
         assert_eq!(client.post("/Users", &minimal(&format!("{number}@example.com"))).status, 201);
         assert_eq!(client.get("/Users?count=1").status, 200);
     }
     // Each of them has its turn when it is complete.
-    let mut last = slow.pop().unwrap();
-    last.write_all(&body.as_bytes()[1..]).unwrap();
-    let mut answer = String::new();
-    last.read_to_string(&mut answer).unwrap();
+    let answer = finish(slow.pop().unwrap());
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[test]
+fn large_bodies_that_arrive_slowly_keep_others_from_nothing() {
+    let data = TemporaryDirectory::new("slow-large-bodies");
+    let server = ServerProcess::start(&data);
+    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
+    let group = |name: &str| json!({"schemas": [GROUP], "displayName": name}).to_string();
+    let large = 2 * BODY_BYTES;
+    let slow: Vec<TcpStream> = (0..4)
+        .map(|number| start_slowly(&server, &token, "/Groups", &group(&format!("slow {number}")), large))
+        .collect();
+    let answer = finish(start_slowly(&server, &token, "/Groups", &group("fast"), large));
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    for stream in slow {
+        let answer = finish(stream);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+}
+
+#[test]
+fn bodies_under_way_take_no_more_memory_than_a_tenant_may_have() {
+    let data = TemporaryDirectory::new("many-large-bodies");
+    let server = ServerProcess::start_with(&data, &["--rate-limit", "0"]);
+    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
+    let group = json!({"schemas": [GROUP], "displayName": "large"}).to_string();
+    let mut slow: Vec<TcpStream> =
+        (0..4).map(|_| start_slowly(&server, &token, "/Groups", &group, GROUP_BODY_BYTES)).collect();
+    // The four leave no more room than a few bytes.
+    let client = Client::new(&server.url, &format!("Bearer {token}"));
+    let answers = (0..500).map(|_| client.post("/Users", &minimal("ada@example.com")));
+    let refused = answers.into_iter().find(|answer| answer.status == 429).expect("a tenant has no limit");
+    assert!(refused.text.contains("too many large requests of this tenant"), "{}", refused.text);
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(client.get("/Users").status, 200, "what has no body");
+    drop(slow.pop());
+    let let_in = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        client.post("/Users", &minimal("grace@example.com")).status == 201
+    });
+    assert!(let_in, "room is not given back");
 }
 
 #[test]
@@ -314,20 +365,12 @@ fn what_is_revoked_while_a_body_arrives_changes_nothing() {
     let server = ServerProcess::start(&data);
     let made = run_json(&data, &["token", "create", "okta"]);
     let token = made["token"].as_str().unwrap();
-    let body = minimal("slow@example.com").to_string();
-    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    let head = format!(
-        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{{",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
+    let stream = start_slowly(&server, token, "/Users", &minimal("slow@example.com").to_string(), 0);
     // The request is let in, and waits for its body.
     std::thread::sleep(Duration::from_millis(500));
     run_json(&data, &["token", "revoke", &token[6..18]]);
     std::thread::sleep(Duration::from_secs(2));
-    stream.write_all(&body.as_bytes()[1..]).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = finish(stream);
     assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Bearer"), "{answer}");
     let users =
         database::texts(&mut database::connect(&data, "provisor"), "SELECT unique_name AS value FROM resources");

@@ -13,11 +13,12 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout_at;
 
 use super::BULK;
 use crate::auth::{Caller, RECENT_LIFETIME};
-
 use crate::http::authenticate::admit_again;
+use crate::http::traffic::{Room, too_many_large_requests};
 use crate::http::{AppState, SCIM_BASE};
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
@@ -33,12 +34,8 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const GROUP_BODY_BYTES: usize = 16 << 20;
 /// Time in which such a body must have arrived, including the wait for others.
 pub const GROUP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bodies of more than [`BODY_BYTES`] that are in memory at once.
+/// Bodies of more than [`BODY_BYTES`] that are worked on at once: parsed they take many times their bytes.
 pub const LARGE_BODIES: usize = 2;
-
-/// Bytes of a body that may arrive before its tenant has a place for the request, so that bodies which arrive slowly keep no place from others.
-/// Nearly all are complete by then, and the rate of a credential bounds how many there are at a time.
-const BYTES_WITHOUT_PLACE: usize = 16 << 10;
 
 /// Whether requests with this method come with a body, and wait for a place of their tenant when it has arrived.
 pub(in crate::http) fn has_body(method: &Method) -> bool {
@@ -106,9 +103,9 @@ impl FromRequest for Id {
 pub(super) struct Body {
     bytes: Bytes,
     nodes: usize,
-    /// The share of the memory for large bodies.
-    _share: Option<OwnedSemaphorePermit>,
     /// Kept while the work goes on, also where the client has gone.
+    _room: Room,
+    _share: Option<OwnedSemaphorePermit>,
     _place: Arc<Place>,
 }
 
@@ -168,7 +165,6 @@ impl FromRequest for Body {
         let allowance = Allowance::of(request);
         let app = request.app_data::<Data<AppState>>().cloned();
         let caller = request.extensions().get::<Caller>().cloned();
-        let entrance = app.zip(caller).map(|(app, caller)| Entrance { app, caller });
         let begun = Instant::now();
         let payload = payload.take();
         let request = request.clone();
@@ -177,24 +173,25 @@ impl FromRequest for Body {
             if announced.is_some_and(|length| length > allowance.bytes) {
                 return Err(allowance.exceeded());
             }
-            let entrance =
-                entrance.ok_or_else(|| ScimError::new(ErrorKind::Internal, "a body of nobody has arrived"))?;
+            let (app, caller) =
+                app.zip(caller).ok_or_else(|| ScimError::new(ErrorKind::Internal, "a body of nobody has arrived"))?;
+            let tenant = caller.principal.tenant();
+            let mut room = app.traffic.room(tenant);
+            let deadline = begun + allowance.time;
             let late = |_| {
                 let detail = format!("the body did not arrive within {} seconds", allowance.time.as_secs());
                 ScimError::new(ErrorKind::RequestTimeout, detail)
             };
-            let collected = tokio::time::timeout(allowance.time, collect(payload, allowance, &entrance));
-            let Collected { bytes, share, place } = collected.await.map_err(late)??;
+            let arrived = timeout_at(deadline.into(), collect(payload, allowance, &mut room));
+            let bytes = arrived.await.map_err(late)??;
+            // What arrives slowly keeps nothing but memory from others: a share and a place are for what is there.
+            let share = if bytes.len() > BODY_BYTES { Some(share(&app, deadline).await?) } else { None };
             if begun.elapsed() > RECENT_LIFETIME {
-                admit_again(&entrance.app, &request, &entrance.caller).await?;
+                admit_again(&app, &request, &caller).await?;
             }
-            let place = match place {
-                Some(place) => place,
-                None => entrance.place().await?,
-            };
-            let place = Arc::new(Place(place));
+            let place = Arc::new(Place(app.traffic.enter(tenant).await?));
             request.extensions_mut().insert(Arc::clone(&place));
-            Ok(Self { bytes, nodes: allowance.nodes, _share: share, _place: place })
+            Ok(Self { bytes, nodes: allowance.nodes, _room: room, _share: share, _place: place })
         })
     }
 }
@@ -217,51 +214,25 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// Where a body waits for its turn.
-struct Entrance {
-    app: Data<AppState>,
-    caller: Caller,
+/// Waits for one of the [`LARGE_BODIES`].
+async fn share(app: &AppState, deadline: Instant) -> Result<OwnedSemaphorePermit, ScimError> {
+    let share = timeout_at(deadline.into(), Arc::clone(&app.large_bodies).acquire_owned()).await;
+    share.ok().and_then(Result::ok).ok_or_else(too_many_large_requests)
 }
 
-impl Entrance {
-    async fn place(&self) -> Result<OwnedSemaphorePermit, ScimError> {
-        Ok(self.app.traffic.enter(self.caller.principal.tenant()).await?)
-    }
-
-    async fn share(&self) -> Result<OwnedSemaphorePermit, ScimError> {
-        let busy = |_| ScimError::new(ErrorKind::Unavailable, "too many large requests at once; try again");
-        Arc::clone(&self.app.large_bodies).acquire_owned().await.map_err(busy)
-    }
-}
-
-/// A body that has arrived, with what it took on its way.
-struct Collected {
-    bytes: Bytes,
-    share: Option<OwnedSemaphorePermit>,
-    place: Option<OwnedSemaphorePermit>,
-}
-
-/// Collects a body. Beyond the size of ordinary ones it takes its share of what all large bodies together may be, so that many at
-/// once cannot exhaust the memory.
-async fn collect(mut payload: Payload, allowance: Allowance, entrance: &Entrance) -> Result<Collected, ScimError> {
+/// Collects a body, for which the room grows as it arrives.
+async fn collect(mut payload: Payload, allowance: Allowance, room: &mut Room) -> Result<Bytes, ScimError> {
     let mut body = BytesMut::new();
-    let (mut place, mut share) = (None, None);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|error| ScimError::invalid_syntax("the body could not be read").caused_by(error.to_string()))?;
-        let length = body.len() + chunk.len();
-        if length > allowance.bytes {
+        if body.len() + chunk.len() > allowance.bytes {
             return Err(allowance.exceeded());
         }
-        if length > BYTES_WITHOUT_PLACE && place.is_none() {
-            place = Some(entrance.place().await?);
-        }
-        if length > BODY_BYTES && share.is_none() {
-            share = Some(entrance.share().await?);
-        }
+        room.grow(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
-    Ok(Collected { bytes: body.freeze(), share, place })
+    Ok(body.freeze())
 }
 
 /// The URL parameters, decoded. Text in another encoding than UTF-8 is refused: a filter with a name that was misread finds
