@@ -49,6 +49,12 @@ fn worst() -> Vec<String> {
         format!("meta.created gt \"2020-01-01T00:00:00Z\" and title co {NOWHERE}"),
         // Nobody is left out, so that all are counted.
         "active eq true".into(),
+        // An index leads to them, and to everybody.
+        "title eq \"Engineer\"".into(),
+        "title eq \"Engineer\" and locale eq \"en-US\"".into(),
+        "phoneNumbers.value eq \"+49 30 123\"".into(),
+        "phoneNumbers[type eq \"work\" and value eq \"+49 30 123\"]".into(),
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq \"Department 7\"".into(),
     ]);
     filters
 }
