@@ -13,7 +13,7 @@ use super::outbound::Outbound;
 use super::published::Published;
 use super::refusals::Refusals;
 use super::request_log::RequestLog;
-use super::scim::{EXPORTS, LARGE_BODIES, LARGE_REPLIES};
+use super::scim::{EXPORTS, LARGE_BODIES};
 use super::traffic::Traffic;
 use crate::auth::Authenticator;
 use crate::auth::keys::KeyRing;
@@ -71,7 +71,6 @@ pub struct AppState {
     /// The connections that verifying credentials may hold: strangers, who can send any number, leave the others to those who are known.
     pub(super) verifications: Arc<Semaphore>,
     pub(super) large_bodies: Arc<Semaphore>,
-    pub(super) large_replies: Arc<Semaphore>,
     pub(super) exports: Arc<Semaphore>,
     /// The connections that long work may hold.
     pub(super) long_work: Arc<Semaphore>,
@@ -199,7 +198,6 @@ impl AppState {
             connections: Arc::new(Semaphore::new(parts.connections)),
             verifications: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
-            large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
             exports: Arc::new(Semaphore::new(EXPORTS)),
             long_work: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             templates: parts.templates,

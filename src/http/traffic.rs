@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use super::blocking;
+use super::scim::{LARGE_REPLIES, TENANT_LARGE_REPLIES};
 use crate::allowance::{Allowance, Rate};
 use crate::id::TenantId;
 use crate::network;
@@ -70,6 +73,7 @@ pub(super) struct Traffic {
     strangers: Allowances<Option<IpAddr>>,
     tenants: Mutex<HashMap<TenantId, Arc<Lane>>>,
     body_bytes: Arc<AtomicUsize>,
+    large_replies: Arc<Semaphore>,
 }
 
 impl Traffic {
@@ -82,6 +86,7 @@ impl Traffic {
             strangers: Allowances::default(),
             tenants: Mutex::default(),
             body_bytes: Arc::default(),
+            large_replies: Arc::new(Semaphore::new(LARGE_REPLIES)),
         }
     }
 
@@ -121,10 +126,23 @@ impl Traffic {
         }
         let excess = || Excess::new("too many requests of this tenant are under way; slow down", CHECKOUT_TIMEOUT);
         let _waiting = Waiting::begin(&lane).ok_or_else(excess)?;
-        match tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(&lane.places).acquire_owned()).await {
+        match timeout(CHECKOUT_TIMEOUT, Arc::clone(&lane.places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(excess()),
         }
+    }
+
+    /// Waits for the right to send a tenant a large reply; it lasts as long as what is returned.
+    ///
+    /// # Errors
+    /// 429 when too many of the tenant are under way, 503 when too many of all tenants are.
+    pub(super) async fn send_large_reply(&self, tenant: TenantId) -> Result<LargeReply, ScimError> {
+        let lane = self.lane(tenant);
+        let own = timeout(CHECKOUT_TIMEOUT, Arc::clone(&lane.large_replies).acquire_owned()).await;
+        let excess = || Excess::new("too many large replies to this tenant are under way", CHECKOUT_TIMEOUT);
+        let own = own.ok().and_then(Result::ok).ok_or_else(excess)?;
+        let of_all = blocking::permit(&self.large_replies).await?;
+        Ok(LargeReply { _permits: [own, of_all], _lane: lane })
     }
 
     /// Room for a body of a tenant's request; none yet.
@@ -147,6 +165,7 @@ struct Lane {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     body_bytes: AtomicUsize,
+    large_replies: Arc<Semaphore>,
 }
 
 impl Default for Lane {
@@ -155,13 +174,21 @@ impl Default for Lane {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: AtomicUsize::default(),
             body_bytes: AtomicUsize::default(),
+            large_replies: Arc::new(Semaphore::new(TENANT_LARGE_REPLIES)),
         }
     }
 }
 
-/// Whoever holds a place holds the semaphore as well; whoever waits or has a body holds the lane.
+/// Whoever holds a place holds the semaphore as well; whoever waits, has a body or is sent a large reply holds the lane.
 fn is_unused(lane: &Arc<Lane>) -> bool {
     Arc::strong_count(lane) == 1 && Arc::strong_count(&lane.places) == 1
+}
+
+/// The right to send a large reply, for as long as it is held.
+#[derive(Debug)]
+pub(super) struct LargeReply {
+    _permits: [OwnedSemaphorePermit; 2],
+    _lane: Arc<Lane>,
 }
 
 /// What is answered when the server has no memory left for a large request (503).
@@ -316,6 +343,24 @@ mod tests {
         for one in waiting {
             assert_eq!(one.await.unwrap(), Ok(()));
         }
+    }
+
+    #[actix_web::test]
+    async fn large_replies_to_a_tenant_leave_some_to_others() {
+        let traffic = Traffic::new(0);
+        let (one, other) = (TenantId::generate(), TenantId::generate());
+        let mut sent = Vec::new();
+        for _ in 0..TENANT_LARGE_REPLIES {
+            sent.push(traffic.send_large_reply(one).await.unwrap());
+        }
+        assert_eq!(traffic.send_large_reply(one).await.unwrap_err().kind(), ErrorKind::TooManyRequests);
+        drop(traffic.send_large_reply(other).await.unwrap());
+        while sent.len() < LARGE_REPLIES {
+            sent.push(traffic.send_large_reply(TenantId::generate()).await.unwrap());
+        }
+        assert_eq!(traffic.send_large_reply(other).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        drop(sent);
+        drop(traffic.send_large_reply(one).await.unwrap());
     }
 
     #[test]

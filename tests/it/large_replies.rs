@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use provisor::http::scim::{LARGE_REPLIES, PIECE_TIMEOUT};
+use provisor::http::scim::{PIECE_TIMEOUT, TENANT_LARGE_REPLIES};
 use serde_json::json;
 
 use crate::support::groups::group_body;
@@ -16,6 +16,8 @@ const USERS: usize = 45;
 const NAME_BYTES: usize = 240_000;
 const MEMBERS: usize = 1_001;
 const GROUPS: usize = 60;
+/// Large users of another tenant, which make a large reply.
+const OTHERS: usize = 5;
 
 /// A server of its own: others would meet the 503.
 struct Server {
@@ -24,17 +26,22 @@ struct Server {
     ids: Vec<String>,
 }
 
+/// Creates users with long names, and returns their ids.
+fn create_large(client: &Client, users: usize) -> Vec<String> {
+    let create = |number: usize| {
+        let mut user = minimal(&format!("large-{number}"));
+        user["displayName"] = json!("x".repeat(NAME_BYTES));
+        client.post("/Users?attributes=id", &user).json()["id"].as_str().unwrap().to_owned()
+    };
+    (0..users).map(create).collect()
+}
+
 /// A server with [`USERS`] large users, and [`MEMBERS`] users in all.
 fn server(data_dir: &TemporaryDirectory) -> Server {
     let process = ServerProcess::start(data_dir);
     let token = run_json(data_dir, &["token", "create", "okta"]);
     let client = Client::new(&process.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
-    let mut ids = Vec::new();
-    for number in 0..USERS {
-        let mut user = minimal(&format!("large-{number}"));
-        user["displayName"] = json!("x".repeat(NAME_BYTES));
-        ids.push(client.post("/Users?attributes=id", &user).json()["id"].as_str().unwrap().to_owned());
-    }
+    let mut ids = create_large(&client, USERS);
     let create = |number: usize| json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": minimal(&number.to_string())});
     let operations: Vec<_> = (USERS..MEMBERS).map(create).collect();
     let replies = client.post("/Bulk", &json!({"schemas": [BULK_REQUEST], "Operations": operations})).json();
@@ -87,14 +94,23 @@ fn clients_that_do_not_read_are_cut_off_and_take_no_more_than_their_share() {
     assert_eq!(users.header("content-length").unwrap(), users.text.len().to_string());
     assert_eq!(groups.json()["Resources"][GROUPS - 1]["members"].as_array().unwrap().len(), MEMBERS);
 
+    run_json(&data_dir, &["tenant", "create", "other"]);
+    let token = run_json(&data_dir, &["token", "create", "okta", "--tenant", "other"]);
+    let other = Client::new(&server.process.url, &format!("Bearer {}", token["token"].as_str().unwrap()));
+    create_large(&other, OTHERS);
+
     let begun = Instant::now();
     let paths = [format!("/Users?count={USERS}"), "/Groups".to_owned()];
-    let stalled: Vec<_> = (0..LARGE_REPLIES).map(|number| server.stall(&paths[number % 2])).collect();
+    let stalled: Vec<_> = (0..TENANT_LARGE_REPLIES).map(|number| server.stall(&paths[number % 2])).collect();
     for path in &paths {
         let refused = client.get(path);
-        assert_error(&refused, 503, None);
+        assert_error(&refused, 429, None);
         assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     }
+    // Others have their own share.
+    let answer = other.get("/Users");
+    assert_eq!(answer.json()["Resources"].as_array().unwrap().len(), OTHERS);
+    assert!(answer.text.len() > 1 << 20, "{}", answer.text.len());
     // Small replies go on, and what is written is written.
     assert_eq!(client.get("/Users?count=1&attributes=id").status, 200);
     let created = client.post("/Groups", &server.group("another"));

@@ -1,14 +1,13 @@
 //! Discovery (RFC 7644 section 4). Readable without a credential, and then the standard; with one, what the caller's tenant is served.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::request::Served;
-use super::response;
+use super::response::{self, Recipient};
 use crate::auth::Caller;
-use crate::http::AppState;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 use crate::scim::registry::schema_to_json;
 use crate::scim::search::ListResponse;
@@ -24,9 +23,9 @@ pub(super) async fn service_provider_config(served: Served, request: HttpRequest
 }
 
 /// `GET /ResourceTypes`
-pub(super) async fn resource_types(app: Data<AppState>, served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn resource_types(to: Recipient, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    list(&app, served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()).await
+    list(&to, served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()).await
 }
 
 /// `GET /ResourceTypes/{name}`
@@ -37,9 +36,9 @@ pub(super) async fn resource_type(served: Served, request: HttpRequest, name: Pa
 }
 
 /// `GET /Schemas`
-pub(super) async fn schemas(app: Data<AppState>, served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn schemas(to: Recipient, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    list(&app, served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()).await
+    list(&to, served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()).await
 }
 
 /// `GET /Schemas/{uri}`
@@ -50,13 +49,13 @@ pub(super) async fn schema(served: Served, request: HttpRequest, uri: Path<Strin
 }
 
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
-async fn list(app: &AppState, resources: Vec<Value>) -> Answer {
+async fn list(to: &Recipient, resources: Vec<Value>) -> Answer {
     let total = resources.len();
     let mut list = ListResponse::new(total, 1, total);
     for resource in resources {
         list.item().text().push_str(&resource.to_string());
     }
-    response::message(app, StatusCode::OK, list.finish()).await
+    response::message(to, StatusCode::OK, list.finish()).await
 }
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.

@@ -23,7 +23,7 @@ use request::{Id, Target};
 pub(super) use request::has_body;
 pub use request::{BODY_TIMEOUT, GROUP_BODY_BYTES, GROUP_BODY_TIMEOUT, LARGE_BODIES};
 pub(super) use response::not_allowed as not_allowed_answer;
-pub use transfer::{EXPORTS, LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT};
+pub use transfer::{EXPORTS, LARGE_REPLIES, PIECE_TIMEOUT, REPLY_TIMEOUT, TENANT_LARGE_REPLIES};
 
 /// Where bulk requests go, below the base URL (RFC 7644 section 3.7).
 const BULK: &str = "/Bulk";

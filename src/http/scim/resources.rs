@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use chrono::Utc;
 
 use super::request::{Body, Conditions, Id, Parameters, Served, Target, View};
-use super::response;
+use super::response::{self, Recipient};
 use crate::auth::Caller;
 use crate::http::authorized::{Authorized, Read, Write};
 use crate::http::{AppState, blocking};
@@ -51,18 +51,20 @@ fn search_request(body: &Body) -> Result<SearchRequest, ScimError> {
 /// `GET /` below the base URL: all resources, of whatever type
 pub(super) async fn query_all(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Read>,
     served: Served,
     parameters: Parameters,
 ) -> Answer {
     let work =
         move |context: &Context<'_>| provider::query(context, &context.service.endpoints(), &parameters.0, Utc::now());
-    response::message(&app, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
+    response::message(&to, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
 }
 
 /// `POST /.search`
 pub(super) async fn search_all(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Read>,
     served: Served,
     body: Body,
@@ -70,7 +72,7 @@ pub(super) async fn search_all(
     let work = move |context: &Context<'_>| {
         provider::query(context, &context.service.endpoints(), &search_request(&body)?, Utc::now())
     };
-    response::message(&app, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
+    response::message(&to, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
 }
 
 /// A resource as the client wants it.
@@ -84,6 +86,7 @@ fn shown(view: &Presentation<'_>, resource: Representation) -> Result<(Meta, Rep
 /// `GET /Users`
 pub(super) async fn query(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Read>,
     target: Target,
     parameters: Parameters,
@@ -91,20 +94,27 @@ pub(super) async fn query(
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &parameters.0, Utc::now())
     };
-    response::message(&app, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
+    response::message(&to, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users/.search`
-pub(super) async fn search(app: Data<AppState>, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
+pub(super) async fn search(
+    app: Data<AppState>,
+    to: Recipient,
+    authorized: Authorized<Read>,
+    target: Target,
+    body: Body,
+) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &search_request(&body)?, Utc::now())
     };
-    response::message(&app, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
+    response::message(&to, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users`
 pub(super) async fn create(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Write>,
     target: Target,
     view: View,
@@ -116,12 +126,13 @@ pub(super) async fn create(
         shown(&view, provider::create(context, endpoint, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::written(&app, StatusCode::CREATED, &meta, reply).await)
+    Ok(response::written(&to, StatusCode::CREATED, &meta, reply).await)
 }
 
 /// `GET /Users/{id}`
 pub(super) async fn retrieve(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Read>,
     target: Target,
     id: Id,
@@ -135,12 +146,13 @@ pub(super) async fn retrieve(
         Ok((known, shown(&view, found)?))
     };
     let (known, (meta, reply)) = provide(&app, authorized.caller, &target, work).await?;
-    if known { Ok(response::not_modified(&meta)) } else { response::resource(&app, StatusCode::OK, &meta, reply).await }
+    if known { Ok(response::not_modified(&meta)) } else { response::resource(&to, StatusCode::OK, &meta, reply).await }
 }
 
 /// `PUT /Users/{id}`
 pub(super) async fn replace(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Write>,
     target: Target,
     id: Id,
@@ -154,12 +166,13 @@ pub(super) async fn replace(
         shown(&view, provider::replace(context, endpoint, &id.0, &conditions.0, &view, body)?)
     };
     let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::written(&app, StatusCode::OK, &meta, reply).await)
+    Ok(response::written(&to, StatusCode::OK, &meta, reply).await)
 }
 
 /// `PATCH /Users/{id}`
 pub(super) async fn modify(
     app: Data<AppState>,
+    to: Recipient,
     authorized: Authorized<Write>,
     target: Target,
     id: Id,
@@ -179,7 +192,7 @@ pub(super) async fn modify(
         })
     };
     Ok(match provide(&app, authorized.caller, &target, work).await? {
-        (meta, Some(reply)) => response::written(&app, StatusCode::OK, &meta, reply).await,
+        (meta, Some(reply)) => response::written(&to, StatusCode::OK, &meta, reply).await,
         (meta, None) => response::not_shown(StatusCode::OK, &meta),
     })
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Bytes from which on a reply in one text is a large one. One that is made while it is sent always is.
 pub(super) const LARGE_REPLY_BYTES: usize = 1 << 20;
 /// Large replies under way at once.
 pub const LARGE_REPLIES: usize = 16;
+/// Those of one tenant, so that its slow clients keep no reply from others.
+pub const TENANT_LARGE_REPLIES: usize = 4;
 /// Bytes of a text that are handed over at a time. The connection copies them into a buffer of its own.
 pub(in crate::http) const PIECE_BYTES: usize = 64 << 10;
 /// Time in which a client must have taken the next piece of its reply.
@@ -57,7 +59,7 @@ enum Sent {
 /// The stream ends with [`CutOff`] when the patience has come to its end, and the reply is dropped.
 pub(in crate::http) fn stream(
     pieces: impl Stream<Item = Result<Bytes, CutOff>> + Unpin + 'static,
-    permit: OwnedSemaphorePermit,
+    permit: impl Send + 'static,
     patience: Patience,
 ) -> impl Stream<Item = Result<Bytes, CutOff>> + 'static {
     let (sender, mut receiver) = mpsc::channel(PIECES_WAITING);
