@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::Data;
@@ -28,6 +28,11 @@ use crate::tls::{self, Certificate, Renewal};
 
 /// Seconds that requests under way may take when the server stops.
 const SHUTDOWN_TIMEOUT: u64 = 25;
+/// How long what requests leave behind is waited for after that, and how often it is looked at.
+const LAST_WORK_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_WORK_POLL: Duration = Duration::from_millis(5);
+/// Blocking threads of a worker beyond those that wait for the database, so that the server can still say how it is.
+const SPARE_THREADS: usize = 2;
 /// Connections that wait to be accepted. Those beyond wait for seconds until their system tries again; the standard library asks for 128.
 const BACKLOG: i32 = 2_048;
 /// How long an idle connection is kept open. Okta holds its connections.
@@ -175,7 +180,7 @@ impl Application {
                 .configure(|config| http::configure(config, &state))
         };
         let server = HttpServer::new(app)
-            .worker_max_blocking_threads(connections)
+            .worker_max_blocking_threads(connections + SPARE_THREADS)
             .keep_alive(KEEP_ALIVE)
             // The short last piece of a large reply would wait for the client's delayed acknowledgement, some 40 ms.
             .tcp_nodelay(true)
@@ -268,6 +273,51 @@ impl Application {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
+        let last = LastWork {
+            refusals: self.refusals,
+            records: self.records,
+            request_log: self.request_log,
+            request_writer: self.request_writer,
+            housekeeping: self.housekeeping,
+            sealer: self.sealer,
+            renewal: self.renewal,
+        };
+        last.finish()?;
+        self.backend.close().map_err(StartError::from)?;
+        Ok(())
+    }
+}
+
+/// What the threads behind the requests still have to do when the last one is answered.
+struct LastWork {
+    refusals: Refusals,
+    records: JoinHandle<()>,
+    request_log: RequestLog,
+    request_writer: JoinHandle<()>,
+    housekeeping: Housekeeping,
+    sealer: Sealer,
+    renewal: Option<Renewal>,
+}
+
+impl LastWork {
+    /// Lets it be done, and waits no longer than [`LAST_WORK_TIMEOUT`]: a database that hangs never answers.
+    ///
+    /// # Errors
+    /// When the operating system starts no thread.
+    fn finish(self) -> std::io::Result<()> {
+        let begun = Instant::now();
+        let work = std::thread::Builder::new().name("last-work".into()).spawn(move || self.run())?;
+        while !work.is_finished() {
+            if begun.elapsed() > LAST_WORK_TIMEOUT {
+                log::error!("the database does not answer: what waited to be logged is lost");
+                return Ok(());
+            }
+            std::thread::sleep(LAST_WORK_POLL);
+        }
+        Ok(())
+    }
+
+    fn run(self) {
         self.housekeeping.stop();
         self.refusals.close();
         if self.records.join().is_err() {
@@ -281,8 +331,6 @@ impl Application {
         if let Some(renewal) = self.renewal {
             renewal.stop();
         }
-        self.backend.close().map_err(StartError::from)?;
-        Ok(())
     }
 }
 

@@ -2,14 +2,20 @@
 //! thread: requests that wait occupy nothing, and those that run never wait for a connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::AppState;
+use crate::id::TenantId;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::store::CHECKOUT_TIMEOUT;
+
+/// How long work is waited for. Each statement has a shorter time, so only a database that hangs takes so long.
+const WORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why work was not done.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -17,6 +23,9 @@ pub(super) enum Overload {
     /// No connection came free in time.
     #[error("the server is at its capacity; try again")]
     AtCapacity,
+    /// The database hangs. What was asked for may be done yet.
+    #[error("the database does not answer, and may have done what was asked for; try again")]
+    NoAnswer,
     /// The thread broke off.
     #[error("the request was cut off")]
     CutOff,
@@ -25,7 +34,7 @@ pub(super) enum Overload {
 impl From<Overload> for ScimError {
     fn from(overload: Overload) -> Self {
         let kind = match overload {
-            Overload::AtCapacity => ErrorKind::Unavailable,
+            Overload::AtCapacity | Overload::NoAnswer => ErrorKind::Unavailable,
             Overload::CutOff => ErrorKind::Internal,
         };
         Self::new(kind, overload.to_string())
@@ -35,7 +44,7 @@ impl From<Overload> for ScimError {
 impl From<Overload> for OAuthError {
     fn from(overload: Overload) -> Self {
         let code = match overload {
-            Overload::AtCapacity => ErrorCode::TemporarilyUnavailable,
+            Overload::AtCapacity | Overload::NoAnswer => ErrorCode::TemporarilyUnavailable,
             Overload::CutOff => ErrorCode::ServerError,
         };
         Self::new(code, overload.to_string())
@@ -45,7 +54,7 @@ impl From<Overload> for OAuthError {
 /// Runs `work` on a blocking thread while holding the right to one connection.
 ///
 /// # Errors
-/// Those of `work`; 503 when no connection comes free in time.
+/// Those of `work`; 503 when no connection comes free in time, or the database hangs.
 pub(super) async fn run<T: Send + 'static, E: From<Overload> + Send + 'static>(
     app: &web::Data<AppState>,
     work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
@@ -54,12 +63,34 @@ pub(super) async fn run<T: Send + 'static, E: From<Overload> + Send + 'static>(
     let permit = permit(&app.connections).await?;
     drop(waiting);
     let app = app.clone();
-    web::block(move || {
+    // The thread goes on behind the timeout, and keeps its permit.
+    let work = web::block(move || {
         let _permit = permit;
         work(&app)
+    });
+    match timeout(WORK_TIMEOUT, work).await {
+        Ok(done) => done.unwrap_or_else(|_| Err(Overload::CutOff.into())),
+        Err(_) => Err(Overload::NoAnswer.into()),
+    }
+}
+
+/// Runs `work` for a tenant, which has most of the connections at most, so that its dear requests do not let those of others wait.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_for<T: Send + 'static, E: From<Overload> + Send + 'static>(
+    app: &web::Data<AppState>,
+    tenant: TenantId,
+    work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    let waiting = app.metrics.waiting.enter();
+    let permit = permit(&app.traffic.connections(tenant)).await?;
+    drop(waiting);
+    run(app, move |app| {
+        let _permit = permit;
+        work(app)
     })
     .await
-    .unwrap_or_else(|_| Err(Overload::CutOff.into()))
 }
 
 /// Runs `work` that may take many times as long as a common request. Half of the connections are kept from it, so that whoever
@@ -84,7 +115,7 @@ pub(super) async fn run_long<T: Send + 'static, E: From<Overload> + Send + 'stat
 /// # Errors
 /// 503 when none comes free in time.
 pub(super) async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Overload> {
-    match tokio::time::timeout(CHECKOUT_TIMEOUT, Arc::clone(permits).acquire_owned()).await {
+    match timeout(CHECKOUT_TIMEOUT, Arc::clone(permits).acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(Overload::AtCapacity),
     }

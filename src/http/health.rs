@@ -1,23 +1,39 @@
 //! Whether the process lives and whether it can serve.
 
+use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{self, ServiceConfig};
-use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::scim::not_allowed_answer;
-use super::{AppState, Handled, blocking, read_only};
+use super::{AppState, Handled, read_only};
 use crate::scim::error::ScimError;
-use crate::store::RETRY_AFTER_SECONDS;
+use crate::store::{Inspection, RETRY_AFTER_SECONDS, Store};
 
 /// How long an answer of the database counts.
 const FRESH: Duration = Duration::from_millis(250);
 
-/// What the database answered last.
-#[derive(Debug, Default)]
-pub(super) struct Readiness(Mutex<Option<(Instant, Result<(), String>)>>);
+/// How long an answer of the database is waited for: less than the second that a probe of Kubernetes waits.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// What is said of a database that takes longer.
+const NO_ANSWER: &str = "the database does not answer";
+
+/// What the database answered last, by a connection besides those of requests: a server that has all hands full serves.
+#[derive(Default)]
+pub(super) struct Readiness {
+    last: tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>,
+    connection: Arc<Mutex<Option<Inspection>>>,
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Readiness").field("last", &self.last).finish_non_exhaustive()
+    }
+}
 
 /// Where the server says whether it can serve.
 pub(super) const READY: &str = "/readyz";
@@ -49,18 +65,31 @@ async fn ready(app: web::Data<AppState>) -> HttpResponse {
     if app.shutdown.is_requested() {
         return not_ready(STOPPING);
     }
-    let mut last = app.readiness.0.lock().await;
+    let mut last = app.readiness.last.lock().await;
     let answer = match last.take().filter(|(at, _)| at.elapsed() < FRESH) {
         Some(fresh) => fresh,
-        None => {
-            let asked = blocking::run(&app, |app| app.store.gate(|gate| gate.ping()).map_err(ScimError::from)).await;
-            (Instant::now(), asked.map_err(|error| error.detail().to_owned()))
-        }
+        None => (Instant::now(), ask(&app).await),
     };
     match &last.insert(answer).1 {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Err(detail) => not_ready(detail),
     }
+}
+
+/// Whether the database answers, and if not, why.
+async fn ask(app: &web::Data<AppState>) -> Result<(), String> {
+    let (store, connection) = (Arc::clone(&app.store), Arc::clone(&app.readiness.connection));
+    let asked = timeout(PATIENCE, web::block(move || ping(&store, &connection))).await;
+    asked.ok().and_then(Result::ok).unwrap_or_else(|| Err(NO_ANSWER.into()))
+}
+
+fn ping(store: &Store, connection: &Mutex<Option<Inspection>>) -> Result<(), String> {
+    // One that still waits for its answer says enough.
+    let mut connection = connection.try_lock().map_err(|_| NO_ANSWER)?;
+    let alive = connection.take().and_then(|mut kept| kept.ping().is_ok().then_some(kept));
+    let alive = alive.map_or_else(|| store.inspect(), Ok);
+    *connection = Some(alive.map_err(|error| ScimError::from(error).detail().to_owned())?);
+    Ok(())
 }
 
 fn not_ready(reason: &str) -> HttpResponse {

@@ -1,7 +1,7 @@
 //! Counting requests, and `GET /metrics`, which is served by a listener of its own: a proxy in front of the other one never shows it, and it
 //! is answered while the server is at its capacity.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -17,6 +17,9 @@ use crate::store::{self, Inspection, SealState};
 
 /// How long an answer of the database counts, however often it is asked for.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long whoever asks waits for another one's answer of the database, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(5);
 /// The label of requests to which no route leads.
 const UNMATCHED: &str = "unmatched";
 
@@ -87,9 +90,22 @@ impl Watch {
         self.certificate(&mut text);
         self.pool(&mut text);
         self.dropped(&mut text);
-        let answer = self.database.lock().unwrap_or_else(PoisonError::into_inner).ask(&self.app.store);
+        let answer = self.database().and_then(|mut database| database.ask(&self.app.store));
         database(answer.as_ref(), &mut text);
         text.into_string()
+    }
+
+    /// `None` where somebody waits for an answer that does not come.
+    fn database(&self) -> Option<MutexGuard<'_, Database>> {
+        let begun = Instant::now();
+        loop {
+            match self.database.try_lock() {
+                Ok(database) => return Some(database),
+                Err(TryLockError::Poisoned(database)) => return Some(database.into_inner()),
+                Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return None,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+            }
+        }
     }
 
     fn certificate(&self, text: &mut Text) {

@@ -194,7 +194,7 @@ impl AppState {
             metrics: parts.metrics,
             readiness: Readiness::default(),
             shutdown: parts.shutdown,
-            traffic: Traffic::new(parts.rate_limit),
+            traffic: Traffic::new(parts.rate_limit, parts.connections),
             connections: Arc::new(Semaphore::new(parts.connections)),
             verifications: Arc::new(Semaphore::new(parts.connections.div_ceil(2))),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),

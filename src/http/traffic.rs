@@ -69,6 +69,7 @@ impl From<Excess> for ScimError {
 pub(super) struct Traffic {
     /// `None` for any number of requests.
     rate: Option<Rate>,
+    tenant_connections: usize,
     credentials: Allowances<String>,
     strangers: Allowances<Option<IpAddr>>,
     tenants: Mutex<HashMap<TenantId, Arc<Lane>>>,
@@ -77,10 +78,12 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// With so many requests a second for each credential in the long run; 0 for any number, of strangers too.
-    pub(super) fn new(per_second: u32) -> Self {
+    /// With so many requests a second for each credential in the long run; 0 for any number, of strangers too. Of the connections to the
+    /// database a tenant has three quarters at most.
+    pub(super) fn new(per_second: u32, connections: usize) -> Self {
         let per_second = f64::from(per_second);
         Self {
+            tenant_connections: (connections - connections / 4).max(1),
             rate: (per_second > 0.0).then_some(Rate { per_second, burst: per_second * BURST_SECONDS }),
             credentials: Allowances::default(),
             strangers: Allowances::default(),
@@ -132,17 +135,22 @@ impl Traffic {
         }
     }
 
+    /// The connections to the database that a tenant may have at once.
+    pub(super) fn connections(&self, tenant: TenantId) -> Arc<Semaphore> {
+        Arc::clone(&self.lane(tenant).connections)
+    }
+
     /// Waits for the right to send a tenant a large reply; it lasts as long as what is returned.
     ///
     /// # Errors
     /// 429 when too many of the tenant are under way, 503 when too many of all tenants are.
-    pub(super) async fn send_large_reply(&self, tenant: TenantId) -> Result<LargeReply, ScimError> {
+    pub(super) async fn send_large_reply(&self, tenant: TenantId) -> Result<[OwnedSemaphorePermit; 2], ScimError> {
         let lane = self.lane(tenant);
         let own = timeout(CHECKOUT_TIMEOUT, Arc::clone(&lane.large_replies).acquire_owned()).await;
         let excess = || Excess::new("too many large replies to this tenant are under way", CHECKOUT_TIMEOUT);
         let own = own.ok().and_then(Result::ok).ok_or_else(excess)?;
         let of_all = blocking::permit(&self.large_replies).await?;
-        Ok(LargeReply { _permits: [own, of_all], _lane: lane })
+        Ok([own, of_all])
     }
 
     /// Room for a body of a tenant's request; none yet.
@@ -155,22 +163,24 @@ impl Traffic {
         if tenants.len() >= REMEMBERED && !tenants.contains_key(&tenant) {
             tenants.retain(|_, lane| !is_unused(lane));
         }
-        Arc::clone(tenants.entry(tenant).or_default())
+        Arc::clone(tenants.entry(tenant).or_insert_with(|| Arc::new(Lane::new(self.tenant_connections))))
     }
 }
 
 /// Where the requests of one tenant wait for one another.
 #[derive(Debug)]
 struct Lane {
+    connections: Arc<Semaphore>,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     body_bytes: AtomicUsize,
     large_replies: Arc<Semaphore>,
 }
 
-impl Default for Lane {
-    fn default() -> Self {
+impl Lane {
+    fn new(connections: usize) -> Self {
         Self {
+            connections: Arc::new(Semaphore::new(connections)),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: AtomicUsize::default(),
             body_bytes: AtomicUsize::default(),
@@ -179,16 +189,10 @@ impl Default for Lane {
     }
 }
 
-/// Whoever holds a place holds the semaphore as well; whoever waits, has a body or is sent a large reply holds the lane.
+/// Whoever has a permit holds its semaphore as well; whoever waits or has a body holds the lane.
 fn is_unused(lane: &Arc<Lane>) -> bool {
-    Arc::strong_count(lane) == 1 && Arc::strong_count(&lane.places) == 1
-}
-
-/// The right to send a large reply, for as long as it is held.
-#[derive(Debug)]
-pub(super) struct LargeReply {
-    _permits: [OwnedSemaphorePermit; 2],
-    _lane: Arc<Lane>,
+    let semaphores = [&lane.connections, &lane.places, &lane.large_replies];
+    Arc::strong_count(lane) == 1 && semaphores.iter().all(|semaphore| Arc::strong_count(semaphore) == 1)
 }
 
 /// What is answered when the server has no memory left for a large request (503).
@@ -286,19 +290,19 @@ mod tests {
 
     #[test]
     fn each_credential_has_an_allowance_of_its_own() {
-        let traffic = Traffic::new(5);
+        let traffic = Traffic::new(5, 10);
         let taken = |credential| (0..200).take_while(|_| traffic.count(credential).is_ok()).count();
         assert!((50..60).contains(&taken("a")));
         assert!((50..60).contains(&taken("b")));
         let excess = traffic.count("a").unwrap_err();
         assert_eq!(excess.retry_after_seconds, 1);
-        let unlimited = Traffic::new(0);
+        let unlimited = Traffic::new(0, 10);
         assert!((0..10_000).all(|_| unlimited.count("a").is_ok()));
     }
 
     #[test]
     fn strangers_of_one_network_share_an_allowance() {
-        let traffic = Traffic::new(5);
+        let traffic = Traffic::new(5, 10);
         let taken = |address| (0..1_000).take_while(|_| traffic.count_stranger(Some(address)).is_ok()).count();
         assert!((100..120).contains(&taken("2001:db8::1")));
         assert!(taken("2001:db8::2") < 20, "the same subscriber");
@@ -308,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_has_a_limit() {
-        let traffic = Traffic::new(5);
+        let traffic = Traffic::new(5, 10);
         for number in 0..REMEMBERED * 2 + 10 {
             traffic.count(&number.to_string()).unwrap();
             drop(traffic.lane(TenantId::generate()));
@@ -319,7 +323,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_tenant_waits_for_itself_alone() {
-        let traffic = Arc::new(Traffic::new(0));
+        let traffic = Arc::new(Traffic::new(0, 10));
         let (one, other) = (TenantId::generate(), TenantId::generate());
         let mut places = Vec::new();
         for _ in 0..AT_ONCE {
@@ -347,7 +351,7 @@ mod tests {
 
     #[actix_web::test]
     async fn large_replies_to_a_tenant_leave_some_to_others() {
-        let traffic = Traffic::new(0);
+        let traffic = Traffic::new(0, 10);
         let (one, other) = (TenantId::generate(), TenantId::generate());
         let mut sent = Vec::new();
         for _ in 0..TENANT_LARGE_REPLIES {
@@ -365,7 +369,7 @@ mod tests {
 
     #[test]
     fn bodies_of_a_tenant_leave_room_for_those_of_others() {
-        let traffic = Traffic::new(0);
+        let traffic = Traffic::new(0, 10);
         let (one, other) = (TenantId::generate(), TenantId::generate());
         let mut first = traffic.room(one);
         first.grow(TENANT_BODY_BYTES - 10).unwrap();

@@ -182,6 +182,14 @@ impl Inspection {
         Ok(Self { pg })
     }
 
+    /// Asks for an answer.
+    ///
+    /// # Errors
+    /// [`Error`] where there is none.
+    pub fn ping(&mut self) -> Result<(), Error> {
+        self.pg.batch_execute("SELECT 1").map_err(Error::from)
+    }
+
     /// What the server says of itself.
     ///
     /// # Errors

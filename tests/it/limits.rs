@@ -440,6 +440,39 @@ fn an_oauth_client_that_asks_for_more_tokens_than_it_may_is_told_when_to_come_ag
 }
 
 #[test]
+fn a_tenant_that_keeps_the_database_busy_leaves_connections_to_others_and_the_server_ready() {
+    /// Many times as many as there are connections.
+    const BUSY: usize = 40;
+    let data = TemporaryDirectory::new("busy-tenant");
+    let server = ServerProcess::start_with(&data, &["--database-connections", "4"]);
+    run_json(&data, &["tenant", "create", "other"]);
+    let [one, other] = ["default", "other"].map(|tenant| {
+        let token = run_json(&data, &["token", "create", "okta", "--tenant", tenant]);
+        Client::new(&server.url, &format!("Bearer {}", token["token"].as_str().unwrap()))
+    });
+    let id = one.post("/Users", &minimal("ada@example.com")).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(other.post("/Users", &minimal("ada@example.com")).status, 201);
+    // Who waits for this row waits for two seconds.
+    let mut pg = database::connect(&data, "provisor");
+    database::execute(&mut pg, "BEGIN; SELECT FROM resources WHERE unique_name = 'ada@example.com' FOR UPDATE");
+    let change = json!({"schemas": [PATCH_OP], "Operations": [{"op": "replace", "path": "title", "value": "x"}]});
+    std::thread::scope(|scope| {
+        let busy: Vec<_> =
+            (0..BUSY).map(|_| scope.spawn(|| one.patch(&format!("/Users/{id}"), &change).status)).collect();
+        std::thread::sleep(Duration::from_millis(500));
+        for _ in 0..3 {
+            let answer = other.get("/Users");
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let ready = reqwest::blocking::get(format!("{}/readyz", server.url)).unwrap();
+            assert_eq!(ready.status(), 200, "{:?}", ready.text());
+        }
+        database::execute(&mut pg, "COMMIT");
+        let answers: Vec<u16> = busy.into_iter().map(|one| one.join().unwrap()).collect();
+        assert!(answers.iter().all(|status| matches!(status, 200 | 204 | 429 | 503)), "{answers:?}");
+    });
+}
+
+#[test]
 fn nobody_waits_for_a_database_that_is_away_and_it_is_used_as_soon_as_it_is_back() {
     let data = TemporaryDirectory::new("away");
     let server = ServerProcess::start(&data);

@@ -250,7 +250,7 @@ impl From<store::Error> for PageError {
 impl From<Overload> for PageError {
     fn from(overload: Overload) -> Self {
         let problem = match overload {
-            Overload::AtCapacity => Problem::Unavailable,
+            Overload::AtCapacity | Overload::NoAnswer => Problem::Unavailable,
             Overload::CutOff => Problem::Fault,
         };
         Self { source: Some(overload.into()), ..Self::new(problem) }

@@ -5,8 +5,8 @@ use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use super::request::Served;
-use super::response::{self, Recipient};
+use super::request::{Exchange, Served};
+use super::response;
 use crate::auth::Caller;
 use crate::scim::error::{ErrorKind, ScimError, excerpt};
 use crate::scim::registry::schema_to_json;
@@ -23,9 +23,10 @@ pub(super) async fn service_provider_config(served: Served, request: HttpRequest
 }
 
 /// `GET /ResourceTypes`
-pub(super) async fn resource_types(to: Recipient, served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn resource_types(exchange: Exchange, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    list(&to, served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect()).await
+    list(&exchange, served.0.registry.resource_types().iter().map(|known| known.to_json(&served.0.base_url)).collect())
+        .await
 }
 
 /// `GET /ResourceTypes/{name}`
@@ -36,9 +37,10 @@ pub(super) async fn resource_type(served: Served, request: HttpRequest, name: Pa
 }
 
 /// `GET /Schemas`
-pub(super) async fn schemas(to: Recipient, served: Served, request: HttpRequest) -> Answer {
+pub(super) async fn schemas(exchange: Exchange, served: Served, request: HttpRequest) -> Answer {
     refuse_filter(&request)?;
-    list(&to, served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect()).await
+    list(&exchange, served.0.registry.schemas().map(|schema| schema_to_json(schema, &served.0.base_url)).collect())
+        .await
 }
 
 /// `GET /Schemas/{uri}`
@@ -49,13 +51,13 @@ pub(super) async fn schema(served: Served, request: HttpRequest, uri: Path<Strin
 }
 
 /// Everything on one page: paging and projection do not apply here (RFC 7644 section 4).
-async fn list(to: &Recipient, resources: Vec<Value>) -> Answer {
+async fn list(exchange: &Exchange, resources: Vec<Value>) -> Answer {
     let total = resources.len();
     let mut list = ListResponse::new(total, 1, total);
     for resource in resources {
         list.item().text().push_str(&resource.to_string());
     }
-    response::message(to, StatusCode::OK, list.finish()).await
+    response::message(exchange, StatusCode::OK, list.finish()).await
 }
 
 /// A filter on discovery is refused (RFC 7644 section 4), so that nobody takes the whole for a selection.

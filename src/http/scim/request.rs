@@ -20,6 +20,7 @@ use crate::auth::{Caller, RECENT_LIFETIME};
 use crate::http::authenticate::admit_again;
 use crate::http::traffic::{Room, too_many_large_requests};
 use crate::http::{AppState, SCIM_BASE};
+use crate::id::TenantId;
 use crate::provider::{Endpoint, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::limits::BODY_BYTES;
@@ -42,6 +43,23 @@ pub(in crate::http) fn has_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
+/// What a request and its reply take of the server, and whose share of it. All who show no credential share one.
+pub(super) struct Exchange {
+    pub app: Data<AppState>,
+    pub tenant: TenantId,
+}
+
+impl FromRequest for Exchange {
+    type Error = ScimError;
+    type Future = Ready<Result<Self, ScimError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = request.app_data::<Data<AppState>>().cloned();
+        let tenant = request.extensions().get::<Caller>().map_or(TenantId::NONE, |caller| caller.principal.tenant());
+        ready(app.map(|app| Self { app, tenant }).ok_or_else(not_set_up))
+    }
+}
+
 /// What the caller is served; the middleware has put it there.
 pub(super) struct Served(pub Service);
 
@@ -56,7 +74,11 @@ impl FromRequest for Served {
 
 fn service(request: &HttpRequest) -> Result<Service, ScimError> {
     let service = request.extensions().get::<Service>().cloned();
-    service.ok_or_else(|| ScimError::new(ErrorKind::Internal, "the server is not set up"))
+    service.ok_or_else(not_set_up)
+}
+
+fn not_set_up() -> ScimError {
+    ScimError::new(ErrorKind::Internal, "the server is not set up")
 }
 
 /// The endpoint behind `/Me` (RFC 7644 section 3.11).

@@ -2,14 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
 use chrono::Utc;
 
-use super::request::{Body, Conditions, Id, Parameters, Served, Target, View};
-use super::response::{self, Recipient};
+use super::request::{Body, Conditions, Exchange, Id, Parameters, Served, Target, View};
+use super::response;
 use crate::auth::Caller;
 use crate::http::authorized::{Authorized, Read, Write};
-use crate::http::{AppState, blocking};
+use crate::http::blocking;
 use crate::provider::{self, Context, Endpoint, Modified, Service};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::present::Presentation;
@@ -21,23 +20,23 @@ type Answer = Result<HttpResponse, ScimError>;
 
 /// Runs a use case on a blocking thread.
 async fn provide<T: Send + 'static>(
-    app: &Data<AppState>,
+    exchange: &Exchange,
     caller: Caller,
     target: &Target,
     work: impl FnOnce(&Context<'_>, &Endpoint) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
     let Target { endpoint, service } = target.clone();
-    provide_service(app, caller, service, move |context| work(context, &endpoint)).await
+    provide_service(exchange, caller, service, move |context| work(context, &endpoint)).await
 }
 
 /// Runs a use case that concerns no endpoint in particular.
 async fn provide_service<T: Send + 'static>(
-    app: &Data<AppState>,
+    exchange: &Exchange,
     caller: Caller,
     service: Service,
     work: impl FnOnce(&Context<'_>) -> Result<T, ScimError> + Send + 'static,
 ) -> Result<T, ScimError> {
-    blocking::run(app, move |app| {
+    blocking::run_for(&exchange.app, exchange.tenant, move |app| {
         work(&Context { store: &app.store, caller: &caller, service: &service, cursors: &app.cursors })
     })
     .await
@@ -50,29 +49,24 @@ fn search_request(body: &Body) -> Result<SearchRequest, ScimError> {
 
 /// `GET /` below the base URL: all resources, of whatever type
 pub(super) async fn query_all(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Read>,
     served: Served,
     parameters: Parameters,
 ) -> Answer {
     let work =
         move |context: &Context<'_>| provider::query(context, &context.service.endpoints(), &parameters.0, Utc::now());
-    response::message(&to, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
+    response::message(&exchange, StatusCode::OK, provide_service(&exchange, authorized.caller, served.0, work).await?)
+        .await
 }
 
 /// `POST /.search`
-pub(super) async fn search_all(
-    app: Data<AppState>,
-    to: Recipient,
-    authorized: Authorized<Read>,
-    served: Served,
-    body: Body,
-) -> Answer {
+pub(super) async fn search_all(exchange: Exchange, authorized: Authorized<Read>, served: Served, body: Body) -> Answer {
     let work = move |context: &Context<'_>| {
         provider::query(context, &context.service.endpoints(), &search_request(&body)?, Utc::now())
     };
-    response::message(&to, StatusCode::OK, provide_service(&app, authorized.caller, served.0, work).await?).await
+    response::message(&exchange, StatusCode::OK, provide_service(&exchange, authorized.caller, served.0, work).await?)
+        .await
 }
 
 /// A resource as the client wants it.
@@ -85,8 +79,7 @@ fn shown(view: &Presentation<'_>, resource: Representation) -> Result<(Meta, Rep
 
 /// `GET /Users`
 pub(super) async fn query(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Read>,
     target: Target,
     parameters: Parameters,
@@ -94,27 +87,20 @@ pub(super) async fn query(
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &parameters.0, Utc::now())
     };
-    response::message(&to, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
+    response::message(&exchange, StatusCode::OK, provide(&exchange, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users/.search`
-pub(super) async fn search(
-    app: Data<AppState>,
-    to: Recipient,
-    authorized: Authorized<Read>,
-    target: Target,
-    body: Body,
-) -> Answer {
+pub(super) async fn search(exchange: Exchange, authorized: Authorized<Read>, target: Target, body: Body) -> Answer {
     let work = move |context: &Context<'_>, endpoint: &Endpoint| {
         provider::query(context, std::slice::from_ref(endpoint), &search_request(&body)?, Utc::now())
     };
-    response::message(&to, StatusCode::OK, provide(&app, authorized.caller, &target, work).await?).await
+    response::message(&exchange, StatusCode::OK, provide(&exchange, authorized.caller, &target, work).await?).await
 }
 
 /// `POST /Users`
 pub(super) async fn create(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Write>,
     target: Target,
     view: View,
@@ -125,14 +111,13 @@ pub(super) async fn create(
         let view = context.presentation(endpoint, &view.0).of_write(&body);
         shown(&view, provider::create(context, endpoint, &view, body)?)
     };
-    let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::written(&to, StatusCode::CREATED, &meta, reply).await)
+    let (meta, reply) = provide(&exchange, authorized.caller, &target, work).await?;
+    Ok(response::written(&exchange, StatusCode::CREATED, &meta, reply).await)
 }
 
 /// `GET /Users/{id}`
 pub(super) async fn retrieve(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Read>,
     target: Target,
     id: Id,
@@ -145,14 +130,17 @@ pub(super) async fn retrieve(
         let known = conditions.0.not_modified(found.meta.version);
         Ok((known, shown(&view, found)?))
     };
-    let (known, (meta, reply)) = provide(&app, authorized.caller, &target, work).await?;
-    if known { Ok(response::not_modified(&meta)) } else { response::resource(&to, StatusCode::OK, &meta, reply).await }
+    let (known, (meta, reply)) = provide(&exchange, authorized.caller, &target, work).await?;
+    if known {
+        Ok(response::not_modified(&meta))
+    } else {
+        response::resource(&exchange, StatusCode::OK, &meta, reply).await
+    }
 }
 
 /// `PUT /Users/{id}`
 pub(super) async fn replace(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Write>,
     target: Target,
     id: Id,
@@ -165,14 +153,13 @@ pub(super) async fn replace(
         let view = context.presentation(endpoint, &view.0).of_write(&body);
         shown(&view, provider::replace(context, endpoint, &id.0, &conditions.0, &view, body)?)
     };
-    let (meta, reply) = provide(&app, authorized.caller, &target, work).await?;
-    Ok(response::written(&to, StatusCode::OK, &meta, reply).await)
+    let (meta, reply) = provide(&exchange, authorized.caller, &target, work).await?;
+    Ok(response::written(&exchange, StatusCode::OK, &meta, reply).await)
 }
 
 /// `PATCH /Users/{id}`
 pub(super) async fn modify(
-    app: Data<AppState>,
-    to: Recipient,
+    exchange: Exchange,
     authorized: Authorized<Write>,
     target: Target,
     id: Id,
@@ -191,21 +178,21 @@ pub(super) async fn modify(
             Modified::TooLarge(meta) => (meta, None),
         })
     };
-    Ok(match provide(&app, authorized.caller, &target, work).await? {
-        (meta, Some(reply)) => response::written(&to, StatusCode::OK, &meta, reply).await,
+    Ok(match provide(&exchange, authorized.caller, &target, work).await? {
+        (meta, Some(reply)) => response::written(&exchange, StatusCode::OK, &meta, reply).await,
         (meta, None) => response::not_shown(StatusCode::OK, &meta),
     })
 }
 
 /// `DELETE /Users/{id}`
 pub(super) async fn delete(
-    app: Data<AppState>,
+    exchange: Exchange,
     authorized: Authorized<Write>,
     target: Target,
     id: Id,
     conditions: Conditions,
 ) -> Answer {
-    provide(&app, authorized.caller, &target, move |context, endpoint| {
+    provide(&exchange, authorized.caller, &target, move |context, endpoint| {
         provider::delete(context, endpoint, &id.0, &conditions.0)
     })
     .await?;

@@ -1,19 +1,14 @@
 //! SCIM responses: media type, entity tag, location, and errors (RFC 7644 sections 3.1, 3.12, 3.14).
 
-use std::future::{Ready, ready};
-
 use actix_web::body::SizedStream;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
-use actix_web::web::{Bytes, Data};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::Value;
 
+use super::request::Exchange;
 use super::transfer::{self, LARGE_REPLY_BYTES, PATIENCE, PIECE_BYTES};
-use crate::auth::Caller;
-use crate::http::AppState;
-use crate::id::TenantId;
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::scim::reply::{Body, Reply};
 use crate::scim::resource::Meta;
@@ -21,24 +16,6 @@ use crate::store::RETRY_AFTER_SECONDS;
 
 /// The media type of every body, without parameters (RFC 7644 section 8.1).
 const MEDIA_TYPE: &str = "application/scim+json";
-
-/// To whom a reply goes: each tenant has its own share of the large ones. All who show no credential are as one.
-pub(super) struct Recipient {
-    app: Data<AppState>,
-    tenant: TenantId,
-}
-
-impl FromRequest for Recipient {
-    type Error = ScimError;
-    type Future = Ready<Result<Self, ScimError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = request.app_data::<Data<AppState>>().cloned();
-        let tenant = request.extensions().get::<Caller>().map_or(TenantId::NONE, |caller| caller.principal.tenant());
-        let absent = || ScimError::new(ErrorKind::Internal, "the server is not set up");
-        ready(app.map(|app| Self { app, tenant }).ok_or_else(absent))
-    }
-}
 
 fn builder(status: StatusCode) -> HttpResponseBuilder {
     let mut builder = HttpResponse::build(status);
@@ -50,8 +27,8 @@ fn builder(status: StatusCode) -> HttpResponseBuilder {
 ///
 /// # Errors
 /// As [`send`].
-pub(super) async fn message(to: &Recipient, status: StatusCode, reply: Reply) -> Result<HttpResponse, ScimError> {
-    send(to, builder(status), reply).await
+pub(super) async fn message(exchange: &Exchange, status: StatusCode, reply: Reply) -> Result<HttpResponse, ScimError> {
+    send(exchange, builder(status), reply).await
 }
 
 /// A JSON body.
@@ -64,20 +41,20 @@ pub(super) fn json(status: StatusCode, body: &Value) -> HttpResponse {
 /// # Errors
 /// As [`send`].
 pub(super) async fn resource(
-    to: &Recipient,
+    exchange: &Exchange,
     status: StatusCode,
     meta: &Meta,
     reply: Reply,
 ) -> Result<HttpResponse, ScimError> {
     let mut builder = builder(status);
     builder.insert_header((ETAG, meta.entity_tag())).insert_header((LOCATION, meta.location.as_str()));
-    send(to, builder, reply).await
+    send(exchange, builder, reply).await
 }
 
 /// A resource as it has been written. Where it cannot be sent it is not shown: what has been done is never answered with 503, after
 /// which the client would do it again.
-pub(super) async fn written(to: &Recipient, status: StatusCode, meta: &Meta, reply: Reply) -> HttpResponse {
-    resource(to, status, meta, reply).await.unwrap_or_else(|_| not_shown(status, meta))
+pub(super) async fn written(exchange: &Exchange, status: StatusCode, meta: &Meta, reply: Reply) -> HttpResponse {
+    resource(exchange, status, meta, reply).await.unwrap_or_else(|_| not_shown(status, meta))
 }
 
 /// 201 or else 204 about a resource that is not shown.
@@ -92,12 +69,12 @@ pub(super) fn not_shown(status: StatusCode, meta: &Meta) -> HttpResponse {
 ///
 /// # Errors
 /// 429 or 503 when too many large replies are under way, of the tenant or of all.
-async fn send(to: &Recipient, mut builder: HttpResponseBuilder, reply: Reply) -> Result<HttpResponse, ScimError> {
+async fn send(exchange: &Exchange, mut builder: HttpResponseBuilder, reply: Reply) -> Result<HttpResponse, ScimError> {
     let large = match reply.finish() {
         Body::Whole(text) if text.len() < LARGE_REPLY_BYTES => return Ok(builder.body(text)),
         large => large,
     };
-    let permit = to.app.traffic.send_large_reply(to.tenant).await?;
+    let permit = exchange.app.traffic.send_large_reply(exchange.tenant).await?;
     Ok(match large {
         Body::Whole(text) => {
             let (length, text) = (text.len(), Bytes::from(text));

@@ -2,6 +2,7 @@
 
 mod backup;
 mod doctor;
+mod hung_database;
 mod logs;
 mod metrics;
 mod migrate;
