@@ -120,6 +120,8 @@ actions! {
     KeyRotate = "key.rotate", Done, "Signing key rotated", "rotated to";
     /// A signing key was removed, and all of its tokens are refused.
     KeyRemove = "key.remove", Done, "Signing key removed", "removed";
+    /// The master key was replaced, and what was kept as a keyed hash under it ended.
+    MasterKeyReplace = "master_key.replace", Done, "Master key replaced", "replaced";
     /// The audit log, or a part of it, was exported.
     AuditExport = "audit.export", Done, "Audit log exported", "exported";
     /// Somebody asked for the whole audit log to be verified.

@@ -257,13 +257,32 @@ impl KeyRing {
         self.open(rows).map(|keys| keys.is_some())
     }
 
-    fn make_first(&self, store: &Store, instead: bool, caller: &Caller) -> Result<Keys, KeyError> {
+    /// Checks that the keys, if there are any, open under our master key, or that nothing is at stake where they do not.
+    ///
+    /// # Errors
+    /// [`KeyError::Sealed`] where they do not.
+    pub fn check(&self, store: &Store) -> Result<(), KeyError> {
+        match self.fits(&store.gate(|gate| gate.signing_keys())?) {
+            Err(KeyError::Sealed(_)) if !store.gate(|gate| gate.needs_master_key())? => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// A key that signs and the one after it, which are not stored yet.
+    ///
+    /// # Errors
+    /// [`KeyError`] from the cryptographic library.
+    pub fn first_pair(&self) -> Result<[SigningKeyRow; 2], KeyError> {
         let now = Utc::now();
-        let (mut current, next) = (self.generate(now)?, self.generate(now)?);
-        current.activated_at = Some(now);
+        let current = SigningKeyRow { activated_at: Some(now), ..self.generate(now)? };
+        Ok([current, self.generate(now)?])
+    }
+
+    fn make_first(&self, store: &Store, instead: bool, caller: &Caller) -> Result<Keys, KeyError> {
+        let rows = self.first_pair()?;
+        let [current, next] = &rows;
         let event = AuditEvent::new(Action::KeyCreate, Target::new("SigningKey", &current.kid))
             .after(json!({"current": current.kid, "next": next.kid}));
-        let rows = [current, next];
         let made = store.run(caller, |tenant| {
             if instead { tenant.replace_signing_keys(&rows, &event) } else { tenant.insert_signing_keys(&rows, &event) }
         });

@@ -3,8 +3,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,10 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 const LENGTH: usize = 32;
+/// What the name of a file ends with in which a new key lies until it takes the place of the one in use.
+const NEXT: &str = "next";
+/// The same for the key that was in use before.
+const FORMER: &str = "former";
 
 /// The master key.
 #[derive(Clone)]
@@ -99,12 +103,66 @@ impl MasterKey {
             out.write_all(text.as_bytes())?;
             out.sync_all()?;
             fs::hard_link(&partial, path)?;
-            // The name must outlive a power cut as well as the content.
-            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-                .sync_all()
+            sync_name(path)
         })();
         let _ = fs::remove_file(&partial);
         written.map_err(file)
+    }
+
+    /// Where a new key lies until it takes the place of the one in `path`.
+    #[must_use]
+    pub fn next_file(path: &Path) -> PathBuf {
+        beside(path, NEXT)
+    }
+
+    /// Makes a key and writes it to [`MasterKey::next_file`], in place of one that is there. Whoever may read the file in `path` may read
+    /// this one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create_next(path: &Path) -> Result<Self, Error> {
+        let next = Self::next_file(path);
+        let file = |source| Error::File { path: next.display().to_string(), source };
+        if next.exists() {
+            fs::remove_file(&next).map_err(file)?;
+        }
+        let key = Self::create(&next)?;
+        share_alike(path, &next).map_err(file)?;
+        Ok(key)
+    }
+
+    /// Puts the key in [`MasterKey::next_file`] in the place of the one in `path`, which is kept beside it. Where it was kept already, before
+    /// a crash, it is not kept twice. Returns the file of the former key; `None` where there was none.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; then it may be tried again.
+    pub fn install_next(path: &Path) -> Result<Option<PathBuf>, Error> {
+        let next = Self::next_file(path);
+        let file = |path: &Path| {
+            let path = path.display().to_string();
+            move |source| Error::File { path, source }
+        };
+        let former = if path.exists() { Some(Self::read(path)?.keep_former(path)?) } else { None };
+        fs::rename(&next, path).map_err(file(path))?;
+        sync_name(path).map_err(file(path))?;
+        Ok(former)
+    }
+
+    /// Keeps this key, which is the one in `path`, in a file beside it that holds no other.
+    fn keep_former(&self, path: &Path) -> Result<PathBuf, Error> {
+        for number in 1_u32.. {
+            let former = beside(path, &if number == 1 { FORMER.to_owned() } else { format!("{FORMER}-{number}") });
+            if !former.exists() {
+                self.write(&former)?;
+                share_alike(path, &former)
+                    .map_err(|source| Error::File { path: former.display().to_string(), source })?;
+                return Ok(former);
+            }
+            if Self::read(&former).is_ok_and(|kept| kept.0 == self.0) {
+                return Ok(former);
+            }
+        }
+        unreachable!("there are fewer files than numbers")
     }
 
     /// Reads the key, or makes it where there is none yet.
@@ -131,6 +189,29 @@ impl MasterKey {
         debug_assert!(expanded.is_ok());
         key
     }
+}
+
+/// The file whose name has this ending more.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+/// Has the name of a file outlive a power cut as well as its content.
+fn sync_name(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Gives a file owner, group and mode of another: a server with a user of its own must be able to read what its operator made as root.
+fn share_alike(model: &Path, path: &Path) -> io::Result<()> {
+    let (model, own) = (fs::metadata(model)?, fs::metadata(path)?);
+    if (model.uid(), model.gid()) != (own.uid(), own.gid()) {
+        chown(path, Some(model.uid()), Some(model.gid()))?;
+    }
+    fs::set_permissions(path, model.permissions())
 }
 
 impl std::fmt::Debug for MasterKey {

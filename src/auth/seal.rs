@@ -67,6 +67,25 @@ impl SealKey {
     }
 }
 
+/// A key under which secrets are encrypted, and the one that takes its place.
+#[derive(Debug, Clone)]
+pub struct Reseal {
+    /// The key so far.
+    pub former: SealKey,
+    /// The key from now on.
+    pub new: SealKey,
+}
+
+impl Reseal {
+    /// Encrypts anew what was encrypted under the former key. `None` where it was not.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn apply(&self, context: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, getrandom::Error> {
+        self.former.open(context, sealed).map(|secret| self.new.seal(context, &secret)).transpose()
+    }
+}
+
 impl fmt::Debug for SealKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SealKey")
@@ -93,5 +112,16 @@ mod tests {
             assert!(key(1).open(b"kid", &changed).is_none(), "{position}");
         }
         assert!(key(1).open(b"kid", b"short").is_none());
+    }
+
+    #[test]
+    fn a_sealed_secret_is_carried_over_to_another_key_and_opens_under_that_alone() {
+        let key = |byte| SealKey::for_totp(&MasterKey::from_bytes([byte; 32]));
+        let reseal = Reseal { former: key(1), new: key(2) };
+        let moved = reseal.apply(b"context", &key(1).seal(b"context", b"secret").unwrap()).unwrap().unwrap();
+        assert_eq!(key(2).open(b"context", &moved).unwrap().as_slice(), b"secret");
+        assert!(key(1).open(b"context", &moved).is_none() && key(2).open(b"other", &moved).is_none());
+        assert_eq!(reseal.apply(b"other", &key(1).seal(b"context", b"secret").unwrap()).unwrap(), None);
+        assert_eq!(reseal.apply(b"context", &key(3).seal(b"context", b"secret").unwrap()).unwrap(), None);
     }
 }

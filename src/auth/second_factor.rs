@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::administrators::{self, AdministratorError};
 use super::device::Device;
 use super::principal::Caller;
-use super::seal::SealKey;
+use super::seal::{Reseal, SealKey};
 use super::secret::{Kind, Secret, TokenKey};
 use super::sessions::{self, Arrival, Session, SessionError};
 use super::stamp::StampKey;
@@ -167,7 +167,7 @@ pub fn set_up(
     let codes = recovery_codes()?;
     let row = TotpRow {
         administrator_id: person,
-        sealed_secret: keys.seal.seal(person.as_bytes(), secret.as_bytes())?,
+        sealed_secret: keys.seal.seal(&context(person), secret.as_bytes())?,
         key_version: SealKey::VERSION,
         created_at: now,
         // The code that was entered here signs nobody in.
@@ -299,7 +299,7 @@ pub fn sign_in(
     let factor = match Code::parse(code) {
         None => return Ok(Err(CodeRefusal::Wrong("no code"))),
         Some(Code::Totp(digits)) => {
-            let secret = keys.seal.open(row.id.as_bytes(), &totp.sealed_secret);
+            let secret = keys.seal.open(&context(row.id), &totp.sealed_secret);
             let secret = secret.and_then(|bytes| TotpSecret::from_bytes(&bytes)).ok_or(CodeError::Sealed(row.id))?;
             match secret.step_of(&digits, now.timestamp()) {
                 None => return Ok(Err(CodeRefusal::Wrong("wrong code"))),
@@ -321,6 +321,19 @@ pub fn sign_in(
     };
     throttle::forgive(store, &subjects, now)?;
     Ok(Ok(secret))
+}
+
+/// The secret of a person's app, encrypted anew. `None` where it does not open under the former key.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn resealed(row: &TotpRow, reseal: &Reseal) -> Result<Option<Vec<u8>>, getrandom::Error> {
+    reseal.apply(&context(row.administrator_id), &row.sealed_secret)
+}
+
+/// With what the secret of a person's app is encrypted: another person's row does not open.
+fn context(person: Uuid) -> [u8; 16] {
+    person.into_bytes()
 }
 
 fn is_over(stamped_at: [u8; 8], lifetime: TimeDelta, now: DateTime<Utc>) -> bool {

@@ -17,7 +17,7 @@ use crate::auth::stamp::StampKey;
 use crate::config::Settings;
 use crate::database_url::Privacy;
 use crate::private_postgres::{self, Role};
-use crate::store::{self, Inspection, Store};
+use crate::store::{self, Inspection, SigningKeyRow, Store};
 
 /// Connections of the commands of the command line.
 const COMMAND_CONNECTIONS: u32 = 1;
@@ -123,12 +123,24 @@ fn open(
         log::info!("applied {} migrations, up to {last}", applied.len());
     }
     let store = Store::open(url, connections)?;
+    let unfinished = MasterKey::next_file(key_file);
+    if unfinished.exists() && is_next_key_in_use(key_file, &store.gate(|gate| gate.signing_keys())?) {
+        return Err(StartError::Unfinished { file: key_file.to_owned(), next: unfinished });
+    }
     let master = match known {
-        Some(master) => master,
+        // It may have been replaced while the schema had to wait.
+        Some(_) => MasterKey::read(key_file)?,
         None if store.gate(|gate| gate.needs_master_key())? => {
             return Err(StartError::MasterKeyLost(key_file.to_owned()));
         }
         None => MasterKey::read_or_create(key_file)?,
     };
     Ok((store, master))
+}
+
+/// Whether the database goes by the key that is to take the place of the one in `key_file`, and was kept from it by a crash.
+#[must_use]
+pub fn is_next_key_in_use(key_file: &Path, rows: &[SigningKeyRow]) -> bool {
+    let next = MasterKey::read(&MasterKey::next_file(key_file));
+    next.is_ok_and(|key| KeyRing::new(SealKey::for_signing_keys(&key)).fits(rows).is_ok_and(|fits| fits))
 }

@@ -40,4 +40,17 @@ pub enum StartError {
          all of them instead, run 'provisor master-key create'"
     )]
     MasterKeyLost(PathBuf),
+    /// The master key was replaced, but its file is not in its place.
+    #[error(
+        "the database goes by a new master key, which lies in {next}: run 'provisor master-key replace' once more, which puts it in the \
+         place of {file}",
+        next = next.display(),
+        file = file.display()
+    )]
+    Unfinished {
+        /// The file in which it should be.
+        file: PathBuf,
+        /// The file in which it is.
+        next: PathBuf,
+    },
 }

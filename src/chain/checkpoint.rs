@@ -5,10 +5,12 @@ use uuid::Uuid;
 
 use super::link::to_hex;
 use crate::auth::stamp::StampKey;
-use crate::store::{self, CheckpointRow, Store};
+use crate::store::{self, CheckpointRow, CheckpointSignatureRow, Signed, Store};
 
 /// Checkpoints written by one statement.
 const ROWS: i64 = 1_000;
+/// What the name of a key is made of, which is no checkpoint.
+const KEY_NAME: &[u8] = b"key";
 
 /// Signs the heads of all chains that have grown since they were last signed, and tells the log, where whoever holds the database
 /// cannot take it back.
@@ -42,13 +44,38 @@ pub fn checkpoint(store: &Store, key: &StampKey) -> Result<(), store::Error> {
 
 fn signed(key: &StampKey, tenant: Uuid, seq: i64, hash: Vec<u8>, at: DateTime<Utc>) -> CheckpointRow {
     let mut row = CheckpointRow { tenant_id: tenant, seq, hash, at, signature: String::new() };
-    row.signature = key.stamp(&purpose(&row).each_ref().map(Vec::as_slice), &[]);
+    row.signature = sign(key, &row);
     row
 }
 
-/// Whether a checkpoint was signed under this key as it is.
-pub(super) fn is_ours(key: &StampKey, row: &CheckpointRow) -> bool {
-    key.read(&purpose(row).each_ref().map(Vec::as_slice), &row.signature).is_some_and(|content| content.is_empty())
+fn sign(key: &StampKey, row: &CheckpointRow) -> String {
+    key.stamp(&purpose(row).each_ref().map(Vec::as_slice), &[])
+}
+
+/// By which the later signatures under a key are found. The key does not follow from it.
+pub fn key_name(key: &StampKey) -> String {
+    key.stamp(&[KEY_NAME], &[])
+}
+
+/// Whether a checkpoint was signed under this key as it is, when it was written or later.
+pub(super) fn is_ours(key: &StampKey, signed: &Signed) -> bool {
+    let row = &signed.checkpoint;
+    let purpose = purpose(row);
+    std::iter::once(&row.signature).chain(&signed.later).any(|signature| {
+        key.read(&purpose.each_ref().map(Vec::as_slice), signature).is_some_and(|content| content.is_empty())
+    })
+}
+
+/// The signature under a new key of a checkpoint that was signed under the former one. `None` where it was not: what is forged stays so.
+#[must_use]
+pub fn sign_anew(former: &StampKey, new: &StampKey, signed: &Signed) -> Option<CheckpointSignatureRow> {
+    let row = &signed.checkpoint;
+    is_ours(former, signed).then(|| CheckpointSignatureRow {
+        tenant_id: row.tenant_id,
+        seq: row.seq,
+        key: key_name(new),
+        signature: sign(new, row),
+    })
 }
 
 fn purpose(row: &CheckpointRow) -> [Vec<u8>; 4] {

@@ -11,7 +11,7 @@ mod link;
 mod sealer;
 mod verify;
 
-pub use checkpoint::checkpoint;
+pub use checkpoint::{checkpoint, key_name, sign_anew};
 pub use link::{link, to_hex};
 pub use sealer::Sealer;
 pub use verify::{Break, Fault, Report, Verification};

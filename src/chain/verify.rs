@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::checkpoint::is_ours;
+use super::checkpoint::{is_ours, key_name};
 use super::link::link;
 use crate::auth::stamp::StampKey;
 use crate::store::{self, AuditRow, BreakRow, ChainEnd, SealRow, Store};
@@ -292,10 +292,12 @@ impl Verification {
                 }
             }
             Phase::Checkpoints(after) => {
-                let rows = store.gate(|gate| gate.checkpoints(tenant, after, ROWS))?;
-                for (row, hash) in &rows {
+                let name = key_name(key);
+                let rows = store.gate(|gate| gate.checkpoints(tenant, after, &name, ROWS))?;
+                for (signed, hash) in &rows {
+                    let row = &signed.checkpoint;
                     let broken = match hash {
-                        _ if !is_ours(key, row) => Some(Fault::Forged),
+                        _ if !is_ours(key, signed) => Some(Fault::Forged),
                         Some(hash) if *hash == row.hash => None,
                         Some(_) => Some(Fault::Rewritten),
                         None => Some(Fault::SealDeleted),
@@ -310,7 +312,7 @@ impl Verification {
                     self.report.checkpoints += 1;
                 }
                 self.phase = match rows.last() {
-                    Some((last, _)) if !is_last(rows.len()) => Phase::Checkpoints(last.seq),
+                    Some((last, _)) if !is_last(rows.len()) => Phase::Checkpoints(last.checkpoint.seq),
                     _ => Phase::Done,
                 };
             }

@@ -20,9 +20,10 @@ use crate::store::{self, Inspection, MigrationError, Snapshot, Store, Target};
 
 /// Writes a copy of the database to `file`.
 pub(super) fn backup(file: &Path, with_master_key: bool, json: bool, settings: &Settings) -> Result<(), Error> {
-    let key = read_key(settings)?;
+    let key_file = settings.master_key_file().map_err(StartError::from)?;
+    let key = MasterKey::read(&key_file).map_err(StartError::from)?;
     let database = Database::existing(settings)?;
-    let written = write(file, with_master_key, settings, &database, &key);
+    let written = write(file, with_master_key, settings, &database, (&key, &key_file));
     let closed = database.close().map_err(|error| Error::Start(error.into()));
     let manifest = written.and_then(|manifest| closed.map(|()| manifest))?;
     if json {
@@ -39,23 +40,18 @@ pub(super) fn backup(file: &Path, with_master_key: bool, json: bool, settings: &
     Ok(())
 }
 
-fn read_key(settings: &Settings) -> Result<MasterKey, Error> {
-    let file = settings.master_key_file().map_err(StartError::from)?;
-    Ok(MasterKey::read(&file).map_err(StartError::from)?)
-}
-
 fn write(
     file: &Path,
     with_master_key: bool,
     settings: &Settings,
     database: &Database,
-    key: &MasterKey,
+    (key, key_file): (&MasterKey, &Path),
 ) -> Result<Manifest, Error> {
     let mut inspection = Inspection::open(database.url())?;
     let facts = inspection.facts()?;
     let schema = inspection.schema().map_err(StartError::from)?;
     // Another master key than the one in use would make a copy that nobody can bring back.
-    super::check_key(key, &mut inspection)?;
+    super::check_key(key, key_file, &mut inspection)?;
     let tools = Tools::find(settings.pg_bin_dir.as_deref(), u32::try_from(facts.major).unwrap_or_default());
     let tools = tools.map_err(StartError::from)?;
     let mut writer = Writer::create(file)?;

@@ -31,10 +31,10 @@ use uuid::Uuid;
 
 use crate::auth::administrators::AdministratorError;
 use crate::auth::keys::{KeyError, KeyRing};
-use crate::auth::master_key::MasterKey;
+use crate::auth::master_key::{self as master_key_file, MasterKey};
 use crate::auth::seal::SealKey;
 use crate::auth::{Caller, Principal, RECENT_LIFETIME, TokenError, name};
-use crate::backend::{Backend, StartError};
+use crate::backend::{Backend, StartError, is_next_key_in_use};
 use crate::backup as backup_file;
 use crate::config::Settings;
 use crate::id::TenantId;
@@ -111,7 +111,7 @@ enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<Url>,
     },
-    /// Make the key from which all others are derived.
+    /// Make the key from which all others are derived, or replace it.
     #[command(subcommand)]
     MasterKey(master_key::Command),
     /// Look at the settings, the database, the data in it and the way in, and say what is to be done. Changes nothing; exits with 1
@@ -237,6 +237,24 @@ pub enum Error {
     /// Not all came back.
     #[error("the database does not hold what the backup says; do not use it")]
     Incomplete,
+    /// Somebody works with what is to be replaced.
+    #[error("a server, or another command, is at the database: stop all of them first; nothing was changed")]
+    AtWork,
+    /// The database goes by a key that is not in its place.
+    #[error(
+        "the database goes by the new master key in {next}, but it could not be put in the place of {file} ({error}): run the command once \
+         more, or keep the former key elsewhere and move the new one there by hand",
+        next = next.display(),
+        file = file.display()
+    )]
+    NotInPlace {
+        /// The file in which it is.
+        next: PathBuf,
+        /// The file in which it should be.
+        file: PathBuf,
+        /// Why it is not.
+        error: master_key_file::Error,
+    },
     /// The schema is not up to date.
     #[error("migrations are pending; 'provisor migrate' applies them, and so does a server that starts")]
     Pending,
@@ -281,14 +299,16 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         None | Some(Command::Serve) => serve::run(&settings),
         Some(Command::Tenant(command)) => with_backend(&settings, |backend| tenant::run(&command, backend)),
-        Some(Command::Token(command)) => with_backend(&settings, |backend| token::run(&command, backend)),
+        Some(Command::Token(command)) => with_fitting_key(&settings, |backend| token::run(&command, backend)),
         Some(Command::Admin(command)) => with_backend(&settings, |backend| admin::run(&command, backend)),
         Some(Command::Schema(command)) => with_backend(&settings, |backend| schema::run(&command, backend)),
         Some(Command::ResourceType(command)) => {
             with_backend(&settings, |backend| resource_type::run(&command, backend))
         }
         Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
-        Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
+        Some(Command::Client(command)) => {
+            with_fitting_key(&settings, |backend| client::run(&command, backend, &settings))
+        }
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::Healthcheck { url }) => healthcheck::run(url.as_ref(), &settings),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
@@ -309,6 +329,14 @@ fn with_backend(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), E
     result.and(closed)
 }
 
+/// The same for commands that make what no server would take under another master key than its own.
+fn with_fitting_key(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), Error>) -> Result<(), Error> {
+    with_backend(settings, |backend| {
+        backend.keys.check(&backend.store)?;
+        work(backend)
+    })
+}
+
 /// Checks a name that people give.
 fn check_name(text: &str) -> Result<(), Error> {
     if name::fits(text) { Ok(()) } else { Err(Error::Name { longest: name::LENGTH }) }
@@ -321,8 +349,11 @@ fn find_tenant(backend: &Backend, name: &str) -> Result<TenantRow, Error> {
 }
 
 /// Checks that a master key is the one that the database is used with.
-fn check_key(key: &MasterKey, inspection: &mut Inspection) -> Result<(), Error> {
+fn check_key(key: &MasterKey, file: &Path, inspection: &mut Inspection) -> Result<(), Error> {
     let rows = inspection.gate().signing_keys()?;
+    if is_next_key_in_use(file, &rows) {
+        return Err(StartError::Unfinished { file: file.to_owned(), next: MasterKey::next_file(file) }.into());
+    }
     KeyRing::new(SealKey::for_signing_keys(key)).fits(&rows)?;
     Ok(())
 }

@@ -1,9 +1,14 @@
 //! What commands print: a table for people, or JSON for programs.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+
+/// How often the time on a bar goes on.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Prints one JSON document.
 pub(super) fn json(value: &Value) -> io::Result<()> {
@@ -42,4 +47,17 @@ pub(super) fn time(time: DateTime<Utc>) -> String {
 /// A time that may be missing.
 pub(super) fn optional_time(optional: Option<DateTime<Utc>>, without: &str) -> String {
     optional.map_or_else(|| without.to_owned(), time)
+}
+
+/// How far a stage is: a bar on a terminal, else a line when it begins. Results go to standard output, this does not.
+pub(super) fn progress(stage: &'static str, steps: u64) -> Option<ProgressBar> {
+    if !io::stderr().is_terminal() {
+        eprintln!("{stage}");
+        return None;
+    }
+    let style = ProgressStyle::with_template("{msg:32} {bar:30} {pos}/{len} {elapsed}");
+    let bar = ProgressBar::new(steps).with_message(stage);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(TICK);
+    Some(bar)
 }

@@ -1,14 +1,14 @@
 //! `provisor simulate`.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use url::Url;
 use uuid::Uuid;
 
@@ -170,24 +170,13 @@ fn secret(file: &Path) -> Result<String, Error> {
     if line.is_empty() { Err(refuse("is empty".into()).into()) } else { Ok(line) }
 }
 
-/// How often the time on the bar goes on.
-const TICK: Duration = Duration::from_millis(200);
-
-/// How far it is: a bar on a terminal, else a line for each stage. Results go to standard output, this does not.
+/// How far it is.
 #[derive(Default)]
 struct Progress(Mutex<Option<ProgressBar>>);
 
 impl Watcher for Progress {
     fn begin(&self, stage: &'static str, steps: usize) {
-        if !io::stderr().is_terminal() {
-            eprintln!("{stage}");
-            return;
-        }
-        let style = ProgressStyle::with_template("{msg:32} {bar:30} {pos}/{len} {elapsed}");
-        let bar = ProgressBar::new(steps as u64).with_message(stage);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(TICK);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = output::progress(stage, steps as u64);
     }
 
     fn step(&self) {

@@ -25,11 +25,12 @@ pub enum Place {
 }
 
 /// All tables that the migrations make, those on the workers in the order in which they get there.
-pub const TABLES: [(&str, Place); 37] = [
+pub const TABLES: [(&str, Place); 38] = [
     ("requests", Place::Workers),
     ("request_counts", Place::Workers),
     ("user_counts", Place::Workers),
     ("audit_chains", Place::WithAuditLog),
+    ("audit_checkpoint_signatures", Place::WithAuditLog),
     ("audit_checkpoints", Place::WithAuditLog),
     ("audit_events", Place::WithAuditLog),
     ("audit_seals", Place::WithAuditLog),

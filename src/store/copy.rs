@@ -25,8 +25,7 @@ const COUNTS: &str = "SELECT 'tenants' AS name, count(*) AS number FROM tenants
     UNION ALL SELECT 'auditEntries', count(*) FROM audit_events";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) AS answer";
 /// Privileges are not copied, because they name roles. These are those that the migrations leave.
-const APPEND_ONLY: &str =
-    "REVOKE UPDATE, DELETE, TRUNCATE ON audit_events, audit_seals, audit_checkpoints FROM PUBLIC, CURRENT_USER";
+const APPEND_ONLY: &str = "REVOKE UPDATE, DELETE, TRUNCATE ON audit_events, audit_seals, audit_checkpoints, audit_checkpoint_signatures FROM PUBLIC, CURRENT_USER";
 
 #[derive(QueryableByName)]
 struct Count {

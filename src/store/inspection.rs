@@ -15,7 +15,7 @@ use super::schema::{client_secrets, header_tokens, oauth_clients, tenants};
 use super::time::Clamped;
 
 /// Tables to which rows are only added.
-const APPEND_ONLY: [&str; 3] = ["audit_checkpoints", "audit_events", "audit_seals"];
+const APPEND_ONLY: [&str; 4] = ["audit_checkpoint_signatures", "audit_checkpoints", "audit_events", "audit_seals"];
 /// Credentials that are told of at most.
 const CREDENTIALS: i64 = 100;
 /// Every transaction is read-only, whatever is asked.

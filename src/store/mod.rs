@@ -35,6 +35,7 @@ mod migrate;
 mod pool;
 mod predicate;
 mod refresh_tokens;
+mod replacement;
 mod request_counts;
 mod requests;
 mod resources;
@@ -66,7 +67,10 @@ use crate::id::TenantId;
 pub use access::{Access, AccessQuestion, GrantState};
 pub use administrators::{AdministratorRow, RoleChanged};
 pub use audit_events::{AuditFilter, AuditPage, AuditRow, AuditStart, NamedEntry, Refused};
-pub use audit_seals::{Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, Coverage, Link, SealRow, Sealed};
+pub use audit_seals::{
+    Batch, BreakRow, ChainEnd, ChainRow, Checked, CheckpointRow, CheckpointSignatureRow, Coverage, Link, SealRow,
+    Sealed, Signed,
+};
 pub use authorization_codes::AuthorizationCodeRow;
 pub use client_secrets::{ClientSecretRow, SecretRotated};
 pub use clients::{ClientChanges, ClientRow};
@@ -90,6 +94,7 @@ pub use memberships::{MemberPage, MemberRow};
 pub use migrate::{MigrationError, SchemaState, migrate, newest_version};
 pub use pool::{CHECKOUT_TIMEOUT, PoolState, connect};
 pub use refresh_tokens::{Exchange, Exchanged, RefreshTokenRow};
+pub use replacement::{Ended, Endings, Replacement};
 pub use request_counts::{RequestCountRow, RequestsInStep, RequestsOfCredential, Step, UserCountRow};
 pub use requests::{RequestFilter, RequestPlace, RequestRow};
 pub use resources::{ResourceRow, StoredResource, Wanted};

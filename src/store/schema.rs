@@ -137,6 +137,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_checkpoint_signatures (tenant_id, seq, key) {
+        tenant_id -> Uuid,
+        seq -> BigInt,
+        key -> Text,
+        signature -> Text,
+    }
+}
+
+diesel::table! {
     audit_chains (tenant_id) {
         tenant_id -> Uuid,
         seq -> BigInt,
@@ -485,7 +494,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_seals,
     audit_unsealed,
     audit_chains,
-    audit_checkpoints
+    audit_checkpoints,
+    audit_checkpoint_signatures
 );
 diesel::allow_tables_to_appear_in_same_query!(connect_runs, header_tokens, oauth_clients);
 diesel::allow_tables_to_appear_in_same_query!(requests, tenants);

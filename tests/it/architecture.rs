@@ -259,6 +259,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "src/store/migrate.rs",
             "src/store/mod.rs",
             "src/store/pool.rs",
+            "src/store/replacement.rs",
             "src/store/resources.rs",
             "src/store/tenants.rs",
         ],

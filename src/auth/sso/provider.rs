@@ -9,7 +9,7 @@ use super::terms::{ROLES, Terms};
 use crate::audit::{Action, AuditEvent, Target};
 use crate::auth::principal::Caller;
 use crate::auth::role::Role;
-use crate::auth::seal::SealKey;
+use crate::auth::seal::{Reseal, SealKey};
 use crate::id::TenantId;
 use crate::store::{self, SsoProviderRow, Store};
 
@@ -130,6 +130,14 @@ pub fn load(store: &Store, seal: &SealKey) -> Result<Option<Provider>, ProviderE
         terms,
         people: TenantId(row.people_tenant_id),
     }))
+}
+
+/// The client secret of a row, encrypted anew. `None` where it does not open under the former key.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn resealed(row: &SsoProviderRow, reseal: &Reseal) -> Result<Option<Vec<u8>>, getrandom::Error> {
+    reseal.apply(&context(&row.issuer), &row.sealed_client_secret)
 }
 
 /// The rules in a row.

@@ -1,10 +1,14 @@
 //! What is in the database: the signing keys, whether the master key opens them, the audit log, and credentials that end soon.
 
+use std::path::Path;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::output;
 use super::finding::Findings;
 use crate::auth::keys::{KeyError, KeyRing, KeyState, ROTATE_AFTER};
+use crate::auth::master_key::MasterKey;
+use crate::backend::is_next_key_in_use;
 use crate::store::{EndingCredential, Inspection, SealState, SigningKeyRow};
 
 /// How much later than its time the exchange of signing keys may be.
@@ -19,15 +23,18 @@ const ENDS_WITHIN: TimeDelta = TimeDelta::days(14);
 const NAMED: usize = 5;
 
 /// Looks at all of it. Returns the ids of the signing keys.
-pub(super) fn look(inspection: &mut Inspection, ring: Option<&KeyRing>, findings: &mut Findings) -> Vec<String> {
+pub(super) fn look(
+    inspection: &mut Inspection,
+    ring: Option<&KeyRing>,
+    key_file: Option<&Path>,
+    findings: &mut Findings,
+) -> Vec<String> {
     const UNREAD: &str = "see the log of Postgres";
     let now = Utc::now();
     let mut kids = Vec::new();
     match inspection.gate().signing_keys() {
         Ok(rows) => {
-            if let Some(ring) = ring {
-                fits(ring, &rows, findings);
-            }
+            fits(ring, key_file, &rows, findings);
             signing_keys(&rows, now, findings);
             kids = rows.into_iter().map(|row| row.kid).collect();
         }
@@ -44,17 +51,44 @@ pub(super) fn look(inspection: &mut Inspection, ring: Option<&KeyRing>, findings
     kids
 }
 
-fn fits(ring: &KeyRing, rows: &[SigningKeyRow], findings: &mut Findings) {
+fn fits(ring: Option<&KeyRing>, key_file: Option<&Path>, rows: &[SigningKeyRow], findings: &mut Findings) {
     const CHECK: &str = "master-key.fits";
-    match ring.fits(rows) {
-        Ok(true) => findings.ok(CHECK, "it opens the signing keys in this database"),
-        Ok(false) => findings.ok(CHECK, "there is nothing in this database yet that it could open"),
-        Err(error @ KeyError::Sealed(_)) => findings.error(
+    let left = key_file.map(|file| (file, MasterKey::next_file(file))).filter(|(_, next)| next.exists());
+    if let Some((file, next)) = &left
+        && is_next_key_in_use(file, rows)
+    {
+        return findings.error(
             CHECK,
+            format!("the database goes by a new master key, which lies in {}", next.display()),
+            "run 'provisor master-key replace' once more, which puts it in its place",
+        );
+    }
+    let Some(ring) = ring else {
+        return;
+    };
+    match (ring.fits(rows), left) {
+        (Ok(_), Some((_, next))) => findings.warning(
+            CHECK,
+            format!(
+                "it does, but in {} lies one that nothing goes by: the master key was to be replaced, and was not",
+                next.display()
+            ),
+            "run 'provisor master-key replace' once more, or remove the file",
+        ),
+        (result, _) => fits_alone(CHECK, result, findings),
+    }
+}
+
+fn fits_alone(check: &'static str, result: Result<bool, KeyError>, findings: &mut Findings) {
+    match result {
+        Ok(true) => findings.ok(check, "it opens the signing keys in this database"),
+        Ok(false) => findings.ok(check, "there is nothing in this database yet that it could open"),
+        Err(error @ KeyError::Sealed(_)) => findings.error(
+            check,
             error.to_string(),
             "bring back the master key that belongs to this database, or name its file: --master-key-file (PROVISOR_MASTER_KEY_FILE)",
         ),
-        Err(error) => findings.error(CHECK, error.to_string(), "run 'provisor key replace'; every access token ends by that"),
+        Err(error) => findings.error(check, error.to_string(), "run 'provisor key replace'; every access token ends by that"),
     }
 }
 

@@ -80,7 +80,7 @@ fn inspect(
     }
     distribution(inspection, findings);
     rights(&facts, inspection, findings);
-    data::look(inspection, ring, findings)
+    data::look(inspection, ring, settings.master_key_file().ok().as_deref(), findings)
 }
 
 fn reached(settings: &Settings, facts: &ServerFacts, findings: &mut Findings) {
@@ -299,7 +299,7 @@ fn rights(facts: &ServerFacts, inspection: &mut Inspection, findings: &mut Findi
         findings.error(
             AUDIT,
             said,
-            "REVOKE UPDATE, DELETE, TRUNCATE ON audit_events, audit_seals, audit_checkpoints FROM the role",
+            "REVOKE UPDATE, DELETE, TRUNCATE ON audit_events, audit_seals, audit_checkpoints, audit_checkpoint_signatures FROM the role",
         );
     } else if rights.owns_audit_log {
         findings.warning(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::Gate;
 use super::super::error::Error;
-use super::super::schema::{audit_chains, audit_checkpoints, audit_seals};
+use super::super::schema::{audit_chains, audit_checkpoint_signatures, audit_checkpoints, audit_seals};
 use super::super::time::Clamped;
 
 /// A signed head of a chain.
@@ -26,8 +26,31 @@ pub struct CheckpointRow {
     pub signature: String,
 }
 
-/// A checkpoint, and the hash of its link as it is.
-pub type Signed = (CheckpointRow, Option<Vec<u8>>);
+/// A signature of a checkpoint under a later key than the one that it was written under.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
+#[diesel(table_name = audit_checkpoint_signatures)]
+pub struct CheckpointSignatureRow {
+    /// Whose chain.
+    pub tenant_id: Uuid,
+    /// The number of the checkpoint.
+    pub seq: i64,
+    /// The name of the key.
+    pub key: String,
+    /// The signature.
+    pub signature: String,
+}
+
+/// A checkpoint, and its later signature under some key.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = audit_checkpoints)]
+pub struct Signed {
+    /// The checkpoint.
+    #[diesel(embed)]
+    pub checkpoint: CheckpointRow,
+    /// The later signature.
+    #[diesel(select_expression = audit_checkpoint_signatures::signature.nullable())]
+    pub later: Option<String>,
+}
 
 impl Gate<'_> {
     /// Heads of chains for which there is no checkpoint yet.
@@ -54,19 +77,28 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Checkpoints of a chain behind a number, each with the hash of its link.
+    /// Checkpoints of a chain behind a number, each with its later signature under the key of this name and with the hash of its link as
+    /// it is.
     ///
     /// # Errors
     /// [`Error`] from the database.
-    pub fn checkpoints(&mut self, tenant: Uuid, after: i64, limit: i64) -> Result<Vec<Signed>, Error> {
-        use {audit_checkpoints as p, audit_seals as s};
+    pub fn checkpoints(
+        &mut self,
+        tenant: Uuid,
+        after: i64,
+        key: &str,
+        limit: i64,
+    ) -> Result<Vec<(Signed, Option<Vec<u8>>)>, Error> {
+        use {audit_checkpoint_signatures as l, audit_checkpoints as p, audit_seals as s};
+        let later = l::tenant_id.eq(tenant).and(l::seq.eq(p::seq)).and(l::key.eq(key));
         let query = p::table
             .left_join(s::table.on(s::tenant_id.eq(tenant).and(s::seq.eq(p::seq)).and(s::seq.gt(after))))
+            .left_join(l::table.on(later.and(l::seq.gt(after))))
             .filter(p::tenant_id.eq(tenant))
             .filter(p::seq.gt(after))
             .order(p::seq)
             .limit(limit)
-            .select((CheckpointRow::as_select(), s::hash.nullable()));
+            .select((Signed::as_select(), s::hash.nullable()));
         query.load(self.pg).map_err(Error::from)
     }
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use batch::Batch;
 pub use chains::{BreakRow, ChainRow, Checked};
-pub use checkpoints::CheckpointRow;
+pub use checkpoints::{CheckpointRow, CheckpointSignatureRow, Signed};
 pub use sealing::Sealed;
 pub use verifying::{ChainEnd, Coverage, Link};
 

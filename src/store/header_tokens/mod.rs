@@ -116,7 +116,7 @@ fn own<'a>(tenant: Uuid, id: &'a str) -> _ {
 
 /// Whether a call at `now` would be accepted, as [`TokenRow::is_valid`] says it.
 #[auto_type]
-fn is_valid(now: DateTime<Utc>) -> _ {
+pub(super) fn is_valid(now: DateTime<Utc>) -> _ {
     header_tokens::revoked_at.is_null().and(header_tokens::expires_at.is_null().or(header_tokens::expires_at.gt(now)))
 }
 

@@ -313,7 +313,15 @@ fn whoever_comes_into_a_tenant_in_the_last_moment_is_erased_with_it() {
 #[test]
 fn every_table_of_tenants_is_cleared_away_or_kept_for_a_reason() {
     // The audit log stays, and what proves it. A session names the tenant that an operator works in, and ends by itself.
-    let kept = ["audit_events", "audit_unsealed", "audit_seals", "audit_checkpoints", "audit_chains", "sessions"];
+    let kept = [
+        "audit_events",
+        "audit_unsealed",
+        "audit_seals",
+        "audit_checkpoints",
+        "audit_checkpoint_signatures",
+        "audit_chains",
+        "sessions",
+    ];
     let erasure = include_str!("../../../src/store/erasure.rs");
     let tables = "SELECT attrelid::regclass::text AS value FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
         WHERE attname = 'tenant_id' AND relkind = 'r' AND relnamespace = 'public'::regnamespace";

@@ -6,8 +6,12 @@ use uuid::Uuid;
 use super::{Server, entries, sealed};
 use crate::support::database;
 
-const TABLES: [(&str, &str); 3] =
-    [("audit_events", "request_id = 'x'"), ("audit_seals", "seq = 7"), ("audit_checkpoints", "seq = 7")];
+const TABLES: [(&str, &str); 4] = [
+    ("audit_events", "request_id = 'x'"),
+    ("audit_seals", "seq = 7"),
+    ("audit_checkpoints", "seq = 7"),
+    ("audit_checkpoint_signatures", "seq = 7"),
+];
 
 fn changes() -> impl Iterator<Item = String> {
     TABLES.into_iter().flat_map(|(table, set)| {

@@ -14,7 +14,7 @@ use crate::support::{ServerProcess, TemporaryDirectory, database, eventually, sh
 /// A role that may do what the server needs and no more, in a database that another role owns.
 const ROLE: &str = "CREATE ROLE app LOGIN; GRANT USAGE, CREATE ON SCHEMA public TO app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
-    REVOKE UPDATE, DELETE ON audit_events, audit_seals, audit_checkpoints FROM app";
+    REVOKE UPDATE, DELETE ON audit_events, audit_seals, audit_checkpoints, audit_checkpoint_signatures FROM app";
 const ROWS: &str =
     "SELECT relname AS value FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
 

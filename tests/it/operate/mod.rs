@@ -4,6 +4,7 @@ mod backup;
 mod doctor;
 mod hung_database;
 mod logs;
+mod master_key;
 mod metrics;
 mod migrate;
 mod stop;

@@ -1,0 +1,397 @@
+//! `provisor master-key replace`: what a thief of the key could use is over and shown so, the rest stays, and no crash leaves a database
+//! without its key.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use oauth2::AuthType;
+use provisor::audit::Action;
+use provisor::auth::invitations;
+use provisor::auth::role::Role as Rank;
+use provisor::auth::setup_links::{self, NewSetupLink};
+use provisor::auth::sso::provider::{self, Entered};
+use provisor::backend::Backend;
+use provisor::id::TenantId;
+use provisor::private_postgres::Role;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Postgres;
+use crate::oauth_flow::provider::{Provider, come_back};
+use crate::support::process::{program, run, run_json};
+use crate::support::{
+    Browser, Client, Random, ServerProcess, TemporaryDirectory, database, eventually, operator, scaled, settings, totp,
+};
+
+const EMAIL: &str = "ada@example.com";
+const PASSWORD: &str = "correct horse battery staple";
+const SSO_SECRET: &str = "what the identity provider knows";
+const OKTA_APP: &str = "trial7464750_ouraoo_1";
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn refused(output: &Output, code: i32, sentence: &str) {
+    assert_eq!(output.status.code(), Some(code), "{}", said(output));
+    assert!(said(output).contains(sentence), "{}", said(output));
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
+}
+
+fn key(data: &Path, ending: &str) -> Option<String> {
+    fs::read_to_string(data.join(format!("master.key{ending}"))).ok()
+}
+
+fn bearer(url: &str, token: &str) -> Client {
+    Client::new(url, &format!("Bearer {token}"))
+}
+
+fn create_token(data: &Path, tenant: &str) -> (String, String) {
+    let made = run_json(data, &["token", "create", "okta", "--tenant", tenant]);
+    (text(&made["id"]), text(&made["token"]))
+}
+
+/// The breaks of each chain: the fault and where it is.
+fn breaks(data: &Path) -> Vec<(String, Value)> {
+    let output = run(data, &["audit", "verify", "--json"]);
+    let chains: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    assert!(chains.iter().any(|chain| chain["checkpoints"].as_i64() > Some(0)), "{chains:?}");
+    let of = |chain: &Value| {
+        let tenant = text(&chain["tenant"]);
+        chain["breaks"].as_array().unwrap().clone().into_iter().map(move |found| (tenant.clone(), found))
+    };
+    let all: Vec<_> = chains.iter().flat_map(of).collect();
+    assert_eq!(output.status.success(), all.is_empty());
+    all
+}
+
+/// An installation with all that a master key stands behind, at rest.
+struct Victim {
+    data: TemporaryDirectory,
+    /// Id and text of header tokens: one of each tenant.
+    tokens: [(String, String); 2],
+    client: (String, String),
+    access: String,
+    refresh: String,
+    session: String,
+    app: totp::App,
+    recovery: String,
+}
+
+fn victim() -> Victim {
+    let data = TemporaryDirectory::new("robbed");
+    let server = ServerProcess::start(&data);
+    run_json(&data, &["tenant", "create", "acme"]);
+    let tokens = [create_token(&data, "default"), create_token(&data, "acme")];
+    let (revoked, _) = create_token(&data, "default");
+    run_json(&data, &["token", "revoke", &revoked]);
+    let created = run_json(&data, &["client", "create", "okta", "--okta-app", OKTA_APP]);
+    let client = (text(&created["id"]), text(&created["secret"]));
+    let password = data.join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    let made = run(&data, &["admin", "create", EMAIL, "--password-file", password.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+
+    let mut browser = Browser::new(&server.url);
+    browser.sign_in(EMAIL, PASSWORD);
+    let (app, codes) = totp::set_up(&mut browser);
+    let okta = Provider::new(&server.url, &client.0, &client.1, AuthType::RequestBody);
+    browser.open_authorize(okta.authorize(&[]).0.as_str());
+    let issued = okta.exchange(&come_back(&browser.consent(true)).0).unwrap();
+    for token in [&tokens[0].1, &tokens[1].1, &issued.access] {
+        assert_eq!(bearer(&server.url, token).get("/Users").status, 200);
+    }
+
+    let backend = Backend::open(&settings(&data), Role::Command).unwrap();
+    let caller = operator(TenantId::DEFAULT);
+    invitations::invite(&backend.store, &backend.token_key, &caller, "grace@example.com", Rank::Owner).unwrap();
+    let link = NewSetupLink { id: Uuid::now_v7(), email: "it@example.com", label: "Acme", days: 3 };
+    setup_links::create(&backend.store, &backend.token_key, &caller, &link).unwrap();
+    let entered = Entered {
+        enabled: true,
+        issuer: "https://id.example.com",
+        client_id: "provisor",
+        client_secret: SSO_SECRET,
+        role_claim: "",
+        roles: "",
+        default_role: "",
+        is_for_tenant: false,
+        tenant: "",
+        email_domains: "",
+        assumes_verified_email: false,
+    };
+    provider::save(&backend.store, &backend.sso_key, &operator(TenantId::NONE), &entered).unwrap();
+    backend.close().unwrap();
+    // It signs the heads when it ends.
+    assert!(server.stop());
+    let (refresh, session) = (issued.refresh.unwrap(), browser.cookies["sid"].clone());
+    Victim { data, tokens, client, access: issued.access, refresh, session, app, recovery: codes[0].clone() }
+}
+
+impl Victim {
+    /// Works on the database at rest.
+    fn with_database<T>(&self, work: impl FnOnce(&Backend, &mut diesel::PgConnection) -> T) -> T {
+        let backend = Backend::open(&settings(&self.data), Role::Command).unwrap();
+        let worked = work(&backend, &mut database::connect(&self.data, "provisor"));
+        backend.close().unwrap();
+        worked
+    }
+
+    fn states(&self, tenant: &str) -> Vec<(String, String)> {
+        let listed = run_json(&self.data, &["token", "list", "--tenant", tenant]);
+        let state = |row: &Value| (text(&row["id"]), text(&row["state"]));
+        listed.as_array().unwrap().iter().map(state).collect()
+    }
+}
+
+#[test]
+fn what_a_thief_could_use_is_over_and_shown_so_and_the_rest_stays() {
+    let victim = victim();
+    let data = &*victim.data;
+    let forged = format!(
+        "INSERT INTO audit_checkpoints SELECT tenant_id, seq, hash, now(), 'forged' FROM audit_seals
+         WHERE tenant_id = '{}' AND seq = 1",
+        TenantId::DEFAULT
+    );
+    let (checkpoints, before) = victim.with_database(|_, pg| {
+        database::execute(pg, &forged);
+        let count = database::texts(pg, "SELECT count(*)::text AS value FROM audit_checkpoints");
+        (count[0].parse::<i64>().unwrap(), database::texts(pg, "SELECT t::text AS value FROM audit_checkpoints AS t"))
+    });
+    let told = breaks(data);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0].0[..], &told[0].1["fault"], &told[0].1["seq"]), ("default", &json!("forged"), &json!(1)));
+    let old = key(data, "").unwrap();
+
+    let replaced = run_json(data, &["master-key", "replace"]);
+    assert_eq!(
+        replaced["carriedOver"],
+        json!({
+            "checkpoints": checkpoints - 1, "forgedCheckpoints": 1, "authenticatorApps": 1, "voidAuthenticatorApps": 0,
+            "singleSignOn": true,
+        })
+    );
+    let ended = |tokens, others| {
+        json!({
+            "headerTokens": tokens, "clientSecrets": others, "grants": others, "invitations": others, "setupLinks": others,
+        })
+    };
+    let mut all = ended(2, 1);
+    (all["sessions"], all["recoveryCodes"]) = (json!(1), replaced["ended"]["recoveryCodes"].clone());
+    assert_eq!(replaced["ended"], all);
+    assert!(all["recoveryCodes"].as_i64() > Some(5));
+    let mut tenants = replaced["tenants"].as_array().unwrap().clone();
+    tenants.sort_by_key(|row| text(&row["tenant"]));
+    let of = |tenant, ended| json!({"tenant": tenant, "ended": ended});
+    assert_eq!(tenants, [of("acme", ended(1, 0)), of("default", ended(1, 1))]);
+
+    let new = key(data, "").unwrap();
+    assert_ne!(new, old);
+    assert_eq!((key(data, ".former").unwrap(), key(data, ".next")), (old, None));
+    for ending in ["", ".former"] {
+        let mode = fs::metadata(data.join(format!("master.key{ending}"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert_eq!(breaks(data), told);
+
+    // Lists say it. What had ended before ended then.
+    let ids = |state: &str| {
+        let listed = victim.states("default").into_iter().chain(victim.states("acme"));
+        listed.filter(|(_, known)| known == state).count()
+    };
+    assert_eq!((ids("revoked"), ids("valid")), (3, 0));
+    let counted =
+        |pg: &mut _, query: &str| database::texts(pg, &format!("SELECT count(*)::text AS value FROM {query}"));
+    victim.with_database(|backend, pg| {
+        for none in [
+            "header_tokens WHERE revoked_at IS NULL",
+            "client_secrets WHERE expires_at IS NULL OR expires_at > now()",
+            "oauth_grants WHERE revoked_at IS NULL",
+            "refresh_tokens",
+            "authorization_codes",
+            "sessions",
+            "invitations",
+            "setup_codes",
+            "recovery_codes",
+            "setup_links WHERE revoked_at IS NULL",
+        ] {
+            assert_eq!(counted(pg, none), ["0"], "{none}");
+        }
+        assert_eq!(counted(pg, "setup_links"), ["1"]);
+        let sso = provider::load(&backend.store, &backend.sso_key).unwrap().unwrap();
+        assert_eq!(sso.client_secret.as_slice(), SSO_SECRET.as_bytes());
+        // Checkpoints are as they were written.
+        let after = database::texts(pg, "SELECT t::text AS value FROM audit_checkpoints AS t");
+        assert!(before.iter().all(|row| after.contains(row)));
+        let dump = database::dump(pg).join("\n");
+        assert!(dump.contains("master_key.replace") && !dump.contains(new.trim()));
+    });
+    let entries = |arguments: &[&str]| {
+        let action = ["audit", "list", "--action", Action::MasterKeyReplace.code()];
+        run_json(data, &[&action, arguments].concat())
+    };
+    let entry = |found: &Value| (text(&found[0]["target"]["id"]), found[0]["after"]["ended"].clone());
+    let own = entries(&["--tenant", "acme"]);
+    assert_eq!((own.as_array().unwrap().len(), entry(&own)), (1, ("master-key".into(), ended(1, 0))));
+    let own = entries(&["--no-tenant"]);
+    assert_eq!((own.as_array().unwrap().len(), entry(&own)), (1, ("master-key".into(), all)));
+
+    let server = ServerProcess::start(data);
+    for token in [&victim.tokens[0].1, &victim.tokens[1].1, &victim.access] {
+        assert_eq!(bearer(&server.url, token).get("/Users").status, 401);
+    }
+    let okta = Provider::new(&server.url, &victim.client.0, &victim.client.1, AuthType::RequestBody);
+    assert!(okta.refresh(&victim.refresh).is_err());
+    let secret = text(&run_json(data, &["client", "rotate-secret", &victim.client.0])["secret"]);
+    let okta = Provider::new(&server.url, &victim.client.0, &secret, AuthType::RequestBody);
+    assert!(okta.refresh(&victim.refresh).is_err());
+    let (_, token) = create_token(data, "acme");
+    assert_eq!(bearer(&server.url, &token).get("/Users").status, 200);
+
+    let mut browser = Browser::new(&server.url);
+    browser.cookies.insert("sid".into(), victim.session.clone());
+    browser.open("/admin/account");
+    assert!(browser.page.text.contains("name=\"password\""), "{}", browser.page.text);
+    let mut browser = Browser::new(&server.url);
+    browser.sign_in(EMAIL, PASSWORD);
+    let mut enter = |code: &str| {
+        let form = browser.page.form("/admin/login/code").with("code", code);
+        browser.post(&form).status
+    };
+    assert_eq!(enter(&victim.recovery), 422);
+    assert_eq!(enter(&victim.app.code(1)), 303);
+    browser.open_authorize(okta.authorize(&[]).0.as_str());
+    let issued = okta.exchange(&come_back(&browser.consent(true)).0).unwrap();
+    assert_eq!(bearer(&server.url, &issued.access).get("/Users").status, 200);
+    let doctor = run(data, &["doctor", "--json"]);
+    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let fits = doctor["findings"].as_array().unwrap().iter().find(|found| found["check"] == "master-key.fits");
+    assert_eq!(fits.unwrap()["state"], "ok", "{doctor}");
+    assert!(server.stop());
+
+    // Once more, with checkpoints of two keys by now.
+    let again = run_json(data, &["master-key", "replace"]);
+    assert!(again["carriedOver"]["checkpoints"].as_i64().unwrap() > checkpoints - 1, "{again}");
+    assert_eq!(key(data, ".former-2").unwrap(), new);
+    assert_eq!(breaks(data), told);
+}
+
+#[test]
+fn a_crash_before_the_new_key_was_put_in_place_is_told_and_finished() {
+    let victim = victim();
+    let data = &*victim.data;
+    let old = key(data, "").unwrap();
+    let done = run(data, &["master-key", "replace"]);
+    assert!(
+        done.status.success() && said(&done).contains("1 authenticator apps, the client secret"),
+        "{}",
+        said(&done)
+    );
+    let new = key(data, "").unwrap();
+    // As after the commit.
+    fs::rename(data.join("master.key"), data.join("master.key.next")).unwrap();
+    fs::copy(data.join("master.key.former"), data.join("master.key")).unwrap();
+    let file = data.with_extension("backup");
+    let next = format!("new master key, which lies in {}", data.join("master.key.next").display());
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["token", "create", "late"],
+        &["key", "replace"],
+        &["backup", file.to_str().unwrap()],
+    ] {
+        refused(&run(data, command), 78, &next);
+    }
+    refused(&run(data, &["doctor"]), 1, &next);
+    let finished = run(data, &["master-key", "replace"]);
+    assert!(finished.status.success() && said(&finished).contains("went by it already"), "{}", said(&finished));
+    assert_eq!((key(data, "").unwrap(), key(data, ".next")), (new.clone(), None));
+    // It had been kept already.
+    assert_eq!((key(data, ".former").unwrap(), key(data, ".former-2")), (old, None));
+    assert_eq!(breaks(data), []);
+    let replacements = run_json(data, &["audit", "list", "--no-tenant", "--action", "master_key.replace"]);
+    assert_eq!(replacements.as_array().unwrap().len(), 1);
+
+    // As before the commit: a key that nothing goes by yet. It is not used, as it may be any.
+    let stray = ["master-key", "create", "--master-key-file", data.join("master.key.next").to_str().unwrap()]
+        .map(str::to_owned);
+    assert!(run(data, &stray.each_ref().map(String::as_str)).status.success());
+    let stray = key(data, ".next").unwrap();
+    let (_, token) = create_token(data, "acme");
+    let doctor = run(data, &["doctor"]);
+    assert!(said(&doctor).contains("lies one that nothing goes by"), "{}", said(&doctor));
+    let again = run_json(data, &["master-key", "replace"]);
+    assert_eq!((&again["finishedOnly"], &again["ended"]["headerTokens"]), (&json!(false), &json!(1)));
+    assert!(![stray, new].contains(&key(data, "").unwrap()));
+    let server = ServerProcess::start(data);
+    assert_eq!(bearer(&server.url, &token).get("/Users").status, 401);
+    assert!(server.stop());
+    assert_eq!(breaks(data), []);
+}
+
+#[test]
+fn whenever_it_is_killed_the_next_run_comes_to_the_end() {
+    let victim = victim();
+    let data = &*victim.data;
+    let mut random = Random::new(Random::seed(76));
+    for round in 0..scaled(4) {
+        let mut command = program();
+        command.args(["master-key", "replace", "--data-dir"]).arg(data);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(random.below(1_500) as u64));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let done = run(data, &["master-key", "replace"]);
+        assert!(done.status.success(), "{round}: {}", said(&done));
+        assert_eq!(key(data, ".next"), None, "{round}");
+        assert_eq!(breaks(data), [], "{round}");
+    }
+    let server = ServerProcess::start(data);
+    let (_, token) = create_token(data, "acme");
+    assert_eq!(bearer(&server.url, &token).get("/Users").status, 200);
+    assert!(server.stop());
+}
+
+#[test]
+fn while_a_server_runs_nothing_is_replaced() {
+    let victim = victim();
+    let data = &*victim.data;
+    let old = key(data, "").unwrap();
+    let server = ServerProcess::start(data);
+    let url = database::url(data, "provisor");
+    let file = data.join("master.key");
+    let named = ["--database-url", &url, "--master-key-file", file.to_str().unwrap()];
+    for arguments in [&[][..], &named] {
+        let arguments = [&["master-key", "replace"], arguments].concat();
+        refused(&run(data, &arguments), 1, "at the database: stop all of them first; nothing was changed");
+    }
+    assert_eq!((key(data, "").unwrap(), key(data, ".next"), key(data, ".former")), (old, None, None));
+    assert_eq!(bearer(&server.url, &victim.tokens[1].1).get("/Users").status, 200);
+    let entries = run_json(data, &["audit", "list", "--no-tenant", "--action", "master_key.replace"]);
+    assert_eq!(entries, json!([]));
+    assert!(server.stop());
+
+    // A database of one's own.
+    let postgres = Postgres::start(data, &[]);
+    let other = TemporaryDirectory::new("elsewhere");
+    let replaced = run(&other, &[&["master-key", "replace"], &named[..]].concat());
+    assert!(replaced.status.success(), "{}", said(&replaced));
+    // On another machine the former key may still be in its place.
+    let former = data.join("master.key.former");
+    let astray = ["--database-url", &url, "--master-key-file", former.to_str().unwrap()];
+    refused(&run(&other, &[&["token", "create", "void"], &astray[..]].concat()), 1, "sealed under another master key");
+    let listed = run(&other, &[&["token", "list", "--json"], &named[..]].concat());
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert!(listed.as_array().unwrap().iter().all(|row| row["state"] == "revoked"), "{listed}");
+    let with_former = run(&other, &[&["master-key", "replace"], &astray[..]].concat());
+    refused(&with_former, 1, "sealed under another master key");
+    assert_eq!(key(data, ".former.next"), None);
+    drop(postgres);
+    eventually("the end of Postgres", || (!data.join("postgres/postmaster.pid").exists()).then_some(()));
+    assert_eq!(breaks(data), []);
+}
