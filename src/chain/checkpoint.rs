@@ -53,6 +53,7 @@ fn sign(key: &StampKey, row: &CheckpointRow) -> String {
 }
 
 /// By which the later signatures under a key are found. The key does not follow from it.
+#[must_use]
 pub fn key_name(key: &StampKey) -> String {
     key.stamp(&[KEY_NAME], &[])
 }

@@ -24,8 +24,16 @@ const COUNTS: &str = "SELECT 'tenants' AS name, count(*) AS number FROM tenants
     UNION ALL SELECT 'administrators', count(*) FROM administrators
     UNION ALL SELECT 'auditEntries', count(*) FROM audit_events";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) AS answer";
-/// Privileges are not copied, because they name roles. These are those that the migrations leave.
-const APPEND_ONLY: &str = "REVOKE UPDATE, DELETE, TRUNCATE ON audit_events, audit_seals, audit_checkpoints, audit_checkpoint_signatures FROM PUBLIC, CURRENT_USER";
+/// Privileges are not copied, because they name roles. These are those that the migrations leave, on the tables that the copy has.
+const APPEND_ONLY: &str = "DO $$
+    DECLARE name text;
+    BEGIN
+        FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            AND relname IN ('audit_events', 'audit_seals', 'audit_checkpoints', 'audit_checkpoint_signatures')
+        LOOP
+            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %I FROM PUBLIC, CURRENT_USER', name);
+        END LOOP;
+    END $$";
 
 #[derive(QueryableByName)]
 struct Count {

@@ -50,9 +50,9 @@ pub(super) fn run(json: bool, settings: &Settings) -> Result<(), Error> {
     let closed = database.close().map_err(|error| Error::Start(error.into()));
     let replaced = replaced.and_then(|replaced| closed.map(|()| replaced))?;
     if json {
-        output::json(&to_json(&file, &replaced))?
+        output::json(&to_json(&file, &replaced))?;
     } else {
-        tell(&file, &replaced)?
+        tell(&file, &replaced)?;
     }
     Ok(())
 }
@@ -66,16 +66,29 @@ fn replace(file: &Path, url: &str) -> Result<Replaced, Error> {
     let former = MasterKey::read(file).map_err(StartError::from)?;
     KeyRing::new(SealKey::for_signing_keys(&former)).fits(&rows)?;
     let new = MasterKey::create_next(file).map_err(StartError::from)?;
-    let carried = carry_over(&mut database, &former, &new)?;
-    let endings = database.end_credentials(Utc::now())?;
-    let keys = KeyRing::new(SealKey::for_signing_keys(&new)).first_pair()?;
-    database.replace_signing_keys(&keys)?;
-    record(&mut database, &carried, &endings)?;
-    if !database.commit()? {
+    let changed = change(&mut database, &former, &new);
+    // Where the commit itself fails, nobody knows yet which key the database goes by, and both files stay.
+    let committed = if changed.is_ok() { database.commit()? } else { false };
+    if !committed {
+        // Whatever keeps the file, the next run does not use it.
+        let _ = std::fs::remove_file(MasterKey::next_file(file));
+    }
+    let done = changed?;
+    if !committed {
         return Err(Error::AtWork);
     }
     // Whoever starts waits until this is done, and reads the file then.
-    Ok(Replaced { former: install(file)?, done: Some((carried, endings)) })
+    Ok(Replaced { former: install(file)?, done: Some(done) })
+}
+
+/// Changes all that depends on the key, up to the commit.
+fn change(database: &mut Replacement, former: &MasterKey, new: &MasterKey) -> Result<(Carried, Endings), Error> {
+    let carried = carry_over(database, former, new)?;
+    let endings = database.end_credentials(Utc::now())?;
+    let keys = KeyRing::new(SealKey::for_signing_keys(new)).first_pair()?;
+    database.replace_signing_keys(&keys)?;
+    record(database, &carried, &endings)?;
+    Ok((carried, endings))
 }
 
 fn install(file: &Path) -> Result<Option<PathBuf>, Error> {

@@ -52,6 +52,9 @@ pub struct Signed {
     pub later: Option<String>,
 }
 
+/// The hash of a link, where there is one.
+type LinkHash = Option<Vec<u8>>;
+
 impl Gate<'_> {
     /// Heads of chains for which there is no checkpoint yet.
     ///
@@ -88,7 +91,7 @@ impl Gate<'_> {
         after: i64,
         key: &str,
         limit: i64,
-    ) -> Result<Vec<(Signed, Option<Vec<u8>>)>, Error> {
+    ) -> Result<Vec<(Signed, LinkHash)>, Error> {
         use {audit_checkpoint_signatures as l, audit_checkpoints as p, audit_seals as s};
         let later = l::tenant_id.eq(tenant).and(l::seq.eq(p::seq)).and(l::key.eq(key));
         let query = p::table

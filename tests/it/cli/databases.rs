@@ -1,7 +1,11 @@
 //! With a database of one's own: commands and servers that share it by `DATABASE_URL`.
 
+use provisor::auth::master_key::MasterKey;
+use provisor::auth::secret::TokenKey;
+use provisor::auth::{self, NewToken, Scope};
+
 use super::*;
-use crate::support::{ServerProcess, TemporaryDirectory, database, minimal, temporary_directory};
+use crate::support::{ServerProcess, TemporaryDirectory, database, minimal, operator, temporary_directory};
 
 /// Runs a command on the database of the shared server, told by the environment and by flags in turn.
 fn run_by_url(by_flag: bool, key: &Path, arguments: &[&str]) -> Output {
@@ -32,13 +36,24 @@ fn a_command_finds_the_database_by_its_url() {
 }
 
 #[test]
-fn a_token_made_under_another_master_key_is_none() {
+fn under_another_master_key_no_token_is_made_and_none_is_taken() {
     let key = temporary_directory("key");
     let made = program().args(["master-key", "create", "--master-key-file"]).arg(&key).output().unwrap();
     assert!(made.status.success(), "{}", stderr(&made));
-    let made = run_by_url(true, &key, &["token", "create", "okta", "--json"]);
-    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    assert_eq!(status(&shared().url, string(&made["token"])), 401);
+    // There are signing keys, and something is at stake.
+    let tenant = crate::support::tenant();
+    assert_eq!(tenant.client.get("/Users").status, 200);
+    for command in [&["token", "create", "okta"], &["client", "create", "okta"]] {
+        let refused = run_by_url(true, &key, command);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(stderr(&refused).contains("sealed under another master key"), "{}", stderr(&refused));
+    }
+    let other = TokenKey::derive(&MasterKey::read(&key).unwrap());
+    let scopes = Scope::ALL.into_iter().collect();
+    let new = NewToken { name: "okta".into(), scopes, expires_at: None, allowed_networks: vec![], user: None };
+    let made = shared()
+        .with_backend(|backend| auth::tokens::create(&backend.store, &operator(tenant.id), &other, &new).unwrap());
+    assert_eq!(status(&shared().url, made.secret.reveal()), 401);
     std::fs::remove_file(key).unwrap();
 }
 

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use chrono::{SubsecRound, Utc};
 use oauth2::AuthType;
-use provisor::audit::Action;
+use provisor::audit::{Action, AuditEvent, Target};
 use provisor::auth::invitations;
 use provisor::auth::role::Role as Rank;
 use provisor::auth::setup_links::{self, NewSetupLink};
@@ -16,6 +17,7 @@ use provisor::auth::sso::provider::{self, Entered};
 use provisor::backend::Backend;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
+use provisor::store::{self, CheckpointRow};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -150,6 +152,63 @@ impl Victim {
     }
 }
 
+/// That no table holds what is taken, or would be if somebody had the former key.
+fn assert_ended(pg: &mut diesel::PgConnection) {
+    let mut counted = |query: &str| database::texts(pg, &format!("SELECT count(*)::text AS value FROM {query}"));
+    for none in [
+        "header_tokens WHERE revoked_at IS NULL",
+        "client_secrets WHERE expires_at IS NULL OR expires_at > now()",
+        "oauth_grants WHERE revoked_at IS NULL",
+        "refresh_tokens",
+        "authorization_codes",
+        "sessions",
+        "invitations",
+        "setup_codes",
+        "recovery_codes",
+        "setup_links WHERE revoked_at IS NULL",
+    ] {
+        assert_eq!(counted(none), ["0"], "{none}");
+    }
+    assert_eq!(counted("setup_links"), ["1"]);
+}
+
+/// That a server takes nothing from before, and what is made anew.
+fn assert_over_and_made_anew(victim: &Victim) {
+    let data = &*victim.data;
+    let server = ServerProcess::start(data);
+    for token in [&victim.tokens[0].1, &victim.tokens[1].1, &victim.access] {
+        assert_eq!(bearer(&server.url, token).get("/Users").status, 401);
+    }
+    let okta = Provider::new(&server.url, &victim.client.0, &victim.client.1, AuthType::RequestBody);
+    assert!(okta.refresh(&victim.refresh).is_err());
+    let secret = text(&run_json(data, &["client", "rotate-secret", &victim.client.0])["secret"]);
+    let okta = Provider::new(&server.url, &victim.client.0, &secret, AuthType::RequestBody);
+    assert!(okta.refresh(&victim.refresh).is_err());
+    let (_, token) = create_token(data, "acme");
+    assert_eq!(bearer(&server.url, &token).get("/Users").status, 200);
+
+    let mut browser = Browser::new(&server.url);
+    browser.cookies.insert("sid".into(), victim.session.clone());
+    browser.open("/admin/account");
+    assert!(browser.page.text.contains("name=\"password\""), "{}", browser.page.text);
+    let mut browser = Browser::new(&server.url);
+    browser.sign_in(EMAIL, PASSWORD);
+    let mut enter = |code: &str| {
+        let form = browser.page.form("/admin/login/code").with("code", code);
+        browser.post(&form).status
+    };
+    assert_eq!(enter(&victim.recovery), 422);
+    assert_eq!(enter(&victim.app.code(1)), 303);
+    browser.open_authorize(okta.authorize(&[]).0.as_str());
+    let issued = okta.exchange(&come_back(&browser.consent(true)).0).unwrap();
+    assert_eq!(bearer(&server.url, &issued.access).get("/Users").status, 200);
+    let doctor = run(data, &["doctor", "--json"]);
+    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let fits = doctor["findings"].as_array().unwrap().iter().find(|found| found["check"] == "master-key.fits");
+    assert_eq!(fits.unwrap()["state"], "ok", "{doctor}");
+    assert!(server.stop());
+}
+
 #[test]
 fn what_a_thief_could_use_is_over_and_shown_so_and_the_rest_stays() {
     let victim = victim();
@@ -206,24 +265,8 @@ fn what_a_thief_could_use_is_over_and_shown_so_and_the_rest_stays() {
         listed.filter(|(_, known)| known == state).count()
     };
     assert_eq!((ids("revoked"), ids("valid")), (3, 0));
-    let counted =
-        |pg: &mut _, query: &str| database::texts(pg, &format!("SELECT count(*)::text AS value FROM {query}"));
     victim.with_database(|backend, pg| {
-        for none in [
-            "header_tokens WHERE revoked_at IS NULL",
-            "client_secrets WHERE expires_at IS NULL OR expires_at > now()",
-            "oauth_grants WHERE revoked_at IS NULL",
-            "refresh_tokens",
-            "authorization_codes",
-            "sessions",
-            "invitations",
-            "setup_codes",
-            "recovery_codes",
-            "setup_links WHERE revoked_at IS NULL",
-        ] {
-            assert_eq!(counted(pg, none), ["0"], "{none}");
-        }
-        assert_eq!(counted(pg, "setup_links"), ["1"]);
+        assert_ended(pg);
         let sso = provider::load(&backend.store, &backend.sso_key).unwrap().unwrap();
         assert_eq!(sso.client_secret.as_slice(), SSO_SECRET.as_bytes());
         // Checkpoints are as they were written.
@@ -242,38 +285,7 @@ fn what_a_thief_could_use_is_over_and_shown_so_and_the_rest_stays() {
     let own = entries(&["--no-tenant"]);
     assert_eq!((own.as_array().unwrap().len(), entry(&own)), (1, ("master-key".into(), all)));
 
-    let server = ServerProcess::start(data);
-    for token in [&victim.tokens[0].1, &victim.tokens[1].1, &victim.access] {
-        assert_eq!(bearer(&server.url, token).get("/Users").status, 401);
-    }
-    let okta = Provider::new(&server.url, &victim.client.0, &victim.client.1, AuthType::RequestBody);
-    assert!(okta.refresh(&victim.refresh).is_err());
-    let secret = text(&run_json(data, &["client", "rotate-secret", &victim.client.0])["secret"]);
-    let okta = Provider::new(&server.url, &victim.client.0, &secret, AuthType::RequestBody);
-    assert!(okta.refresh(&victim.refresh).is_err());
-    let (_, token) = create_token(data, "acme");
-    assert_eq!(bearer(&server.url, &token).get("/Users").status, 200);
-
-    let mut browser = Browser::new(&server.url);
-    browser.cookies.insert("sid".into(), victim.session.clone());
-    browser.open("/admin/account");
-    assert!(browser.page.text.contains("name=\"password\""), "{}", browser.page.text);
-    let mut browser = Browser::new(&server.url);
-    browser.sign_in(EMAIL, PASSWORD);
-    let mut enter = |code: &str| {
-        let form = browser.page.form("/admin/login/code").with("code", code);
-        browser.post(&form).status
-    };
-    assert_eq!(enter(&victim.recovery), 422);
-    assert_eq!(enter(&victim.app.code(1)), 303);
-    browser.open_authorize(okta.authorize(&[]).0.as_str());
-    let issued = okta.exchange(&come_back(&browser.consent(true)).0).unwrap();
-    assert_eq!(bearer(&server.url, &issued.access).get("/Users").status, 200);
-    let doctor = run(data, &["doctor", "--json"]);
-    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-    let fits = doctor["findings"].as_array().unwrap().iter().find(|found| found["check"] == "master-key.fits");
-    assert_eq!(fits.unwrap()["state"], "ok", "{doctor}");
-    assert!(server.stop());
+    assert_over_and_made_anew(&victim);
 
     // Once more, with checkpoints of two keys by now.
     let again = run_json(data, &["master-key", "replace"]);
@@ -358,7 +370,37 @@ fn whenever_it_is_killed_the_next_run_comes_to_the_end() {
 }
 
 #[test]
-fn while_a_server_runs_nothing_is_replaced() {
+fn many_checkpoints_are_signed_anew_a_stretch_at_a_time() {
+    const MANY: i64 = 12_000;
+    let data = TemporaryDirectory::new("signed");
+    assert!(ServerProcess::start(&data).stop());
+    let backend = Backend::open(&settings(&data), Role::Command).unwrap();
+    let (tenant_id, hash, at) = (TenantId::DEFAULT.0, vec![7; 32], Utc::now().trunc_subsecs(3));
+    let row = |seq: i64| {
+        let (number, micros) = (seq.to_be_bytes(), at.timestamp_micros().to_be_bytes());
+        let signature = backend.checkpoint_key.stamp(&[tenant_id.as_bytes(), &number, &hash, &micros], &[]);
+        CheckpointRow { tenant_id, seq, hash: hash.clone(), at, signature }
+    };
+    // Behind the end of the chain, of which there is an entry.
+    let event = AuditEvent::new(Action::TenantUpdate, Target::new("Tenant", tenant_id));
+    let caller = operator(TenantId::DEFAULT);
+    backend.store.run::<_, store::Error>(&caller, |tenant| tenant.record(&event)).unwrap();
+    let rows: Vec<CheckpointRow> = (1_000_000..1_000_000 + MANY).map(row).collect();
+    for stretch in rows.chunks(5_000) {
+        backend.store.gate(|gate| gate.insert_checkpoints(stretch)).unwrap();
+    }
+    backend.close().unwrap();
+    let output = run(&data, &["master-key", "replace", "--json"]);
+    assert!(said(&output).contains("signing checkpoints\n"), "{}", said(&output));
+    let replaced: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let carried = &replaced["carriedOver"];
+    assert!(carried["checkpoints"].as_i64() >= Some(MANY) && carried["forgedCheckpoints"] == 0, "{carried}");
+    let found = breaks(&data);
+    assert!(found.len() > 900 && found.iter().all(|(_, found)| found["fault"] == "seal_deleted"), "{found:?}");
+}
+
+#[test]
+fn while_a_server_runs_nothing_is_replaced_and_who_comes_meanwhile_waits() {
     let victim = victim();
     let data = &*victim.data;
     let old = key(data, "").unwrap();
@@ -381,6 +423,7 @@ fn while_a_server_runs_nothing_is_replaced() {
     let other = TemporaryDirectory::new("elsewhere");
     let replaced = run(&other, &[&["master-key", "replace"], &named[..]].concat());
     assert!(replaced.status.success(), "{}", said(&replaced));
+    let key_of_now = key(data, "");
     // On another machine the former key may still be in its place.
     let former = data.join("master.key.former");
     let astray = ["--database-url", &url, "--master-key-file", former.to_str().unwrap()];
@@ -390,8 +433,32 @@ fn while_a_server_runs_nothing_is_replaced() {
     assert!(listed.as_array().unwrap().iter().all(|row| row["state"] == "revoked"), "{listed}");
     let with_former = run(&other, &[&["master-key", "replace"], &astray[..]].concat());
     refused(&with_former, 1, "sealed under another master key");
-    assert_eq!(key(data, ".former.next"), None);
+    assert_eq!((key(data, ""), key(data, ".former.next")), (key_of_now, None));
+
+    // Whoever comes while it is under way waits, and has the new key then.
+    let mut pg = database::connect(data, "provisor");
+    database::execute(&mut pg, "SET statement_timeout = 0; SELECT pg_advisory_lock(7643, 7644)");
+    let spawn = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).args(named).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut wait_for = |waiting: &str| {
+        let query = "SELECT count(*)::text AS value FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        let cell = std::cell::RefCell::new(&mut pg);
+        eventually("the wait", || (database::texts(&mut cell.borrow_mut(), query) == [waiting]).then_some(()));
+    };
+    let replacing = spawn(&["master-key", "replace"]);
+    wait_for("1");
+    let creating = spawn(&["token", "create", "in time"]);
+    wait_for("2");
+    drop(pg);
+    let (replaced, created) = (replacing.wait_with_output().unwrap(), creating.wait_with_output().unwrap());
+    assert!(replaced.status.success() && created.status.success(), "{}{}", said(&replaced), said(&created));
     drop(postgres);
     eventually("the end of Postgres", || (!data.join("postgres/postmaster.pid").exists()).then_some(()));
+    let server = ServerProcess::start(data);
+    let token = String::from_utf8(created.stdout).unwrap();
+    assert_eq!(bearer(&server.url, token.trim()).get("/Users").status, 200);
+    assert!(server.stop());
     assert_eq!(breaks(data), []);
 }
