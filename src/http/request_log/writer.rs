@@ -10,7 +10,7 @@ use chrono::{DateTime, DurationRound, TimeDelta};
 
 use super::redact::{Redacted, clean, clean_detail, clean_query, redact, searches_secret};
 use super::{Entry, Message, QUEUE, Seen, Shared};
-use crate::store::{RequestCountRow, RequestRow, Store};
+use crate::store::{Error, RequestCountRow, RequestRow, Store};
 
 /// How long requests are gathered before they are written together.
 const GATHER: Duration = Duration::from_millis(400);
@@ -20,7 +20,11 @@ const LOOK: Duration = Duration::from_millis(50);
 const ROWS_PER_STATEMENT: usize = 100;
 /// The operation of a change that sets `active` to false.
 const DEACTIVATE: &str = "deactivate";
-/// How often it is said that rows were dropped.
+/// Sums that one statement adds to.
+const COUNTS_PER_STATEMENT: usize = 1_000;
+/// Sums that wait for the next write at most when they could not be written.
+const COUNTS_KEPT: usize = 10_000;
+/// How often it is said at most that rows were dropped.
 const TELL: Duration = Duration::from_mins(1);
 
 pub(super) struct Writer {
@@ -28,7 +32,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
 }
 
-/// What was gathered: requests of which rows are written, and the numbers of all others.
+/// What was gathered: requests of which rows are written, and the numbers of all others. The numbers stay until they are written.
 #[derive(Default)]
 struct Batch {
     entries: Vec<Entry>,
@@ -60,25 +64,82 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Forgets the oldest numbers where too many wait, and says how many requests were among them.
+    fn forget_counts(&mut self, kept: usize) -> i64 {
+        let surplus = self.counts.len().saturating_sub(kept);
+        if surplus == 0 {
+            return 0;
+        }
+        let mut keys: Vec<RequestKey> = self.counts.keys().cloned().collect();
+        keys.sort_by_key(|(_, hour, ..)| *hour);
+        keys.truncate(surplus);
+        keys.iter().filter_map(|key| self.counts.remove(key)).map(|counted| counted.requests).sum()
+    }
+}
+
+/// What there is to say of the log, which is said once a minute at most.
+#[derive(Debug, Default)]
+struct Report {
+    /// Rows that could not be written since the server started.
+    unwritten: u64,
+    unwritten_told: u64,
+    /// Requests that there was no room for and that were told of.
+    overflowed_told: u64,
+    /// Requests that are missing in the numbers, too.
+    forgotten: i64,
+    error: Option<Error>,
+    told_at: Option<Instant>,
+}
+
+impl Report {
+    /// Says what is new, where it is time for it; `dropped` is all that is missing in the log.
+    fn tell(&mut self, dropped: u64, is_last: bool) {
+        if !is_last && self.told_at.is_some_and(|at| at.elapsed() < TELL) {
+            return;
+        }
+        let overflowed = dropped - self.unwritten;
+        let (missing, unwritten) = (overflowed - self.overflowed_told, self.unwritten - self.unwritten_told);
+        if missing > 0 {
+            log::warn!("{missing} requests are missing in the provisioning log: there were too many");
+        }
+        let error = self.error.take();
+        let told = missing > 0 || error.is_some() || self.forgotten > 0;
+        match error {
+            Some(error) if unwritten > 0 => {
+                log::warn!("{unwritten} requests were not written to the provisioning log: {error}");
+            }
+            Some(error) => {
+                log::warn!("requests were not added to the numbers by the hour, which is tried again: {error}")
+            }
+            None => {}
+        }
+        if self.forgotten > 0 {
+            log::warn!("{} requests are missing in the numbers by the hour: they could not be written", self.forgotten);
+        }
+        (self.unwritten_told, self.overflowed_told, self.forgotten) = (self.unwritten, overflowed, 0);
+        if told {
+            self.told_at = Some(Instant::now());
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn new(store: Arc<Store>, shared: Arc<Shared>) -> Self {
         Self { store, shared }
     }
 
     pub(super) fn run(&self, waiting: &Receiver<Message>) {
-        let mut batch = Batch::default();
+        let (mut batch, mut report) = (Batch::default(), Report::default());
         let mut written = Instant::now();
-        let (mut told, mut told_at) = (0, None::<Instant>);
         loop {
             let closed = batch.gather(waiting, &self.shared);
             if closed || written.elapsed() >= GATHER || batch.entries.len() >= QUEUE {
-                self.write(std::mem::take(&mut batch));
+                self.write(&mut batch, &mut report);
                 written = Instant::now();
-                let dropped = self.shared.dropped.load(Ordering::Relaxed);
-                if dropped > told && told_at.is_none_or(|at| at.elapsed() >= TELL) {
-                    log::warn!("{} requests are missing in the provisioning log: there were too many", dropped - told);
-                    (told, told_at) = (dropped, Some(written));
-                }
+                let kept = if closed { 0 } else { COUNTS_KEPT };
+                report.forgotten += batch.forget_counts(kept);
+                report.tell(self.shared.dropped.load(Ordering::Relaxed), closed);
             }
             if closed {
                 return;
@@ -86,37 +147,71 @@ impl Writer {
         }
     }
 
-    fn write(&self, batch: Batch) {
-        let number = batch.entries.len();
-        let strangers = batch.entries.iter().filter(|entry| entry.is_strangers).count();
-        let bytes: usize = batch.entries.iter().map(Entry::bytes).sum();
-        if let Err(error) = self.try_write(batch) {
-            self.shared.dropped.fetch_add(number as u64, Ordering::Relaxed);
-            log::warn!("{number} requests were not written to the provisioning log: {error}");
+    /// Writes what was gathered. Rows that could not be written are dropped; numbers stay in the batch, and are tried again with the next.
+    fn write(&self, batch: &mut Batch, report: &mut Report) {
+        let entries = std::mem::take(&mut batch.entries);
+        let strangers = entries.iter().filter(|entry| entry.is_strangers).count();
+        let bytes: usize = entries.iter().map(Entry::bytes).sum();
+        let written = self.write_rows(entries, &mut batch.counts, report).and_then(|()| self.write_counts(batch));
+        if let Err(error) = written {
+            report.error = Some(error);
         }
         self.shared.leave(bytes, strangers);
     }
 
-    fn try_write(&self, Batch { entries, mut counts }: Batch) -> Result<(), crate::store::Error> {
-        if entries.is_empty() && counts.is_empty() {
+    /// Writes rows, and counts each of them, written or not.
+    ///
+    /// # Errors
+    /// That the database is away: nothing else need be tried.
+    fn write_rows(
+        &self,
+        entries: Vec<Entry>,
+        counts: &mut HashMap<RequestKey, RequestCountRow>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if entries.is_empty() {
             return Ok(());
         }
-        let keeps_bodies = self.store.gate(|gate| gate.installation())?.body_days > 0;
+        let settings = self.store.gate(|gate| gate.installation());
+        let keeps_bodies = settings.as_ref().is_ok_and(|settings| settings.body_days > 0);
+        let mut away = settings.err();
         let mut rows = Vec::with_capacity(ROWS_PER_STATEMENT);
         let mut entries = entries.into_iter().peekable();
         while let Some(entry) = entries.next() {
             let row = finished(entry, keeps_bodies);
-            count(&row, &mut counts);
+            count(&row, counts);
             rows.push(row);
-            if rows.len() == ROWS_PER_STATEMENT || entries.peek().is_none() {
-                self.store.gate(|gate| gate.insert_requests(&rows))?;
-                rows.clear();
+            if rows.len() < ROWS_PER_STATEMENT && entries.peek().is_some() {
+                continue;
             }
+            let written = away.is_none().then(|| self.store.gate(|gate| gate.insert_requests(&rows)));
+            if !matches!(written, Some(Ok(()))) {
+                report.unwritten += rows.len() as u64;
+                self.shared.dropped.fetch_add(rows.len() as u64, Ordering::Relaxed);
+            }
+            match written {
+                // What is the matter with these rows need not be with the next.
+                Some(Err(error @ Error::Database(_))) => report.error = Some(error),
+                Some(Err(error)) => away = Some(error),
+                Some(Ok(())) | None => {}
+            }
+            rows.clear();
         }
-        let mut counts: Vec<RequestCountRow> = counts.into_values().collect();
+        away.map_or(Ok(()), Err)
+    }
+
+    /// Adds the numbers of a batch to those in the table, and takes them out of the batch.
+    fn write_counts(&self, batch: &mut Batch) -> Result<(), Error> {
+        let mut counts: Vec<RequestCountRow> = batch.counts.values().cloned().collect();
         // In one order, so that two servers do not wait for one another.
         counts.sort_by(|one, other| one.key().cmp(&other.key()));
-        self.store.gate(|gate| gate.add_request_counts(&counts))
+        for counts in counts.chunks(COUNTS_PER_STATEMENT) {
+            self.store.gate(|gate| gate.add_request_counts(counts))?;
+            for written in counts {
+                batch.counts.remove(&key(written));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -178,23 +273,28 @@ fn name_in_filter(query: &str) -> Option<String> {
 
 /// Counts a request in its hour.
 fn count(row: &RequestRow, counts: &mut HashMap<RequestKey, RequestCountRow>) {
-    let hour = row.at.duration_trunc(TimeDelta::hours(1)).unwrap_or(DateTime::UNIX_EPOCH);
-    let key = (row.tenant_id, hour, row.actor_id.clone(), row.operation.clone(), row.outcome.clone());
-    let counted = counts.entry(key).or_insert_with(|| RequestCountRow {
+    let none = RequestCountRow {
         tenant_id: row.tenant_id,
-        hour,
+        hour: row.at.duration_trunc(TimeDelta::hours(1)).unwrap_or(DateTime::UNIX_EPOCH),
         actor_id: row.actor_id.clone(),
         operation: row.operation.clone(),
         outcome: row.outcome.clone(),
         requests: 0,
         microseconds: 0,
-    });
+    };
+    let counted = counts.entry(key(&none)).or_insert(none);
     counted.requests += 1;
     counted.microseconds = counted.microseconds.saturating_add(row.microseconds);
 }
 
 /// What is counted apart.
 type RequestKey = (uuid::Uuid, DateTime<chrono::Utc>, String, String, String);
+
+/// [`RequestCountRow::key`], to be kept.
+fn key(counted: &RequestCountRow) -> RequestKey {
+    let (tenant, hour, actor, operation, outcome) = counted.key();
+    (tenant, hour, actor.to_owned(), operation.to_owned(), outcome.to_owned())
+}
 
 #[cfg(test)]
 mod tests {
@@ -235,6 +335,19 @@ mod tests {
         assert_eq!(counted, [("deactivate", 2), ("replace", 1)]);
         assert!(batch.entries.is_empty());
         assert_eq!((shared.dropped.into_inner(), shared.waiting_bytes.into_inner()), (3, 0));
+    }
+
+    #[test]
+    fn where_too_many_numbers_wait_the_oldest_are_forgotten() {
+        let mut batch = Batch::default();
+        for hour in 0..5 {
+            for _ in 0..=hour {
+                let at = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+                count(&RequestRow { at, ..row() }, &mut batch.counts);
+            }
+        }
+        assert_eq!((batch.forget_counts(5), batch.forget_counts(3), batch.counts.len()), (0, 1 + 2, 3));
+        assert_eq!((batch.forget_counts(0), batch.counts.len()), (3 + 4 + 5, 0));
     }
 
     #[test]

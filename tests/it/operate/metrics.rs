@@ -1,6 +1,7 @@
 //! `GET /metrics`, as Prometheus scrapes it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
 
 use reqwest::Method;
@@ -180,4 +181,46 @@ fn whether_the_database_answers_is_told_while_it_does_not() {
     let _postgres = Postgres::start(&data, &[]);
     eventually("the return", || up(&watched.scrape()).then_some(()));
     assert!(watched.server.stop());
+}
+
+#[test]
+fn rows_of_the_log_that_could_not_be_written_are_told_and_their_numbers_are_written_later() {
+    let watched = Watched::new(&[]);
+    let made = run_json(&watched.data, &["token", "create", "okta"]);
+    let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let client = Client::new(&watched.server.url, &format!("Bearer {token}"));
+    let mut pg = database::connect(&watched.data, "provisor");
+    database::execute(
+        &mut pg,
+        "ALTER TABLE requests RENAME TO requests_elsewhere; ALTER TABLE request_counts RENAME TO counts_elsewhere",
+    );
+    for _ in 0..3 {
+        assert_eq!(client.get("/Users").status, 200);
+    }
+    eventually("the rows dropped", || {
+        (watched.scrape()["provisor_provisioning_log_dropped_total"] >= 3.0).then_some(())
+    });
+    database::execute(&mut pg, "ALTER TABLE counts_elsewhere RENAME TO request_counts");
+    assert_eq!(client.get("/Users").status, 200);
+    let counted = format!("SELECT sum(requests)::text AS value FROM request_counts WHERE actor_id = '{id}'");
+    eventually("all four in the numbers", || {
+        (database::texts(&mut database::connect(&watched.data, "provisor"), &counted) == ["4"]).then_some(())
+    });
+    assert_eq!(watched.scrape()["provisor_provisioning_log_dropped_total"], 4.0);
+
+    database::execute(&mut pg, "ALTER TABLE requests_elsewhere RENAME TO requests");
+    assert_eq!(client.get("/Users").status, 200);
+    let logged = format!("SELECT count(*)::text AS value FROM requests WHERE actor_id = '{id}'");
+    eventually("the fifth in the log", || {
+        (database::texts(&mut database::connect(&watched.data, "provisor"), &logged) == ["1"]).then_some(())
+    });
+    assert_eq!(watched.scrape()["provisor_provisioning_log_dropped_total"], 4.0);
+    let log = watched.data.with_extension("log");
+    assert!(watched.server.stop());
+
+    let log = fs::read_to_string(log).unwrap();
+    let said = " requests were not written to the provisioning log";
+    let numbers = log.lines().filter_map(|line| line.split_once(said)?.0.rsplit(' ').next()?.parse::<u32>().ok());
+    assert_eq!(numbers.sum::<u32>(), 4, "{log}");
+    assert!(!log.contains("there were too many"), "{log}");
 }
