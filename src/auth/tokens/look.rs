@@ -99,7 +99,16 @@ pub fn details(store: &Store, caller: &Caller, id: &str) -> Result<Details, Toke
 }
 
 impl Details {
-    /// Whether the token that this one replaces is still taken. A third one beside them would leave nobody knowing which is where.
+    /// Refuses a successor while the token that this one replaces is still taken: with a third one beside them nobody would know which is
+    /// where. What a script does on the command line is not held to it.
+    ///
+    /// # Errors
+    /// [`TokenError::Overlapping`].
+    pub fn refuse_third(&self, now: DateTime<Utc>) -> Result<(), TokenError> {
+        if self.is_overlapping(now) { Err(TokenError::Overlapping) } else { Ok(()) }
+    }
+
+    /// Whether the token that this one replaces is still taken.
     #[must_use]
     pub fn is_overlapping(&self, now: DateTime<Utc>) -> bool {
         self.former.as_ref().is_some_and(|former| former.is_valid(now))

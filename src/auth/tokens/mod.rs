@@ -34,6 +34,9 @@ pub enum TokenError {
     /// The tenant is served nothing.
     #[error("the tenant is suspended; resume it first")]
     Suspended,
+    /// The one that it replaces is still taken.
+    #[error("the token before this one still works. End that overlap first: there are two at most at the same time")]
+    Overlapping,
     /// It has no successor, so nothing overlaps.
     #[error("token '{0}' has no successor")]
     NotRotated(String),

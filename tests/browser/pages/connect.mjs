@@ -53,6 +53,13 @@ export const pages = [
     const { path } = await makeToken(page);
     await page.goto(`${path}/rotate`);
   } },
+  { name: "connect-overlapping", on: "seeded", visit: async (page) => {
+    const { path } = await makeToken(page);
+    await page.goto(`${path}/rotate`);
+    await page.getByRole("button", { name: "Rotate" }).click();
+    await page.locator("#secret").waitFor();
+    await page.goto(`${path}/rotate`);
+  } },
   { name: "connect-test-waiting", on: "seeded", visit: async (page) => {
     const { path } = await makeToken(page);
     await page.goto(`${path}/test`);

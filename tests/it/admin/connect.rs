@@ -221,6 +221,41 @@ fn a_rotated_token_goes_on_for_a_while_beside_the_new_one() {
 }
 
 #[test]
+fn a_third_token_is_refused_while_two_overlap_and_the_way_on_is_shown() {
+    let tenant = tenant();
+    let mut browser = signed_in(tenant.id, Role::Admin);
+    let path = begin(&mut browser, "okta", "header_token");
+    let (_, first) = make_token(&mut browser, &path);
+    let form = browser.open(&format!("{path}/rotate")).form("/rotate").with("overlap", "24");
+    let second = secret_on(&browser.post(&form), "pvr_t_");
+    let next = form.with("version", "2");
+    for refused in [browser.open(&format!("{path}/rotate")).clone(), browser.post(&next)] {
+        assert_eq!((refused.status, refused.says("End that overlap first")), (409, true), "{}", refused.text);
+    }
+    let end = format!("/admin/tokens/{}/end-overlap", id_of(&first));
+    assert!(browser.page.text.contains(&end), "{}", browser.page.text);
+    assert_eq!(tenant.audit().iter().filter(|row| row.action == "token.rotate").count(), 1);
+    let end = browser.open(&end).form("/end-overlap");
+    assert_eq!(browser.post(&end).status, 303);
+    // The version that the refused form carried was not used up.
+    let third = secret_on(&browser.post(&next), "pvr_t_");
+    for token in [&second, &third] {
+        assert_eq!(Client::new(&shared().url, token).get("/Users").status, 200);
+    }
+
+    // A contact has no page of tokens.
+    let code = link(&mut browser, "it@example.com");
+    let mut contact = open_link(&code);
+    let path = begin(&mut contact, "okta", "header_token");
+    make_token(&mut contact, &path);
+    let form = contact.open(&format!("{path}/rotate")).form("/rotate").with("overlap", "24");
+    assert_eq!(contact.post(&form).status, 200);
+    let refused = contact.open(&format!("{path}/rotate"));
+    assert_eq!((refused.status, refused.says("Ask whoever sent you here")), (409, true), "{}", refused.text);
+    assert!(!refused.text.contains("/admin/tokens"), "{}", refused.text);
+}
+
+#[test]
 fn a_name_that_cannot_be_is_refused_and_one_with_html_is_shown_as_text() {
     let tenant = tenant();
     let mut browser = signed_in(tenant.id, Role::Admin);

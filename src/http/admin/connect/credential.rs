@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::provider::{Method, Provider};
 use super::run::Run;
 use super::{look, no_problems};
+use crate::auth::role::Right;
 use crate::auth::{self, NewToken, Scope, TokenError, connect_runs, name};
 use crate::http::admin::administrator::Administrator;
 use crate::http::admin::tokens::{OVERLAPS, USUAL_OVERLAP, make_successor, options, overlap};
@@ -141,8 +142,40 @@ pub(super) async fn ask_to_rotate(
     if run.wants_credential(Utc::now()) {
         return Ok(see_page(&app, &run.page()));
     }
+    if let Some(refused) = refuse_third(&app, &administrator, &run).await? {
+        return Ok(refused);
+    }
     let page = rotate_page(&app, &administrator, &run, no_problems());
     administrator.respond(&app, page)
+}
+
+/// The page that refuses another token while two overlap, where they do.
+async fn refuse_third(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    run: &Run,
+) -> Result<Option<HttpResponse>, PageError> {
+    let Some(credential) = run.row.credential_id.clone().filter(|_| !run.method.is_oauth()) else {
+        return Ok(None);
+    };
+    let caller = administrator.caller();
+    let details =
+        blocking::run(app, move |app| auth::tokens::details(&app.store, &caller, &credential).map_err(token_fault));
+    let details = details.await?;
+    let now = Utc::now();
+    let (Err(error), Some(former)) = (details.refuse_third(now), &details.former) else {
+        return Ok(None);
+    };
+    let page = administrator
+        .page("connect/overlapping.html")
+        .status(StatusCode::CONFLICT)
+        .with("run", run.shown(now))
+        .with("provider", run.provider.subject())
+        .with("problem", show::sentence(&error.to_string()))
+        .with("former", &*former.id)
+        .with("former_ends", show::time_or_none(former.expires_at, now))
+        .with("may_end", administrator.may(Right::Write));
+    administrator.respond(app, page).map(Some)
 }
 
 /// `POST /admin/connect/{run}/rotate`: replaces the secret, and shows the new one this once.
@@ -162,6 +195,12 @@ pub(super) async fn rotate(
         return administrator.respond(&app, page.status(StatusCode::UNPROCESSABLE_ENTITY));
     };
     let version = form.get("version").parse().unwrap_or(-1);
+    if version != run.row.version {
+        return made_already(&app, &administrator, &run).await;
+    }
+    if let Some(refused) = refuse_third(&app, &administrator, &run).await? {
+        return Ok(refused);
+    }
     let (caller, run_id, is_oauth) = (administrator.caller(), run.row.id, run.method.is_oauth());
     let made = blocking::run(&app, move |app| {
         connect_runs::issue(&app.store, &caller, run_id, version, || {
@@ -258,7 +297,7 @@ fn token_fault(error: TokenError) -> PageError {
         TokenError::Unknown(_) | TokenError::Ended(_) | TokenError::Rotated { .. } => {
             PageError::new(Problem::NotFound).saying("The token was revoked or rotated meanwhile. Nothing was changed.")
         }
-        error @ TokenError::Suspended => PageError::from(error),
+        error @ (TokenError::Suspended | TokenError::Overlapping) => PageError::from(error),
         error => PageError::fault(error),
     }
 }

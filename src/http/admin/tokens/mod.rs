@@ -183,7 +183,9 @@ impl From<TokenError> for PageError {
             TokenError::Store(error) => error.into(),
             TokenError::Unknown(_) => Self::new(Problem::NotFound)
                 .saying("There is no such token in this tenant. It may belong to another one."),
-            error @ TokenError::Suspended => Self::new(Problem::Conflict).saying(show::sentence(&error.to_string())),
+            error @ (TokenError::Suspended | TokenError::Overlapping) => {
+                Self::new(Problem::Conflict).saying(show::sentence(&error.to_string()))
+            }
             error => Self::fault(error),
         }
     }

@@ -13,9 +13,6 @@ use crate::http::pages::{Form, PageError, show};
 use crate::http::{AppState, blocking};
 use crate::store::TokenState;
 
-const OVERLAPPING: &str =
-    "The token before this one still works. End that overlap first: there are two at most at the same time.";
-
 /// `GET /admin/tokens/{id}/rotate`.
 pub(super) async fn form(
     app: web::Data<AppState>,
@@ -23,13 +20,13 @@ pub(super) async fn form(
     id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let found = details(&app, &administrator, id.into_inner()).await?;
-    let is_overlapping = found.is_overlapping(Utc::now());
+    let third = found.refuse_third(Utc::now());
     let row = found.row;
-    match row.state(Utc::now()) {
-        TokenState::Valid if is_overlapping => return refuse(&app, &administrator, row.id, OVERLAPPING).await,
-        TokenState::Valid => {}
-        TokenState::Rotated => return rotated(&app, &administrator, row.id).await,
-        TokenState::Expired | TokenState::Revoked => return ended(&app, &administrator, row.id).await,
+    match (row.state(Utc::now()), third) {
+        (TokenState::Valid, Ok(())) => {}
+        (TokenState::Valid, Err(error)) => return overlapping(&app, &administrator, row.id, &error).await,
+        (TokenState::Rotated, _) => return rotated(&app, &administrator, row.id).await,
+        (TokenState::Expired | TokenState::Revoked, _) => return ended(&app, &administrator, row.id).await,
     }
     let page = administrator
         .page("tokens/rotate.html")
@@ -47,24 +44,22 @@ pub(super) async fn rotate(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let id = id.into_inner();
-    if details(&app, &administrator, id.clone()).await?.is_overlapping(Utc::now()) {
-        return refuse(&app, &administrator, id, OVERLAPPING).await;
-    }
     let overlap = overlap(&form).unwrap_or(TimeDelta::hours(24));
     let (caller, old) = (administrator.caller(), id.clone());
     let made = blocking::run(&app, move |app| Ok::<_, PageError>(make_successor(app, &caller, &old, overlap))).await?;
     match made {
         Ok(issued) => made_page(&app, &administrator, &issued),
+        Err(error @ TokenError::Overlapping) => overlapping(&app, &administrator, id, &error).await,
         Err(TokenError::Rotated { .. }) => rotated(&app, &administrator, id).await,
         Err(TokenError::Ended(_)) => ended(&app, &administrator, id).await,
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes the successor of a token.
+/// Makes the successor of a token, for any page.
 ///
 /// # Errors
-/// [`TokenError`] when there is no such valid token, or it has a successor.
+/// [`TokenError`] when there is no such valid token, it has a successor, or the one before it is still taken.
 pub(in crate::http::admin) fn make_successor(
     app: &AppState,
     caller: &Caller,
@@ -73,9 +68,19 @@ pub(in crate::http::admin) fn make_successor(
 ) -> Result<IssuedToken, TokenError> {
     // First the token, so that nothing is written for one of another tenant; then its uses, so that those before are not counted as uses
     // after.
-    let known = tokens::details(&app.store, caller, id)?.row;
+    let known = tokens::details(&app.store, caller, id)?;
+    known.refuse_third(Utc::now())?;
     app.authenticator.record_uses(&app.store)?;
-    tokens::rotate(&app.store, caller, &app.token_key, &known.id, overlap)
+    tokens::rotate(&app.store, caller, &app.token_key, &known.row.id, overlap)
+}
+
+async fn overlapping(
+    app: &web::Data<AppState>,
+    administrator: &Administrator,
+    id: String,
+    error: &TokenError,
+) -> Result<HttpResponse, PageError> {
+    refuse(app, administrator, id, &show::sentence(&error.to_string())).await
 }
 
 async fn rotated(
