@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Gate;
 use super::error::Error;
 use super::schema::{oauth_clients, oauth_grants, revoked_access_tokens, tenants};
+use super::time::Clamped;
 use crate::auth::TenantSettings;
 use crate::id::TenantId;
 
@@ -55,13 +56,18 @@ pub enum GrantState {
 struct Row {
     client_name: String,
     client_tenant: Uuid,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     client_disabled_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     tokens_not_before: Option<DateTime<Utc>>,
     stores_passwords: Option<bool>,
     schema_revision: Option<i64>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     suspended_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     delete_after: Option<DateTime<Utc>>,
     grant: Option<Uuid>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     grant_revoked_at: Option<DateTime<Utc>>,
     revoked_jti: Option<String>,
 }

@@ -10,6 +10,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::installation::allows_passwords;
 use super::schema::{administrator_identities, administrators, invitations, setup_links, sso_provider};
+use super::time::Clamped;
 use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
@@ -32,10 +33,13 @@ pub struct AdministratorRow {
     /// argon2id; none of whoever signs in by the identity provider alone.
     pub password_hash: Option<String>,
     /// When the account was created.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it was disabled.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub disabled_at: Option<DateTime<Utc>>,
     /// When the person last signed in.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub last_sign_in_at: Option<DateTime<Utc>>,
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::authorization_codes;
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -33,10 +34,13 @@ pub struct AuthorizationCodeRow {
     /// The PKCE challenge (S256).
     pub code_challenge: Option<String>,
     /// When the person consented.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it ends.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub expires_at: DateTime<Utc>,
     /// When it was presented by its client, rightly or wrongly.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub redeemed_at: Option<DateTime<Utc>>,
     /// The grant that came of it.
     pub grant_id: Option<Uuid>,

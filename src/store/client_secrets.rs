@@ -9,6 +9,7 @@ use super::audit_events::Draft;
 use super::clients::own;
 use super::error::Error;
 use super::schema::{client_secrets, oauth_clients};
+use super::time::Clamped;
 use super::{TenantConn, submitted_forms};
 use crate::audit::AuditEvent;
 
@@ -25,10 +26,13 @@ pub struct ClientSecretRow {
     /// Which master key made the hash.
     pub key_version: i16,
     /// When it was created.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it ends.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was last used.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -81,11 +85,11 @@ impl TenantConn<'_> {
                 .filter(is_live(new.created_at))
                 .order((client_secrets::created_at.desc(), client_secrets::id))
                 .select((client_secrets::id, client_secrets::expires_at));
-            let live: Vec<(String, Option<DateTime<Utc>>)> = live.load(pg)?;
+            let live: Vec<(String, Clamped<Option<DateTime<Utc>>>)> = live.load(pg)?;
             let mut ends = None;
-            for (position, (id, expires_at)) in live.iter().enumerate() {
+            for (position, (id, expires_at)) in live.into_iter().enumerate() {
                 let latest = if position == 0 { end } else { Some(new.created_at) };
-                let at = [*expires_at, latest].into_iter().flatten().min();
+                let at = [expires_at.into(), latest].into_iter().flatten().min();
                 if position == 0 {
                     ends = at;
                 }

@@ -10,6 +10,7 @@ use super::audit_events::Draft;
 use super::client_secrets::{ClientSecretRow, is_live};
 use super::error::Error;
 use super::schema::{client_secrets, oauth_clients, oauth_grants, used_assertions};
+use super::time::Clamped;
 use super::{Gate, TenantConn, submitted_forms};
 use crate::audit::AuditEvent;
 
@@ -42,12 +43,16 @@ pub struct ClientRow {
     /// How long its refresh tokens live unless they are used.
     pub refresh_idle_seconds: i64,
     /// When it was created.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it was disabled.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub disabled_at: Option<DateTime<Utc>>,
     /// Access tokens issued before are refused.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub tokens_not_before: Option<DateTime<Utc>>,
     /// When it last got a token.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub last_used_at: Option<DateTime<Utc>>,
 }
 

@@ -12,6 +12,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::requests::{FAILURE, RequestRow};
 use super::schema::{connect_runs, header_tokens, oauth_clients, requests, tenants};
+use super::time::Clamped;
 use crate::audit::AuditEvent;
 use crate::id::TenantId;
 
@@ -33,6 +34,7 @@ pub struct ConnectRunRow {
     /// How it authenticates.
     pub method: String,
     /// When it was started.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub started_at: DateTime<Utc>,
     /// The e-mail address of whoever started it.
     pub started_by: String,
@@ -41,6 +43,7 @@ pub struct ConnectRunRow {
     /// The header token or OAuth client that was made.
     pub credential_id: Option<String>,
     /// When the secret was made that is in use.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub made_at: Option<DateTime<Utc>>,
     /// What the server found when it last called itself.
     pub self_test: Option<Value>,
@@ -54,8 +57,10 @@ pub struct CredentialState {
     /// The token's name.
     pub token_name: Option<String>,
     /// When the token ends.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub revoked_at: Option<DateTime<Utc>>,
     /// The token that replaces it.
     pub rotated_to: Option<String>,
@@ -64,6 +69,7 @@ pub struct CredentialState {
     /// Where the client takes people back.
     pub redirect_uris: Option<Vec<String>>,
     /// When it was disabled.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub disabled_at: Option<DateTime<Utc>>,
 }
 

@@ -10,6 +10,7 @@ use super::clients;
 use super::error::Error;
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{administrators, authorization_codes, oauth_clients, oauth_grants, refresh_tokens, tenants};
+use super::time::Clamped;
 use crate::audit::AuditEvent;
 use crate::id::TenantId;
 
@@ -30,10 +31,13 @@ pub struct GrantRow {
     /// What was consented to.
     pub scopes: Vec<String>,
     /// When the code was redeemed.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When a refresh token was last exchanged.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was revoked, and all of its tokens with it.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -109,7 +113,8 @@ impl TenantConn<'_> {
                 .filter(oauth_clients::id.eq(redemption.client_id))
                 .select(oauth_clients::tokens_not_before)
                 .for_no_key_update()
-                .first::<Option<DateTime<Utc>>>(pg)?;
+                .first::<Clamped<Option<DateTime<Utc>>>>(pg)?;
+            let mark: Option<DateTime<Utc>> = mark.into();
             if mark.is_some_and(|mark| redemption.consented_at <= mark) {
                 return Ok(Redeemed::Withdrawn);
             }

@@ -8,6 +8,7 @@ use super::administrators::AdministratorRow;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrators, invitations, sessions};
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -34,8 +35,10 @@ pub struct InvitationRow {
     /// The address of whoever made it.
     pub invited_by: String,
     /// When.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it ends.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub expires_at: DateTime<Utc>,
 }
 

@@ -8,6 +8,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::grants::{self, GrantRow};
 use super::schema::{oauth_grants, refresh_tokens};
+use super::time::Clamped;
 use super::{Gate, TenantConn, clients};
 use crate::audit::AuditEvent;
 
@@ -26,10 +27,13 @@ pub struct RefreshTokenRow {
     /// Which master key made the hash.
     pub key_version: i16,
     /// When it was issued.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it ends unless it is used.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub expires_at: DateTime<Utc>,
     /// When it was first exchanged.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub used_at: Option<DateTime<Utc>>,
     /// The public id of the token that it was exchanged for.
     pub successor: Option<String>,
@@ -66,7 +70,13 @@ pub enum Exchanged {
 }
 
 /// When a token was used, and when it ends.
-type State = (Option<DateTime<Utc>>, DateTime<Utc>);
+#[derive(Queryable)]
+struct State {
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
+    used_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
+    expires_at: DateTime<Utc>,
+}
 
 impl Gate<'_> {
     /// The refresh token with this public id, and its grant.
@@ -118,16 +128,16 @@ impl TenantConn<'_> {
             };
             match state(exchange.id).first::<State>(pg).optional()? {
                 None => return Ok(Exchanged::Ended),
-                Some((None, expires_at)) if expires_at <= now => return Ok(Exchanged::Ended),
-                Some((None, _)) => {
+                Some(State { used_at: None, expires_at }) if expires_at <= now => return Ok(Exchanged::Ended),
+                Some(State { used_at: None, .. }) => {
                     let change =
                         (refresh_tokens::used_at.eq(now), refresh_tokens::successor.eq(&exchange.successor.id));
                     diesel::update(refresh_tokens::table.find(exchange.id)).set(change).execute(pg)?;
                     diesel::insert_into(refresh_tokens::table).values(exchange.successor).execute(pg)?;
                 }
-                Some((Some(used_at), _)) => {
+                Some(State { used_at: Some(used_at), .. }) => {
                     let successor = state(&exchange.successor.id).first::<State>(pg).optional()?;
-                    let unused = successor.is_some_and(|(used_at, _)| used_at.is_none());
+                    let unused = successor.is_some_and(|state| state.used_at.is_none());
                     if !unused || used_at + exchange.grace < now {
                         grants::revoke(pg, tenant, exchange.grant_id, now)?;
                         alarm.insert(pg)?;

@@ -10,6 +10,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::installation::allows_passwords;
 use super::schema::{administrators, installation, recovery_codes, sessions, setup_codes, totp_secrets};
+use super::time::Clamped;
 use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
@@ -24,8 +25,10 @@ pub struct SessionRow {
     /// Who is signed in.
     pub administrator_id: Uuid,
     /// When the person signed in.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// The last request, to the minute.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub seen_at: DateTime<Utc>,
     /// From where the person signed in.
     pub address: Option<String>,
@@ -38,6 +41,7 @@ pub struct SessionRow {
     /// What was proven besides the password, by [`SecondFactor::name`].
     pub second_factor: Option<String>,
     /// When it ends, where it began by a set-up link.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub ends_at: Option<DateTime<Utc>>,
 }
 
@@ -187,8 +191,7 @@ impl Gate<'_> {
     /// [`Error`] from the database.
     pub fn has_setup_code(&mut self, code_hash: &[u8], since: DateTime<Utc>) -> Result<bool, Error> {
         let query = setup_codes::table.find(code_hash).filter(setup_codes::created_at.gt(since));
-        let found = query.select(setup_codes::created_at).first::<DateTime<Utc>>(self.pg).optional()?;
-        Ok(found.is_some())
+        Ok(diesel::select(exists(query)).get_result(self.pg)?)
     }
 }
 

@@ -9,6 +9,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrators, sessions, setup_links};
 use super::sessions::SessionRow;
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 use crate::auth::role::Role;
@@ -28,18 +29,22 @@ pub struct SetupLinkRow {
     /// What it is for, in the words of whoever made it.
     pub label: String,
     /// When it was made.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// The e-mail address of whoever made it.
     pub created_by: String,
     /// When it ends, and the session that began by it.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub expires_at: DateTime<Utc>,
     /// When it was opened.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub redeemed_at: Option<DateTime<Utc>>,
     /// From where.
     pub redeemed_from: Option<String>,
     /// The session that began by it.
     pub session_hash: Option<Vec<u8>>,
     /// When it was revoked.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub revoked_at: Option<DateTime<Utc>>,
 }
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::signing_keys;
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -22,10 +23,13 @@ pub struct SigningKeyRow {
     /// Which master key sealed it.
     pub key_version: i16,
     /// When it was made and published.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it began to sign; `None` for the next key.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub activated_at: Option<DateTime<Utc>>,
     /// When it ceased to sign.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub retired_at: Option<DateTime<Utc>>,
 }
 

@@ -10,6 +10,7 @@ use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{administrator_identities, administrators, sessions, sso_provider, used_sso_states};
 use super::sessions::SessionRow;
+use super::time::Clamped;
 use super::totp_secrets::end_sessions;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
@@ -44,6 +45,7 @@ pub struct SsoProviderRow {
     /// Whether addresses count as verified of which the provider does not say whether they are.
     pub assumes_verified_email: bool,
     /// When it was last changed.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub changed_at: DateTime<Utc>,
 }
 

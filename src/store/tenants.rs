@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::audit_events::Draft;
 use super::error::Error;
 use super::schema::{header_tokens, oauth_clients, resource_counts, tenants};
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 use crate::auth::TenantSettings;
@@ -27,16 +28,20 @@ pub struct TenantRow {
     /// Whether `User.password` is kept.
     pub stores_passwords: bool,
     /// When it was created.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// Whether the names of groups are unique.
     pub unique_group_names: bool,
     /// Counts the changes of what it is served; 0 is the standard.
     pub schema_revision: i64,
     /// Since when it is suspended.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub suspended_at: Option<DateTime<Utc>>,
     /// When its data is deleted, once somebody has asked for that.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub delete_after: Option<DateTime<Utc>>,
     /// When the last of its data was deleted.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub deleted_at: Option<DateTime<Utc>>,
 }
 

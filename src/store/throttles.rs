@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::Gate;
 use super::error::Error;
 use super::schema::throttles;
+use super::time::Clamped;
 
 /// How often attempts on a subject failed, and when last.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -16,6 +17,7 @@ pub struct ThrottleRow {
     /// Failures that are not forgotten yet.
     pub failures: i32,
     /// The last of them.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub last_failed_at: DateTime<Utc>,
 }
 

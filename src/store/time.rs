@@ -1,4 +1,4 @@
-//! Times as Postgres has them, of which chrono can hold no infinite one and none beyond its calendar.
+//! Times as Postgres has them: there are infinite ones, and some of years that neither chrono nor a date in JSON can hold.
 
 use chrono::{DateTime, Utc};
 use diesel::data_types::PgTimestamp;
@@ -7,19 +7,25 @@ use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::{Nullable, Timestamptz};
 
 /// Microseconds from 1970 to 2000, from where Postgres counts.
-const EPOCH: i64 = 946_684_800_000_000;
+const EPOCH: i64 = 946_684_800 * SECOND;
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
 
-/// A time that somebody may have written past the server: where chrono cannot hold it, the first or the last that it can. Whoever reads
-/// it then sees that it cannot be, in place of an error that hides all the rest.
+/// The first second of the year 1, and the last of the year 9999: RFC 3339 writes none beyond. There is room behind them, so that no sum of
+/// such a time and a length of life overflows.
+const FIRST: i64 = -62_135_596_800;
+const LAST: i64 = 253_402_300_799;
+
+/// A time that somebody may have written past the server: one before the year 1 or after the year 9999, infinity above all, is the
+/// first or the last between. Whoever reads it then sees that it cannot be, in place of an error that hides all the rest.
 #[derive(Debug, FromSqlRow)]
 pub struct Clamped<T>(T);
 
 impl FromSql<Timestamptz, Pg> for Clamped<DateTime<Utc>> {
     fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
         let PgTimestamp(microseconds) = FromSql::<Timestamptz, Pg>::from_sql(bytes)?;
-        let held = microseconds.checked_add(EPOCH).and_then(DateTime::from_timestamp_micros);
-        let beyond = if microseconds < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
-        Ok(Self(held.unwrap_or(beyond)))
+        let clamped = microseconds.saturating_add(EPOCH).clamp(FIRST * SECOND, LAST * SECOND);
+        Ok(Self(DateTime::from_timestamp_micros(clamped).ok_or("a time beyond the calendar")?))
     }
 }
 

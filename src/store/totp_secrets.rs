@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::schema::{administrators, recovery_codes, sessions, totp_secrets};
 use super::sessions::{SecondFactor, SessionRow};
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::audit::AuditEvent;
 
@@ -21,6 +22,7 @@ pub struct TotpRow {
     /// Which master key it is sealed under.
     pub key_version: i16,
     /// Since when it is asked for.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// The time step of the last code that was taken.
     pub last_step: i64,

@@ -20,6 +20,7 @@ mod exchanges;
 mod field_problems;
 mod filter_sql;
 mod groups;
+mod infinite_times;
 mod interop;
 mod isolation;
 mod large_replies;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::Gate;
 use super::super::error::Error;
 use super::super::schema::{header_tokens, resources, tenants};
+use super::super::time::Clamped;
 use crate::auth::TenantSettings;
 use crate::id::{ResourceId, TenantId};
 
@@ -61,14 +62,18 @@ struct GateRow {
     name: String,
     secret_hash: Vec<u8>,
     scopes: Vec<String>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     expires_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     revoked_at: Option<DateTime<Utc>>,
     allowed_networks: Vec<String>,
     user_id: Option<Uuid>,
     user: Option<Value>,
     stores_passwords: bool,
     schema_revision: i64,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     suspended_at: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     delete_after: Option<DateTime<Utc>>,
 }
 

@@ -17,6 +17,7 @@ pub use uses::{TokenCallerRow, TokenUse};
 
 use super::error::Error;
 use super::schema::header_tokens;
+use super::time::Clamped;
 use super::{Gate, TenantConn};
 use crate::id::TenantId;
 
@@ -37,12 +38,16 @@ pub struct TokenRow {
     /// Names of the scopes.
     pub scopes: Vec<String>,
     /// When it was created.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub last_used_at: Option<DateTime<Utc>>,
     /// From where.
     pub last_used_address: Option<String>,
@@ -57,6 +62,7 @@ pub struct TokenRow {
     /// How often it was used, as far as that is written.
     pub calls: i64,
     /// When it got a successor.
+    #[diesel(deserialize_as = Clamped<Option<DateTime<Utc>>>)]
     pub rotated_at: Option<DateTime<Utc>>,
     /// How often it had been used then.
     pub calls_at_rotation: i64,

@@ -8,6 +8,7 @@ use diesel::upsert::excluded;
 
 use super::super::error::Error;
 use super::super::schema::{header_token_callers, header_tokens};
+use super::super::time::Clamped;
 use super::super::{Gate, TenantConn};
 use super::TokenRow;
 
@@ -31,8 +32,10 @@ pub struct TokenCallerRow {
     /// The address.
     pub address: String,
     /// When it first came from there.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub first_at: DateTime<Utc>,
     /// When it last did.
+    #[diesel(deserialize_as = Clamped<DateTime<Utc>>)]
     pub last_at: DateTime<Utc>,
 }
 
