@@ -224,6 +224,16 @@ const MISTAKES: &[Mistake] = &[
         "Nothing needs to be done: the client reads it again and repeats its change.",
     ),
     (
+        |row| row.status == 404 && row.resource_id.is_some() && row.method == "DELETE",
+        "What was to be deleted is not there: most often it was deleted already.",
+        "Nothing needs to be done.",
+    ),
+    (
+        |row| row.status == 404 && row.resource_id.is_some() && row.resource_type.as_deref() == Some("Group"),
+        "There is no group with this id, or not any more.",
+        "If it was deleted here, unlink it in the identity provider and push it again: it is then created anew.",
+    ),
+    (
         |row| row.status == 404 && row.resource_id.is_some(),
         "There is nothing with this id, or not any more.",
         "If it was deleted here, unassign it in the identity provider and assign it again: it is then created anew.",
@@ -388,6 +398,18 @@ mod tests {
         let over_http =
             RequestRow { request_headers: Some("x-forwarded-proto: http".into()), ..row(401, "no credential") };
         assert!(cause(&over_http).contains("http"));
+        let gone = |method: &str, resource_type: &str| RequestRow {
+            method: method.into(),
+            resource_type: Some(resource_type.into()),
+            resource_id: Some("1".into()),
+            ..row(404, "")
+        };
+        let fix = |row: &RequestRow| why(row).map_or("", |why| why.fix);
+        assert!(
+            cause(&gone("DELETE", "User")).contains("already") && fix(&gone("DELETE", "Group")).contains("Nothing")
+        );
+        assert!(fix(&gone("PATCH", "Group")).contains("push it again"), "{}", fix(&gone("PATCH", "Group")));
+        assert!(fix(&gone("PUT", "User")).contains("assign it again"), "{}", fix(&gone("PUT", "User")));
         let taken = RequestRow { scim_type: Some("uniqueness".into()), ..row(409, "taken") };
         assert!(cause(&taken).contains("name already"));
     }

@@ -169,9 +169,13 @@ pub(super) fn failure(request: &SeenRequest, row: Option<&RequestRow>, now: Date
 fn call(method: &str, path: &str, query: Option<&str>) -> String {
     const LENGTH: usize = 120;
     let query = query.map(|query| {
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
-        format!("?{}", pairs.join("&"))
+        // A name without a value, as Entra's flag is one, stays without a sign.
+        let readable = |part: &str| {
+            let pair = url::form_urlencoded::parse(part.as_bytes()).next();
+            pair.map(|(name, value)| if part.contains('=') { format!("{name}={value}") } else { name.into_owned() })
+        };
+        let parts: Vec<String> = query.split('&').filter_map(readable).collect();
+        format!("?{}", parts.join("&"))
     });
     let text = format!("{method} {path}{}", query.unwrap_or_default());
     match text.char_indices().nth(LENGTH) {
@@ -207,6 +211,18 @@ mod tests {
         let told = tell(provider, requests, true, Utc::now());
         let steps = told.steps.as_array().unwrap().iter().filter(|step| !step["request"].is_null());
         steps.map(|step| step["label"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_call_is_shown_as_it_was_sent_but_readable() {
+        for (query, shown) in [
+            ("filter=userName+eq+%22a%40example.com%22&count=1", "?filter=userName eq \"a@example.com\"&count=1"),
+            ("aadOptscim062020", "?aadOptscim062020"),
+            ("filter=x&aadOptscim062020", "?filter=x&aadOptscim062020"),
+            ("attributes=", "?attributes="),
+        ] {
+            assert_eq!(call("GET", "/Users", Some(query)), format!("GET /Users{shown}"));
+        }
     }
 
     #[test]
