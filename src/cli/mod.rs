@@ -67,11 +67,12 @@ impl Cli {
     }
 
     /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, but not how its workers come and go; a command
-    /// only what goes wrong.
+    /// only what goes wrong, and the doctor nothing: it has a finding for all that it sees.
     #[must_use]
     pub fn default_log(&self) -> &'static str {
         match self.command {
             None | Some(Command::Serve) => "info,actix_server=warn",
+            Some(Command::Doctor { .. }) => "off",
             Some(_) => "warn",
         }
     }

@@ -127,6 +127,12 @@ impl ResolvesServerCert for Certificate {
 }
 
 impl Files {
+    /// Whether everybody on this machine may read the private key, or change it.
+    #[must_use]
+    pub fn has_open_key(&self) -> bool {
+        fs::metadata(&self.key).is_ok_and(|metadata| metadata.mode() & 0o007 != 0)
+    }
+
     fn read(&self) -> Result<CertifiedKey, Error> {
         let certificate = |problem: String| Error::Certificate { file: self.certificate.clone(), problem };
         let key = |problem: String| Error::Key { file: self.key.clone(), problem };
@@ -140,7 +146,7 @@ impl Files {
         let pem = content(&self.key).map_err(key)?;
         let private = PrivateKeyDer::from_pem_slice(&pem)
             .map_err(|_| key("holds no private key in PEM, or one that is encrypted by a password".into()))?;
-        if fs::metadata(&self.key).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+        if self.has_open_key() {
             log::warn!("others may read the private key in {}; run chmod 600 on it", self.key.display());
         }
         CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {

@@ -12,7 +12,7 @@ use reqwest::Version;
 use reqwest::blocking::ClientBuilder;
 use reqwest::tls::{self, TlsInfo};
 
-use crate::support::process::{program, run_json};
+use crate::support::process::{program, run, run_json};
 use crate::support::{ServerProcess, TemporaryDirectory, USER, eventually};
 
 /// What the command line answers where the set-up is to be changed.
@@ -114,6 +114,16 @@ fn the_server_speaks_https_by_itself() {
     }
     let stranger = reqwest::blocking::Client::new().get(format!("{}/readyz", server.url)).send();
     assert!(stranger.is_err());
+
+    // The doctor trusts it no more, says so as a finding, and has nothing beside its findings.
+    let examined = [&["doctor", "--public-url", &server.url][..], &pair.arguments()].concat();
+    let examined = run(&server.data_dir, &examined);
+    let found = String::from_utf8(examined.stdout).unwrap();
+    for finding in ["public-url.answer", "UnknownIssuer", "tls-key", "chmod 600 "] {
+        assert!(found.contains(finding), "{finding}: {found}");
+    }
+    let beside = String::from_utf8(examined.stderr).unwrap();
+    assert_eq!(beside, "provisor: there are errors; what is to be done stands above\n");
 
     // Who speaks http gets nothing.
     let mut plain = TcpStream::connect(server.url.strip_prefix("https://").unwrap()).unwrap();

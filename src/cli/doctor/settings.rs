@@ -9,7 +9,7 @@ use crate::auth::master_key::{self, MasterKey};
 use crate::config::Settings;
 use crate::http;
 use crate::private_postgres;
-use crate::tls::{Certificate, ENDS_SOON};
+use crate::tls::{Certificate, ENDS_SOON, Files};
 
 /// Bytes that should be free where the private Postgres keeps its data; with less than a tenth of it Postgres stops soon.
 const FREE: u64 = 1 << 30;
@@ -65,14 +65,36 @@ fn trusted_proxies(settings: &Settings, findings: &mut Findings) {
 }
 
 fn certificate(settings: &Settings, findings: &mut Findings) {
-    let remedy = "see that both files are there, readable, in PEM, and belong together";
     match settings.tls_files() {
         Err(error) => findings.error(CERTIFICATE, error.to_string(), "name both files, or none"),
         Ok(None) => findings.ok(CERTIFICATE, "none: https ends at a proxy, or nowhere"),
-        Ok(Some(files)) => match Certificate::read(files) {
-            Err(error) => findings.error(CERTIFICATE, error.to_string(), remedy),
-            Ok(certificate) => ends(certificate.valid_until(), findings),
-        },
+        Ok(Some(files)) => {
+            key_of_certificate(&files, findings);
+            certified(files, findings);
+        }
+    }
+}
+
+/// Looks at who may read the key of the certificate.
+fn key_of_certificate(files: &Files, findings: &mut Findings) {
+    const CHECK: &str = "tls-key";
+    let key = files.key.display();
+    if files.has_open_key() {
+        findings.warning(CHECK, format!("others may read {key}"), format!("chmod 600 {key}"));
+    } else {
+        findings.ok(CHECK, key.to_string());
+    }
+}
+
+/// Looks at the certificate and its key.
+fn certified(files: Files, findings: &mut Findings) {
+    match Certificate::read(files) {
+        Err(error) => findings.error(
+            CERTIFICATE,
+            error.to_string(),
+            "see that both files are there, readable, in PEM, and belong together",
+        ),
+        Ok(certificate) => ends(certificate.valid_until(), findings),
     }
 }
 
