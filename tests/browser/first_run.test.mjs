@@ -41,7 +41,7 @@ for (const javaScriptEnabled of [true, false]) {
     }
     await page.getByRole("button", { name: "Create administrator" }).click();
     assert.equal(await heading(page), "The address of this server");
-    assert.ok(await page.getByText("It is http", { exact: true }).isVisible());
+    assert.ok(await page.getByText("It is http, and 127.0.0.1 is private").isVisible());
     assert.ok(await page.getByText("Your browser is here under it").isVisible());
     if (javaScriptEnabled) await assertAccessible(page, "address");
     await page.getByRole("main").getByRole("link", { name: "Connect a directory" }).click();

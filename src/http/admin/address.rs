@@ -53,7 +53,21 @@ fn findings(public_url: &str, host: &str) -> Vec<Finding> {
     let Ok(url) = Url::parse(public_url) else {
         return Vec::new();
     };
-    vec![encryption(&url), reach(&url), underscore(&url), sameness(&url, host)]
+    let (encryption, reach) = (encryption(&url), reach(&url));
+    let mut findings = if encryption.is_good || reach.is_good { vec![encryption, reach] } else { vec![trial(&url)] };
+    findings.extend([underscore(&url), sameness(&url, host)]);
+    findings
+}
+
+/// Of http under a private name: as a first start has it, and one way leads out of both.
+fn trial(url: &Url) -> Finding {
+    Finding {
+        is_good: false,
+        what: format!("It is http, and {} is private", url.host_str().unwrap_or_default()),
+        advice: "This is enough to try things out on this machine. Okta and Entra ID call from the cloud, and only by https: give the \
+                 server a public name, put a proxy with a certificate or a tunnel in front, and set PROVISOR_PUBLIC_URL to the address \
+                 that it serves. For an agent inside your network, https at a private name is enough.",
+    }
 }
 
 fn encryption(url: &Url) -> Finding {
@@ -146,19 +160,20 @@ mod tests {
     #[test]
     fn an_address_is_looked_at_as_identity_providers_do() {
         for (public_url, host, found) in [
-            ("https://scim.example.com", "scim.example.com", [true, true, true, true]),
-            ("https://scim.example.com", "SCIM.example.com:443", [true, true, true, true]),
-            ("https://scim.example.com/a_b", "scim.example.com", [true, true, false, true]),
-            ("https://my_scim.example.com", "10.0.0.1:8080", [true, true, false, false]),
-            ("http://127.0.0.1:8080", "127.0.0.1:8080", [false, false, true, true]),
-            ("http://localhost:8080", "127.0.0.1:8080", [false, false, true, false]),
-            ("https://192.168.1.5", "", [true, false, true, false]),
-            ("https://100.64.0.1", "x y", [true, false, true, false]),
-            ("https://203.0.113.7", "203.0.113.7", [true, true, true, true]),
-            ("https://[fd00::1]", "[fd00::1]", [true, false, true, true]),
-            ("https://[::ffff:10.0.0.1]", "", [true, false, true, false]),
-            ("https://scim", "scim", [true, false, true, true]),
-            ("https://scim.corp", "scim.corp", [true, false, true, true]),
+            ("https://scim.example.com", "scim.example.com", &[true, true, true, true][..]),
+            ("https://scim.example.com", "SCIM.example.com:443", &[true, true, true, true]),
+            ("https://scim.example.com/a_b", "scim.example.com", &[true, true, false, true]),
+            ("https://my_scim.example.com", "10.0.0.1:8080", &[true, true, false, false]),
+            ("http://scim.example.com", "scim.example.com", &[false, true, true, true]),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080", &[false, true, true]),
+            ("http://localhost:8080", "127.0.0.1:8080", &[false, true, false]),
+            ("https://192.168.1.5", "", &[true, false, true, false]),
+            ("https://100.64.0.1", "x y", &[true, false, true, false]),
+            ("https://203.0.113.7", "203.0.113.7", &[true, true, true, true]),
+            ("https://[fd00::1]", "[fd00::1]", &[true, false, true, true]),
+            ("https://[::ffff:10.0.0.1]", "", &[true, false, true, false]),
+            ("https://scim", "scim", &[true, false, true, true]),
+            ("https://scim.corp", "scim.corp", &[true, false, true, true]),
         ] {
             assert_eq!(good(public_url, host), found, "{public_url} {host}");
         }
