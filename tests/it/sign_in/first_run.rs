@@ -106,9 +106,11 @@ fn whoever_has_the_code_of_the_console_becomes_the_first_administrator_once() {
         let page = claim(&mut browser, code, EMAIL, PASSWORD);
         assert!(page.status == 403 && page.says("This code is not valid"), "{}", page.text);
     }
+    // The server may clear an old code away at any moment.
+    execute("CREATE TABLE kept AS TABLE setup_codes");
     execute(expired);
     assert_eq!(claim(&mut browser, &code, EMAIL, PASSWORD).status, 403);
-    execute("UPDATE setup_codes SET created_at = now()");
+    execute("DELETE FROM setup_codes; INSERT INTO setup_codes TABLE kept; DROP TABLE kept");
     for (email, password, sentence) in [
         ("ada", PASSWORD, "An e-mail address looks like ada@example.com."),
         (EMAIL, "short", "A password has at least 12 characters."),
