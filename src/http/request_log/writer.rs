@@ -110,7 +110,7 @@ impl Report {
                 log::warn!("{unwritten} requests were not written to the provisioning log: {error}");
             }
             Some(error) => {
-                log::warn!("requests were not added to the numbers by the hour, which is tried again: {error}")
+                log::warn!("requests were not added to the numbers by the hour, which is tried again: {error}");
             }
             None => {}
         }
