@@ -29,7 +29,7 @@ use crate::tls::{self, Certificate, Renewal};
 /// Seconds that requests under way may take when the server stops.
 const SHUTDOWN_TIMEOUT: u64 = 25;
 /// How long what requests leave behind is waited for after that, and how often it is looked at.
-const LAST_WORK_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_WORK_TIMEOUT: Duration = Duration::from_secs(5);
 const LAST_WORK_POLL: Duration = Duration::from_millis(5);
 /// Blocking threads of a worker beyond those that wait for the database, so that the server can still say how it is.
 const SPARE_THREADS: usize = 2;
@@ -318,16 +318,16 @@ impl LastWork {
     }
 
     fn run(self) {
-        self.housekeeping.stop();
         self.refusals.close();
+        self.request_log.close();
         if self.records.join().is_err() {
             log::error!("the thread that records refusals failed");
         }
-        self.request_log.close();
         if self.request_writer.join().is_err() {
             log::error!("the thread that writes the provisioning log failed");
         }
         self.sealer.stop();
+        self.housekeeping.stop();
         if let Some(renewal) = self.renewal {
             renewal.stop();
         }

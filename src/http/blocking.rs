@@ -14,8 +14,11 @@ use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::scim::error::{ErrorKind, ScimError};
 use crate::store::CHECKOUT_TIMEOUT;
 
-/// How long work is waited for. Each statement has a shorter time, so only a database that hangs takes so long.
+/// How long work is waited for, of which each statement has five seconds: only a database that hangs takes so long.
 const WORK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long work is waited for that may write large groups: longer than identity providers wait for an answer, so that none is told to try again
+/// what is done a moment later.
+const TENANT_WORK_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Why work was not done.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -59,6 +62,14 @@ pub(super) async fn run<T: Send + 'static, E: From<Overload> + Send + 'static>(
     app: &web::Data<AppState>,
     work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
+    run_within(WORK_TIMEOUT, app, work).await
+}
+
+async fn run_within<T: Send + 'static, E: From<Overload> + Send + 'static>(
+    time: Duration,
+    app: &web::Data<AppState>,
+    work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     let waiting = app.metrics.waiting.enter();
     let permit = permit(&app.connections).await?;
     drop(waiting);
@@ -68,7 +79,7 @@ pub(super) async fn run<T: Send + 'static, E: From<Overload> + Send + 'static>(
         let _permit = permit;
         work(&app)
     });
-    match timeout(WORK_TIMEOUT, work).await {
+    match timeout(time, work).await {
         Ok(done) => done.unwrap_or_else(|_| Err(Overload::CutOff.into())),
         Err(_) => Err(Overload::NoAnswer.into()),
     }
@@ -86,7 +97,7 @@ pub(super) async fn run_for<T: Send + 'static, E: From<Overload> + Send + 'stati
     let waiting = app.metrics.waiting.enter();
     let permit = permit(&app.traffic.connections(tenant)).await?;
     drop(waiting);
-    run(app, move |app| {
+    run_within(TENANT_WORK_TIMEOUT, app, move |app| {
         let _permit = permit;
         work(app)
     })
@@ -104,6 +115,23 @@ pub(super) async fn run_long<T: Send + 'static, E: From<Overload> + Send + 'stat
 ) -> Result<T, E> {
     let permit = permit(&app.long_work).await?;
     run(app, move |app| {
+        let _permit = permit;
+        work(app)
+    })
+    .await
+}
+
+/// Runs such `work` for a tenant, as [`run_for`] does.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_long_for<T: Send + 'static, E: From<Overload> + Send + 'static>(
+    app: &web::Data<AppState>,
+    tenant: TenantId,
+    work: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    let permit = permit(&app.long_work).await?;
+    run_for(app, tenant, move |app| {
         let _permit = permit;
         work(app)
     })

@@ -1,7 +1,7 @@
 //! Whether the process lives and whether it can serve.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
@@ -85,7 +85,11 @@ async fn ask(app: &web::Data<AppState>) -> Result<(), String> {
 
 fn ping(store: &Store, connection: &Mutex<Option<Inspection>>) -> Result<(), String> {
     // One that still waits for its answer says enough.
-    let mut connection = connection.try_lock().map_err(|_| NO_ANSWER)?;
+    let mut connection = match connection.try_lock() {
+        Ok(connection) => connection,
+        Err(TryLockError::Poisoned(connection)) => connection.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(NO_ANSWER.into()),
+    };
     let alive = connection.take().and_then(|mut kept| kept.ping().is_ok().then_some(kept));
     let alive = alive.map_or_else(|| store.inspect(), Ok);
     *connection = Some(alive.map_err(|error| ScimError::from(error).detail().to_owned())?);

@@ -30,7 +30,9 @@ const STRANGERS: Rate = Rate { per_second: 10.0, burst: 100.0 };
 const AT_ONCE: usize = 64;
 /// Requests of one tenant that may wait until others are done.
 const WAITING: usize = 160;
-/// Bytes of bodies of one tenant that are in memory at once, on their way in or being worked on.
+/// Bytes of each body that are not counted; common ones are shorter.
+const FREE_BODY_BYTES: usize = 16 << 10;
+/// Bytes of bodies of one tenant that are in memory at once, on their way in or being worked on. Their buffers may be twice as large.
 const TENANT_BODY_BYTES: usize = 64 << 20;
 /// Bytes of bodies of all tenants.
 const ALL_BODY_BYTES: usize = 256 << 20;
@@ -209,15 +211,20 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Makes room for more bytes.
+    /// Makes room for a body of so many bytes by now. The first [`FREE_BODY_BYTES`] of each need none, so that large bodies keep out no small ones.
     ///
     /// # Errors
     /// 429 when bodies of the tenant take as much as they may, 503 when those of all tenants do.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ScimError> {
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), ScimError> {
+        let counted = bytes.saturating_sub(FREE_BODY_BYTES);
+        let more = counted.saturating_sub(self.bytes);
+        if more == 0 {
+            return Ok(());
+        }
         // Counted first, so that what is refused is given back like what is not.
-        self.bytes += bytes;
-        let of_tenant = self.lane.body_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let of_all = self.all.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bytes = counted;
+        let of_tenant = self.lane.body_bytes.fetch_add(more, Ordering::Relaxed) + more;
+        let of_all = self.all.fetch_add(more, Ordering::Relaxed) + more;
         if of_tenant > TENANT_BODY_BYTES {
             let what = "too many large requests of this tenant are under way; slow down";
             return Err(Excess::new(what, CHECKOUT_TIMEOUT).into());
@@ -372,22 +379,23 @@ mod tests {
         let traffic = Traffic::new(0, 10);
         let (one, other) = (TenantId::generate(), TenantId::generate());
         let mut first = traffic.room(one);
-        first.grow(TENANT_BODY_BYTES - 10).unwrap();
-        assert_eq!(traffic.room(one).grow(11).unwrap_err().kind(), ErrorKind::TooManyRequests);
-        traffic.room(one).grow(10).unwrap();
-        traffic.room(other).grow(11).unwrap();
+        first.hold(FREE_BODY_BYTES + TENANT_BODY_BYTES - 10).unwrap();
+        assert_eq!(traffic.room(one).hold(FREE_BODY_BYTES + 11).unwrap_err().kind(), ErrorKind::TooManyRequests);
+        traffic.room(one).hold(FREE_BODY_BYTES + 10).unwrap();
+        traffic.room(one).hold(FREE_BODY_BYTES).unwrap();
+        traffic.room(other).hold(FREE_BODY_BYTES + 11).unwrap();
         drop(first);
-        traffic.room(one).grow(11).unwrap();
+        traffic.room(one).hold(FREE_BODY_BYTES + 11).unwrap();
         let all: Vec<Room> = (0..ALL_BODY_BYTES / TENANT_BODY_BYTES)
             .map(|_| {
                 let mut room = traffic.room(TenantId::generate());
-                room.grow(TENANT_BODY_BYTES).unwrap();
+                room.hold(FREE_BODY_BYTES + TENANT_BODY_BYTES).unwrap();
                 room
             })
             .collect();
-        assert_eq!(traffic.room(other).grow(1).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(traffic.room(other).hold(FREE_BODY_BYTES + 1).unwrap_err().kind(), ErrorKind::Unavailable);
         drop(all);
-        traffic.room(other).grow(1).unwrap();
+        traffic.room(other).hold(FREE_BODY_BYTES + 1).unwrap();
         assert_eq!(traffic.body_bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -12,8 +12,8 @@ use crate::private_postgres::SUPPORTED;
 use crate::store::citus::Distribution;
 use crate::store::{Inspection, MigrationError, SchemaState, ServerFacts};
 
-/// Connections besides those of requests: the one that holds the lead, the one that metrics are asked by, and a command's.
-const OTHER_CONNECTIONS: i64 = 3;
+/// Connections besides those of requests: the one that holds the lead, those that metrics and readiness are asked by, and a command's.
+const OTHER_CONNECTIONS: i64 = 4;
 /// The oldest major version that its makers still look after.
 const LOOKED_AFTER: i32 = 15;
 /// How far the clocks may be apart.

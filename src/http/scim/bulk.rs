@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
 
-use super::request::{Body, Served};
+use super::request::{Body, Exchange, Served};
 use super::response;
 use crate::audit::Target;
 use crate::auth::Caller;
@@ -19,13 +18,13 @@ use crate::scim::error::{ScimError, excerpt};
 
 /// `POST /Bulk`. The right to write is that to every operation.
 pub(super) async fn bulk(
-    app: Data<AppState>,
+    exchange: Exchange,
     authorized: Authorized<Write>,
     served: Served,
     body: Body,
 ) -> Result<HttpResponse, ScimError> {
     let (caller, service) = (authorized.caller, served.0);
-    let answer = blocking::run_long(&app, move |app| {
+    let answer = blocking::run_long_for(&exchange.app, exchange.tenant, move |app| {
         let request = BulkRequest::from_json(body.json()?, &service.base_url)?;
         let outcomes = provider::bulk(
             &Context { store: &app.store, caller: &caller, service: &service, cursors: &app.cursors },

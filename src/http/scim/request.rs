@@ -206,13 +206,14 @@ impl FromRequest for Body {
             };
             let arrived = timeout_at(deadline.into(), collect(payload, allowance, &mut room));
             let bytes = arrived.await.map_err(late)??;
-            // What arrives slowly keeps nothing but memory from others: a share and a place are for what is there.
+            // What arrives slowly keeps nothing but memory from others: a place and a share are for what is there. The place first, because all
+            // tenants wait for a share.
+            let place = Arc::new(Place(app.traffic.enter(tenant).await?));
+            request.extensions_mut().insert(Arc::clone(&place));
             let share = if bytes.len() > BODY_BYTES { Some(share(&app, deadline).await?) } else { None };
             if begun.elapsed() > RECENT_LIFETIME {
                 admit_again(&app, &request, &caller).await?;
             }
-            let place = Arc::new(Place(app.traffic.enter(tenant).await?));
-            request.extensions_mut().insert(Arc::clone(&place));
             Ok(Self { bytes, nodes: allowance.nodes, _room: room, _share: share, _place: place })
         })
     }
@@ -251,7 +252,7 @@ async fn collect(mut payload: Payload, allowance: Allowance, room: &mut Room) ->
         if body.len() + chunk.len() > allowance.bytes {
             return Err(allowance.exceeded());
         }
-        room.grow(chunk.len())?;
+        room.hold(body.len() + chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())

@@ -181,7 +181,7 @@ impl Source {
             return Ok(String::new());
         };
         let (caller, filter, format) = (self.caller.clone(), self.filter.clone(), self.format);
-        let read = blocking::run_long(&self.app, move |app| {
+        let read = blocking::run_long_for(&self.app, caller.principal.tenant(), move |app| {
             let (page, seals) = app.store.read(&caller, |tenant| {
                 let page = tenant.audit_export(&filter, start, ROWS)?;
                 let ids: Vec<_> = page.rows.iter().map(|row| row.id).collect();
