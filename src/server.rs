@@ -64,12 +64,9 @@ pub enum ServeError {
     /// The first administrator, as the settings name the person.
     #[error("--admin-email (PROVISOR_ADMIN_EMAIL), --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): {0}")]
     FirstAdministrator(SetupError),
-    /// The assets directory.
+    /// The assets directory, and the templates in it.
     #[error(transparent)]
     Assets(#[from] AssetsError),
-    /// The templates in it.
-    #[error("templates: {0}")]
-    Templates(#[from] tera::Error),
     /// The built-in schemas; a test reads them all.
     #[error("built-in schemas: {0}")]
     Schemas(#[from] serde_json::Error),

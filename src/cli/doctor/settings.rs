@@ -7,7 +7,7 @@ use super::super::output;
 use super::finding::Findings;
 use crate::auth::master_key::{self, MasterKey};
 use crate::config::Settings;
-use crate::http;
+use crate::http::{self, AssetsError};
 use crate::private_postgres;
 use crate::tls::{Certificate, ENDS_SOON, Files};
 
@@ -120,16 +120,20 @@ fn ends(until: Option<DateTime<Utc>>, findings: &mut Findings) {
 
 fn assets(settings: &Settings, findings: &mut Findings) {
     const CHECK: &str = "assets";
-    match http::find_assets(settings.assets_dir.as_deref()) {
-        Err(error) => findings.error(CHECK, error.to_string(), "name it: --assets-dir (PROVISOR_ASSETS_DIR)"),
-        Ok(found) => match http::load_templates(&found) {
-            Ok(_) => findings.ok(CHECK, found.display().to_string()),
-            Err(error) => findings.error(
-                CHECK,
-                format!("{}: {error}", found.display()),
-                "bring back the templates that came with this version of provisor",
-            ),
-        },
+    let found = http::find_assets(settings.assets_dir.as_deref());
+    let loaded = found.and_then(|found| http::load_templates(&found).map(|_| found));
+    match loaded {
+        Ok(found) => findings.ok(CHECK, found.display().to_string()),
+        Err(error) => {
+            let remedy = match error {
+                AssetsError::Missing(_) => "name it: --assets-dir (PROVISOR_ASSETS_DIR)",
+                AssetsError::Unreadable { .. } => "let that user read it: chmod -R a+rX on the assets directory",
+                AssetsError::Empty(_) | AssetsError::Template(_) => {
+                    "bring back the templates that came with this version of provisor"
+                }
+            };
+            findings.error(CHECK, error.to_string(), remedy);
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use diesel::PgConnection;
 use serde_json::Value;
 
 use super::Postgres;
-use crate::support::process::{program, run, run_json};
+use crate::support::process::{PROGRAM, program, run, run_json};
 use crate::support::{ServerProcess, TemporaryDirectory, database, eventually, shared};
 
 /// A role that may do what the server needs and no more, in a database that another role owns.
@@ -325,4 +326,57 @@ fn nothing_is_changed() {
     let postgres = Postgres::start(&data, &[]);
     assert_eq!(rows(&data), before);
     drop(postgres);
+}
+
+/// The program as somebody who may not read what its mode forbids.
+fn bound_by_modes() -> Command {
+    if !nix::unistd::geteuid().is_root() {
+        return program();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search", PROGRAM]);
+    for (name, value) in program().get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+#[test]
+fn pages_that_cannot_be_read_are_named_and_not_served() {
+    let (assets, data) = (TemporaryDirectory::new("assets"), TemporaryDirectory::new("pageless"));
+    for (directory, file) in [("templates/parts", "page.html"), ("static", "look.css")] {
+        fs::create_dir_all(assets.join(directory)).unwrap();
+        fs::write(assets.join(directory).join(file), "text").unwrap();
+    }
+    let named = assets.to_str().unwrap().to_owned();
+    let examined = || {
+        let output = bound_by_modes().args(["doctor", "--json", "--assets-dir", &named]).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let finding = answer["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "assets");
+        let finding = finding.unwrap().clone();
+        (finding["state"].as_str().unwrap().to_owned(), finding["said"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(examined(), ("ok".to_owned(), named.clone()));
+
+    for hidden in ["", "templates", "templates/parts", "templates/parts/page.html", "static", "static/look.css"] {
+        let place = assets.join(hidden);
+        let mode = fs::metadata(&place).unwrap().permissions();
+        fs::set_permissions(&place, Permissions::from_mode(0o000)).unwrap();
+        let (state, said) = examined();
+        let mut command = bound_by_modes();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--assets-dir", &named, "--data-dir"]).arg(&*data);
+        let output = command.output().unwrap();
+        fs::set_permissions(&place, mode).unwrap();
+        let shown = place.to_str().unwrap().trim_end_matches('/');
+        assert!(state == "error" && said.contains(shown) && said.contains("ermission denied"), "{hidden}: {said}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(78) && told.contains(&said), "{hidden}: {told}");
+    }
+    fs::remove_dir_all(assets.join("templates/parts")).unwrap();
+    let (state, said) = examined();
+    assert!(state == "error" && said.contains("no template"), "{said}");
+    assert!(!data.exists());
 }
