@@ -107,16 +107,11 @@ impl Certificate {
     }
 
     /// Takes what the files hold now. What cannot be used changes nothing.
-    fn renew(&self) {
-        match self.files.read() {
-            Ok(next) => {
-                *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-                log::info!("new connections get the certificate that is now in {}", self.files.certificate.display());
-            }
-            Err(error) => {
-                log::error!("the certificate has changed and cannot be used, so the one before is kept: {error}");
-            }
-        }
+    fn renew(&self) -> Result<(), Error> {
+        let next = self.files.read()?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        log::info!("new connections get the certificate that is now in {}", self.files.certificate.display());
+        Ok(())
     }
 }
 
@@ -146,10 +141,7 @@ impl Files {
         let pem = content(&self.key).map_err(key)?;
         let private = PrivateKeyDer::from_pem_slice(&pem)
             .map_err(|_| key("holds no private key in PEM, or one that is encrypted by a password".into()))?;
-        if self.has_open_key() {
-            log::warn!("others may read the private key in {}; run chmod 600 on it", self.key.display());
-        }
-        CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {
+        let pair = CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 key(format!("is not the key of the certificate in {}", self.certificate.display()))
             }
@@ -157,7 +149,12 @@ impl Files {
                 certificate(format!("holds a certificate that is none: {error}"))
             }
             error => key(format!("cannot be used: {error}")),
-        })
+        })?;
+        // Behind all that may fail, because that is tried again and again.
+        if self.has_open_key() {
+            log::warn!("others may read the private key in {}; run chmod 600 on it", self.key.display());
+        }
+        Ok(pair)
     }
 
     fn state(&self) -> State {

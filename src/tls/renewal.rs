@@ -33,16 +33,28 @@ impl Renewal {
             let mut taken = certificate.state;
             let mut seen = taken;
             let mut reminder = Reminder::default();
+            let mut told = None;
             loop {
                 reminder.look(&certificate);
                 if ended.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
                 let now = certificate.files.state();
-                // Two files do not change at once, so both are read when they have stayed as they are for one look more.
+                // Two files do not change at once, so both are read when they have stayed as they are for one look more. What cannot
+                // be used is tried again at each look, and told of when there is something new to tell.
                 if now != taken && now == seen {
-                    certificate.renew();
-                    taken = now;
+                    match certificate.renew() {
+                        Ok(()) => (taken, told) = (now, None),
+                        Err(error) => {
+                            let failure = Some((now, error.to_string()));
+                            if failure != told {
+                                log::error!(
+                                    "the certificate has changed and cannot be used, so the one before is kept: {error}"
+                                );
+                                told = failure;
+                            }
+                        }
+                    }
                 }
                 seen = now;
             }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, Utc};
@@ -165,6 +166,32 @@ fn new_connections_get_the_certificate_that_has_come_and_open_ones_go_on() {
     assert_eq!(log().matches("the one before is kept").count(), 2, "{}", log());
     let third = pair.renew(&authority);
     eventually("the certificate after that", || (seen_by(&fresh()) == third).then_some(()));
+    assert!(server.stop());
+}
+
+#[test]
+fn a_certificate_that_could_not_be_read_is_read_later() {
+    let (directory, authority) = (TemporaryDirectory::new("unread"), Authority::new());
+    let pair = Pair::new(&directory);
+    pair.renew(&authority);
+    let server = ServerProcess::start_with(&directory.join("data"), &pair.arguments());
+    let log = || fs::read_to_string(server.data_dir.with_extension("log")).unwrap();
+    // With no more files than it has, it sees that others came and cannot open them.
+    let allow_files = |number: &str| {
+        let limit = format!("--nofile={number}:");
+        let status = Command::new("prlimit").args(["--pid", &server.pid().to_string(), &limit]).status().unwrap();
+        assert!(status.success());
+    };
+    allow_files("3");
+    let second = pair.renew(&authority);
+    eventually("the refusal", || log().contains("the one before is kept").then_some(()));
+    allow_files("1024");
+    let client = || authority.trusting().build().unwrap();
+    eventually("the new certificate", || {
+        let answer = client().get(format!("{}/readyz", server.url)).send().ok()?;
+        (shown(&answer) == second).then_some(())
+    });
+    assert_eq!(log().matches("the one before is kept").count(), 1, "{}", log());
     assert!(server.stop());
 }
 
