@@ -100,11 +100,8 @@ fn round(store: &Store, keys: &KeyRing, metrics: &Metrics, ended: &Receiver<()>)
     if let Err(error) = noted(metrics, Job::UserCounts, count_users(store, now, ended)) {
         log::warn!("users were not counted: {error}");
     }
-    let swept = KEPT.iter().try_for_each(|&(what, kept)| {
-        sweep(store, what, now - kept, ended).map_err(|error| format!("({what:?}): {error}"))
-    });
-    if let Err(error) = noted(metrics, Job::ExpiredRows, swept) {
-        log::warn!("expired rows were not deleted {error}");
+    if let Err(error) = noted(metrics, Job::ExpiredRows, sweep(store, now, ended)) {
+        log::warn!("not all expired rows were deleted: {error}");
     }
 }
 
@@ -120,7 +117,7 @@ fn trim_log(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(
     let settings = store.gate(|gate| gate.installation())?;
     let before = |days: i32| now - TimeDelta::days(i64::from(days.max(0)));
     let (rows_before, bodies_before) = (before(settings.request_days), before(settings.body_days));
-    let mut tenant = None;
+    let (mut tenant, mut outcome) = (None, Ok(()));
     while goes_on() {
         let Some(next) = store.gate(|gate| gate.next_logged_tenant(tenant))? else {
             break;
@@ -133,33 +130,43 @@ fn trim_log(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(
         // One tenant must not keep the others from being looked after.
         if let Err(error) = trimmed() {
             log::warn!("the provisioning log of tenant {next} was not trimmed: {error}");
+            outcome = Err(error);
         }
         tenant = Some(next);
     }
-    Ok(())
+    outcome
 }
 
 /// Counts the users of each tenant once in an hour.
 fn count_users(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
     let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
-    let mut tenant = None;
+    let (mut tenant, mut outcome) = (None, Ok(()));
     while ended.try_recv() == Err(TryRecvError::Empty) {
         let Some(next) = store.gate(|gate| gate.next_tenant(tenant))? else {
             break;
         };
         if let Err(error) = store.gate(|gate| gate.count_users(next, hour)) {
             log::warn!("the users of tenant {next} were not counted: {error}");
+            outcome = Err(error);
         }
         tenant = Some(next);
     }
-    Ok(())
+    outcome
 }
 
-fn sweep(store: &Store, what: Expired, before: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
-    while ended.try_recv() == Err(TryRecvError::Empty) {
-        if !store.gate(|gate| gate.delete_expired(what, before))? {
-            break;
+/// Deletes what has had its time, from each table that lets it: the last failure is returned when all were tried.
+fn sweep(store: &Store, now: DateTime<Utc>, ended: &Receiver<()>) -> Result<(), store::Error> {
+    let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
+    let mut outcome = Ok(());
+    for &(what, kept) in KEPT {
+        let swept = || {
+            while goes_on() && store.gate(|gate| gate.delete_expired(what, now - kept))? {}
+            Ok(())
+        };
+        if let Err(error) = swept() {
+            log::warn!("expired rows were not deleted ({what:?}): {error}");
+            outcome = Err(error);
         }
     }
-    Ok(())
+    outcome
 }

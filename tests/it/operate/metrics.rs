@@ -223,3 +223,37 @@ fn rows_of_the_log_that_could_not_be_written_are_told_and_their_numbers_are_writ
     assert_eq!(numbers.sum::<u32>(), 4, "{log}");
     assert!(!log.contains("there were too many"), "{log}");
 }
+
+#[test]
+fn a_table_that_cannot_be_cleared_is_told_of_and_keeps_no_other_from_it() {
+    let data = TemporaryDirectory::new("uncleared");
+    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
+    let server = ServerProcess::start(&data);
+    assert_eq!(Client::new(&server.url, &format!("Bearer {token}")).get("/Users").status, 200);
+    assert!(server.stop());
+    let _postgres = Postgres::start(&data, &[]);
+    let mut pg = database::connect(&data, "provisor");
+    // The second of the tables that are swept, and what the users are counted in.
+    database::execute(
+        &mut pg,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
+         DELETE FROM user_counts;
+         CREATE TRIGGER refuse BEFORE DELETE ON refresh_tokens EXECUTE FUNCTION refuse();
+         CREATE TRIGGER refuse BEFORE INSERT OR DELETE ON user_counts EXECUTE FUNCTION refuse();
+         INSERT INTO throttles VALUES ('somebody', 1, now() - interval '100 days')",
+    );
+    let (url, key) = (database::url(&data, "provisor"), data.join("master.key"));
+    let watched = Watched::new(&["--database-url", &url, "--master-key-file", key.to_str().unwrap()]);
+    let of = |values: &Scrape, what: &str, job: &str| values[&format!("provisor_job_{what}{{job=\"{job}\"}}")];
+    let ended = |values: &Scrape, job: &str| {
+        of(values, "failures_total", job) + of(values, "last_success_timestamp_seconds", job) > 0.0
+    };
+    let values =
+        eventually("the first round", || Some(watched.scrape()).filter(|values| ended(values, "expired_rows")));
+    for job in ["provisioning_log", "user_counts", "expired_rows"] {
+        let outcome = (of(&values, "failures_total", job), of(&values, "last_success_timestamp_seconds", job));
+        assert_eq!(outcome, (1.0, 0.0), "{job}");
+    }
+    assert!(database::texts(&mut pg, "SELECT subject AS value FROM throttles").is_empty());
+    assert!(watched.server.stop());
+}
