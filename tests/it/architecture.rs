@@ -128,7 +128,7 @@ const UNITS: &[Unit] = &[
     Unit {
         modules: &["backup"],
         uses: &["auth::principal"],
-        crates: &["chrono", "serde", "serde_json", "sha2", "thiserror"],
+        crates: &["chrono", "serde", "serde_json", "sha2", "thiserror", "uuid"],
     },
     Unit {
         modules: &["provider"],
