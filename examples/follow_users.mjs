@@ -23,10 +23,17 @@ async function get(path, parameters) {
     });
     if (answer.ok) return answer.json();
     if (![429, 503].includes(answer.status) || attempt === ATTEMPTS) {
-      throw new Error(`provisor answered ${answer.status}: ${(await answer.json()).detail}`);
+      console.error(`provisor answered ${answer.status}${await reason(answer)}`);
+      process.exit(1);
     }
     await setTimeout(Number(answer.headers.get("Retry-After") ?? 1) * 1000);
   }
+}
+
+/** What the server says was wrong. A proxy before it answers with a page, which says nothing here. */
+async function reason(answer) {
+  const body = await answer.json().catch(() => null);
+  return body?.detail ? `: ${body.detail}` : "";
 }
 
 /** All users that a query finds, page by page (RFC 9865). A cursor goes with the query that it was given out for. */

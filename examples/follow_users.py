@@ -33,8 +33,16 @@ def get(path, parameters):
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code not in (429, 503) or attempt + 1 == ATTEMPTS:
-                raise SystemExit(f"provisor answered {error.code}: {json.load(error).get('detail')}")
+                raise SystemExit(f"provisor answered {error.code}{reason(error)}")
             time.sleep(int(error.headers.get("Retry-After", 1)))
+
+
+def reason(error):
+    """What the server says was wrong. A proxy before it answers with a page, which says nothing here."""
+    try:
+        return f": {json.load(error)['detail']}"
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def users(**query):

@@ -1,8 +1,10 @@
 //! The programs under `examples/`, run as their README says.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use provisor::auth::Scope;
 use serde_json::{Value, json};
@@ -20,12 +22,17 @@ fn round(tenant: &Tenant, program: &[&str], table: &Path) -> Vec<String> {
     lines_of(program, table, reader.base(), &token)
 }
 
-/// Runs a program on a table once, and returns the sorted lines that it prints.
-fn lines_of(program: &[&str], table: &Path, base: &str, token: &str) -> Vec<String> {
+/// Runs a program on a table once.
+fn run(program: &[&str], table: &Path, base: &str, token: &str) -> Output {
     let mut command = Command::new(program[0]);
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).args(&program[1..]).arg(table);
     command.env("SCIM_URL", base).env("SCIM_TOKEN", token).stdin(Stdio::null());
-    let output = command.output().unwrap_or_else(|error| panic!("{} is needed: {error}", program[0]));
+    command.output().unwrap_or_else(|error| panic!("{} is needed: {error}", program[0]))
+}
+
+/// The same, of which the sorted lines are returned that it prints.
+fn lines_of(program: &[&str], table: &Path, base: &str, token: &str) -> Vec<String> {
+    let output = run(program, table, base, token);
     assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
     let mut lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     lines.sort();
@@ -147,4 +154,26 @@ fn both_programs_wait_where_a_limit_holds_them_up() {
         assert!(round().is_empty());
     }
     assert!(server.stop());
+}
+
+/// A proxy whose server is away answers with a page.
+#[test]
+fn both_programs_say_what_was_answered_where_it_is_a_page() {
+    const PAGE: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\
+                        Connection: close\r\n\r\n<h1>Sorry.</h1>";
+    let directory = TemporaryDirectory::new("page");
+    fs::create_dir_all(&*directory).unwrap();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/scim/v2", proxy.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in proxy.incoming().flatten() {
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(PAGE.as_bytes());
+        }
+    });
+    for program in [["python3", "follow_users.py"], ["node", "follow_users.mjs"]] {
+        let output = run(&program, &directory.join(program[1]), &base, "pvr_none");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.trim()), (Some(1), "provisor answered 502"), "{program:?}");
+    }
 }
