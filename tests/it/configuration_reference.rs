@@ -18,7 +18,8 @@ Every setting, command and argument, as `provisor --help` tells them. The file i
 (`PROVISOR_UPDATE_DOCS=1 cargo test --test it configuration_reference`), and a test holds it to that.
 
 A setting is a flag or an environment variable; where both are there, the flag counts. There is no configuration file. Settings go for the server
-and for the commands alike: a command finds the database by them. What is wrong with a setting is said at the start, by its name, and the exit code is then 78.
+and for the commands alike: a command finds the database by them. What is wrong with a setting is said at the start, by its name. The exit code is then
+2 where the command line or a value cannot be understood, and 78 where it is understood and does not work: a file that is not there, settings that contradict one another.
 
 No flag takes a secret but `--database-url`; set `DATABASE_URL` in its place, because other users of the machine can see the arguments of a process. All other
 secrets are in files or asked for.
