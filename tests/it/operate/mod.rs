@@ -1,6 +1,7 @@
 //! What whoever runs the server does with it: asks how it is, brings its schema up to date, keeps copies, watches, stops it.
 
 mod backup;
+mod compose;
 mod doctor;
 mod hung_database;
 mod logs;
@@ -24,6 +25,13 @@ struct Postgres(Child);
 
 impl Postgres {
     fn start(data_dir: &Path, settings: &[&str]) -> Self {
+        let postgres = Self::spawn(data_dir, settings);
+        eventually("Postgres", || store::connect(&database::url(data_dir, "provisor")).ok());
+        postgres
+    }
+
+    /// The same without waiting for it.
+    fn spawn(data_dir: &Path, settings: &[&str]) -> Self {
         use std::os::unix::fs::MetadataExt;
         use std::os::unix::process::CommandExt;
         let cluster = data_dir.join("postgres");
@@ -39,10 +47,7 @@ impl Postgres {
         if nix::unistd::geteuid().is_root() {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
-        let child = command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let postgres = Self(child);
-        eventually("Postgres", || store::connect(&database::url(data_dir, "provisor")).ok());
-        postgres
+        Self(command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 }
 
