@@ -2,6 +2,8 @@
 # Both are Debian of the same version, so that the program finds the libraries it was linked with.
 ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG RUN_IMAGE=docker.io/library/debian:bookworm-slim
+# Only for the target "tools": the Postgres that is used, of this version of Debian or a later one.
+ARG POSTGRES_IMAGE=docker.io/library/postgres:17
 
 FROM ${BUILD_IMAGE} AS build
 RUN apt-get update \
@@ -29,6 +31,15 @@ COPY --from=build /usr/local/bin/provisor /usr/local/bin/provisor
 COPY scripts/image-root /usr/local/bin/image-root
 RUN image-root /usr/local/bin/provisor /root-of-image
 
+# docker build --target tools: the program beside pg_dump and pg_restore of the same Postgres as the server's, for copies of the database.
+FROM ${POSTGRES_IMAGE} AS tools
+RUN install -d -o 65532 -g 65532 -m 0700 /keys /backups
+COPY --from=build /usr/local/bin/provisor /usr/local/bin/provisor
+USER 65532:65532
+ENV PROVISOR_MASTER_KEY_FILE=/keys/master.key
+ENTRYPOINT ["provisor"]
+
+# What a build makes where it names no target: the server.
 FROM scratch
 COPY --from=collect /root-of-image /
 COPY --from=collect --chown=65532:65532 /keys /keys

@@ -34,9 +34,24 @@ for name, service in services.items():
     if "provisor" in service["image"] and int(service["stop_grace_period"].removesuffix("s")) < drain + 30:
         faults.append(f"{name} may be killed while it stops")
 
-for name in ("secrets", "master-key", "postgres"):
+for name in ("secrets", "master-key", "postgres", "tools"):
     if services[name].get("network_mode") != "none":
         faults.append(f"{name} has a network")
+
+# Copies are made by the same version of Postgres as the server's, and nobody else sees where they are kept.
+if services["tools"]["build"]["args"]["POSTGRES_IMAGE"] != services["postgres"]["image"]:
+    faults.append("the tools are of another Postgres")
+if f"AS {services['tools']['build']['target']}\n" not in (ROOT / "Dockerfile").read_text():
+    faults.append("the Dockerfile has no such target as the tools'")
+faults += [f"{name} sees the backups" for name, service in services.items()
+           if name != "tools" and any(volume.endswith(":/backups") for volume in service.get("volumes", []))]
+
+# The role of the server is not the superuser of the image, and what makes it is there.
+if {"POSTGRES_USER", "POSTGRES_DB"} & set(services["postgres"]["environment"]):
+    faults.append("the image makes the role of the server, as a superuser")
+for name, service in services.items():
+    mounted = [volume.split(":")[0] for volume in service.get("volumes", []) if volume.startswith("./")]
+    faults += [f"{name} mounts {file}, which is not there" for file in mounted if not (ROOT / file).is_file()]
 
 # Each setting is one that the program knows.
 settings = subprocess.run([sys.argv[1], "--help"], check=True, text=True, capture_output=True).stdout
