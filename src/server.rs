@@ -10,7 +10,6 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
 use crate::auth::administrators::NewAdministrator;
-use crate::auth::keys::KeyError;
 use crate::auth::secret::Secret;
 use crate::auth::setup::{self, SetupError};
 use crate::auth::{self, Authenticator};
@@ -55,9 +54,6 @@ pub enum ServeError {
     /// The certificate of the server.
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    /// The keys that sign access tokens.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
     /// The code for the first administrator.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -122,7 +118,6 @@ impl Application {
         let metrics_listener = metrics_listener.transpose()?;
         let metrics = Arc::new(Metrics::default());
         let backend = Backend::open(settings, Role::Server)?;
-        backend.keys.keys(&backend.store)?;
         let public_url = settings.public_url(address);
         warn_of_public_url(&public_url, settings);
         let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };

@@ -257,17 +257,6 @@ impl KeyRing {
         self.open(rows).map(|keys| keys.is_some())
     }
 
-    /// Checks that the keys, if there are any, open under our master key, or that nothing is at stake where they do not.
-    ///
-    /// # Errors
-    /// [`KeyError::Sealed`] where they do not.
-    pub fn check(&self, store: &Store) -> Result<(), KeyError> {
-        match self.fits(&store.gate(|gate| gate.signing_keys())?) {
-            Err(KeyError::Sealed(_)) if !store.gate(|gate| gate.needs_master_key())? => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
     /// A key that signs and the one after it, which are not stored yet.
     ///
     /// # Errors

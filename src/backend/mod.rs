@@ -45,11 +45,23 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Opens the database that the settings name, or the private one, and brings its schema up to date.
+    /// Opens the database that the settings name, or the private one, which only the server makes where there is none yet. Brings its
+    /// schema up to date, and holds the master key against it: nothing is written under a key that no server would know. The first
+    /// signing keys are made here, so that there is something to hold it against from then on.
     ///
     /// # Errors
     /// [`StartError`] that names what is missing.
     pub fn open(settings: &Settings, role: Role) -> Result<Self, StartError> {
+        let backend = Self::open_under_any_key(settings, role)?;
+        backend.keys.keys(&backend.store)?;
+        Ok(backend)
+    }
+
+    /// The same under whatever master key, for who gives up what was made under another one.
+    ///
+    /// # Errors
+    /// [`StartError`] that names what is missing.
+    pub fn open_under_any_key(settings: &Settings, role: Role) -> Result<Self, StartError> {
         settings.database()?;
         let key_file = settings.master_key_file()?;
         let database = Database::open(settings, role)?;

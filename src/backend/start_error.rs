@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::auth::keys::KeyError;
 use crate::auth::master_key;
 use crate::config::SettingError;
 use crate::private_postgres;
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] master_key::Error),
+    /// The keys that sign access tokens, above all that they were sealed under another master key.
+    #[error(transparent)]
+    SigningKeys(#[from] KeyError),
     /// The master key is gone, and secrets that were hashed with it are there.
     #[error(
         "master key file {0} is missing, and no token and no client secret works without it: bring it back from a copy. To give up \

@@ -42,6 +42,13 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it wants nothing of what was made under another master key.
+    pub(super) fn gives_up_all(&self) -> bool {
+        matches!(self, Self::Replace { .. })
+    }
+}
+
 pub(super) fn run(command: &Command, backend: &Backend) -> Result<(), Error> {
     let caller = operator(TenantId::NONE);
     match command {

@@ -280,7 +280,7 @@ impl Error {
                 StartError::Migration(
                     MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_),
                 ) => CONFIGURATION,
-                StartError::Store(_) | StartError::Migration(_) => 1,
+                StartError::Store(_) | StartError::Migration(_) | StartError::SigningKeys(KeyError::Store(_)) => 1,
                 _ => CONFIGURATION,
             },
             Self::Serve(ServeError::System(_)) => 1,
@@ -300,16 +300,17 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         None | Some(Command::Serve) => serve::run(&settings),
         Some(Command::Tenant(command)) => with_backend(&settings, |backend| tenant::run(&command, backend)),
-        Some(Command::Token(command)) => with_fitting_key(&settings, |backend| token::run(&command, backend)),
+        Some(Command::Token(command)) => with_backend(&settings, |backend| token::run(&command, backend)),
         Some(Command::Admin(command)) => with_backend(&settings, |backend| admin::run(&command, backend)),
         Some(Command::Schema(command)) => with_backend(&settings, |backend| schema::run(&command, backend)),
         Some(Command::ResourceType(command)) => {
             with_backend(&settings, |backend| resource_type::run(&command, backend))
         }
-        Some(Command::Key(command)) => with_backend(&settings, |backend| key::run(&command, backend)),
-        Some(Command::Client(command)) => {
-            with_fitting_key(&settings, |backend| client::run(&command, backend, &settings))
+        Some(Command::Key(command)) => {
+            let open = if command.gives_up_all() { Backend::open_under_any_key } else { Backend::open };
+            with(open(&settings, Role::Command)?, |backend| key::run(&command, backend))
         }
+        Some(Command::Client(command)) => with_backend(&settings, |backend| client::run(&command, backend, &settings)),
         Some(Command::Audit(command)) => with_backend(&settings, |backend| audit::run(&command, backend)),
         Some(Command::Healthcheck { url }) => healthcheck::run(url.as_ref(), &settings),
         Some(Command::MasterKey(command)) => master_key::run(&command, &settings),
@@ -324,18 +325,13 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 }
 
 fn with_backend(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), Error>) -> Result<(), Error> {
-    let backend = Backend::open(settings, Role::Command)?;
+    with(Backend::open(settings, Role::Command)?, work)
+}
+
+fn with(backend: Backend, work: impl FnOnce(&Backend) -> Result<(), Error>) -> Result<(), Error> {
     let result = work(&backend);
     let closed = backend.close().map_err(|error| Error::Start(error.into()));
     result.and(closed)
-}
-
-/// The same for commands that make what no server would take under another master key than its own.
-fn with_fitting_key(settings: &Settings, work: impl FnOnce(&Backend) -> Result<(), Error>) -> Result<(), Error> {
-    with_backend(settings, |backend| {
-        backend.keys.check(&backend.store)?;
-        work(backend)
-    })
 }
 
 /// Checks a name that people give.

@@ -427,7 +427,7 @@ fn while_a_server_runs_nothing_is_replaced_and_who_comes_meanwhile_waits() {
     // On another machine the former key may still be in its place.
     let former = data.join("master.key.former");
     let astray = ["--database-url", &url, "--master-key-file", former.to_str().unwrap()];
-    refused(&run(&other, &[&["token", "create", "void"], &astray[..]].concat()), 1, "sealed under another master key");
+    refused(&run(&other, &[&["token", "create", "void"], &astray[..]].concat()), 78, "sealed under another master key");
     let listed = run(&other, &[&["token", "list", "--json"], &named[..]].concat());
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert!(listed.as_array().unwrap().iter().all(|row| row["state"] == "revoked"), "{listed}");
