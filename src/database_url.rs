@@ -23,8 +23,8 @@ pub struct DatabaseUrl(String);
 pub enum Error {
     /// A text that is no such URL. It may hold a password all the same, so it is not repeated.
     #[error(
-        "--database-url (DATABASE_URL) wants postgres://USER:PASSWORD@HOST/DATABASE; \
-         leave it unset to use a private Postgres"
+        "--database-url (DATABASE_URL) wants postgres://USER:PASSWORD@HOST/DATABASE, where in a name and in the password @ is written \
+         as %40, / as %2F and % as %25; leave it unset to use a private Postgres"
     )]
     NotOne,
     /// A service file, which may name another host and another `sslmode` than the URL.
@@ -226,6 +226,10 @@ impl Parts {
         let (places, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let hosts = places.split(',').map(host).collect::<Option<_>>()?;
         let (database, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        // The part of a password behind an @ of its own. It would be told as a host or a database that is not there.
+        if places.contains('@') || database.contains('@') {
+            return None;
+        }
         decoded(database)?;
         let pair = |pair: &str| {
             let (name, value) =
@@ -431,6 +435,9 @@ mod tests {
             "postgres//u:p@h/d",
             "host=h password=secret",
             "postgres://u:se/cret@h/d",
+            "postgres://u:se@cret@h/d",
+            "postgres://u:se@cret@h,i/d",
+            "postgres://u:12/34@h",
             "postgres://u:se%cret@h/d",
             "postgres://u:p%00@h/d",
             "postgres://h:port/d",

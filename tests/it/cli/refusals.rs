@@ -76,6 +76,10 @@ fn a_set_up_that_cannot_work_is_refused_with_what_to_do() {
         (vec!["--database-url", "postgres:///d", "--master-key-file", key], vec!["master key file", key]),
         (vec!["--database-url", "mysql://u:hunter2@h/d"], vec!["--database-url (DATABASE_URL)", "postgres://USER"]),
         (vec!["--database-url", "postgres//u:hunter2@h/d"], vec!["--database-url (DATABASE_URL)", "leave it unset"]),
+        (
+            vec!["--database-url", "postgres://u:hunter2@hunter2@db.example.com/d", "--master-key-file", key],
+            vec!["--database-url (DATABASE_URL)", "@ is written as %40"],
+        ),
         (vec!["--database-url", ""], vec!["--database-url (DATABASE_URL)", "leave it unset"]),
     ];
     if cfg!(feature = "bundled-libpq") {
