@@ -17,7 +17,7 @@ use crate::auth::stamp::StampKey;
 use crate::config::Settings;
 use crate::database_url::Privacy;
 use crate::private_postgres::{self, Role};
-use crate::store::{self, Inspection, SigningKeyRow, Store};
+use crate::store::{self, Inspection, ServerFacts, SigningKeyRow, Store};
 
 /// Connections of the commands of the command line.
 const COMMAND_CONNECTIONS: u32 = 1;
@@ -72,8 +72,7 @@ impl Backend {
             Role::Server => settings.database_connections(),
             Role::Command => COMMAND_CONNECTIONS,
         };
-        let must_keep = role == Role::Server && !settings.allow_unsafe_fsync;
-        let (store, master) = open(&database, &key_file, connections, must_keep)?;
+        let (store, master) = open(&database, &key_file, connections, (role == Role::Server).then_some(settings))?;
         Ok(Self {
             store: Arc::new(store),
             token_key: TokenKey::derive(&master),
@@ -117,18 +116,31 @@ fn warn_of_listeners(privacy: &Privacy) {
     }
 }
 
+/// Holds a database against what a server needs of one.
+fn check_facts(facts: &ServerFacts, settings: &Settings) -> Result<(), StartError> {
+    if !facts.is_safe() && !settings.allow_unsafe_fsync {
+        return Err(StartError::UnsafeFsync);
+    }
+    if !facts.speaks_english() {
+        let remedy = facts.english_messages();
+        return Err(StartError::Language { lc_messages: facts.lc_messages.clone(), remedy });
+    }
+    Ok(())
+}
+
 /// Brings the schema up to date, and finds the master key, which is made for a private database where nothing needs one that is gone.
+/// `serves` are the settings of a server, which asks more of a database than a command does.
 fn open(
     database: &Database,
     key_file: &Path,
     connections: u32,
-    must_keep: bool,
+    serves: Option<&Settings>,
 ) -> Result<(Store, MasterKey), StartError> {
     let url = database.url();
     let may_be_made = database.is_private() && !key_file.exists();
     let known = if may_be_made { None } else { Some(MasterKey::read(key_file)?) };
-    if must_keep && !Inspection::open(url)?.facts()?.is_safe() {
-        return Err(StartError::UnsafeFsync);
+    if let Some(settings) = serves {
+        check_facts(&Inspection::open(url)?.facts()?, settings)?;
     }
     let applied = store::migrate(url)?;
     if let Some(last) = applied.last() {

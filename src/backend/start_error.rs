@@ -29,6 +29,17 @@ pub enum StartError {
          SELECT pg_reload_conf()), or give --allow-unsafe-fsync where the data may be lost"
     )]
     UnsafeFsync,
+    /// Postgres says in another language what failed.
+    #[error(
+        "the messages of the database are not in English (lc_messages is {lc_messages}), and what fails in passing would be taken for a fault; \
+         have a superuser run: {remedy}"
+    )]
+    Language {
+        /// The locale of messages.
+        lc_messages: String,
+        /// What changes it.
+        remedy: String,
+    },
     /// The schema of the database.
     #[error(transparent)]
     Migration(#[from] MigrationError),

@@ -21,7 +21,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// With what it runs, whatever its files and the environment say: reached by its socket alone, with room for the largest
 /// `--database-connections`, without a line in its log for what clients get wrong, which would name people, and with statistics that are young
 /// when a directory arrives all at once: without them a look-up may go through an index that leads to everybody.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "listen_addresses=",
     "port=5432",
     "max_connections=1100",
@@ -29,6 +29,7 @@ const SETTINGS: [&str; 8] = [
     "full_page_writes=on",
     "logging_collector=off",
     "log_min_messages=log",
+    "lc_messages=C",
     "autovacuum_naptime=10s",
 ];
 /// Bytes at which the log begins anew when Postgres starts.

@@ -57,6 +57,9 @@ pub struct ServerFacts {
     /// When a commit is told, where a connection does not say otherwise.
     #[diesel(sql_type = Text)]
     pub synchronous_commit: String,
+    /// The locale that says in which language messages are.
+    #[diesel(sql_type = Text)]
+    pub lc_messages: String,
     /// Connections that it takes from everybody.
     #[diesel(sql_type = Integer)]
     pub connections: i32,
@@ -74,6 +77,24 @@ impl ServerFacts {
     pub fn is_safe(&self) -> bool {
         self.fsync == "on"
     }
+
+    /// Whether its messages are in English, by which it is known what failed.
+    #[must_use]
+    pub fn speaks_english(&self) -> bool {
+        is_english(&self.lc_messages)
+    }
+
+    /// What makes them so. Only a superuser may.
+    #[must_use]
+    pub fn english_messages(&self) -> String {
+        format!("ALTER DATABASE \"{}\" SET lc_messages = 'C'", self.database.replace('"', "\"\""))
+    }
+}
+
+/// Whether messages are in English in this locale. Without one they are.
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['_', '.', '@']).next().unwrap_or_default().to_ascii_lowercase();
+    matches!(&*language, "" | "c" | "posix") || language.starts_with("en")
 }
 
 const FACTS: &str = "SELECT current_setting('server_version') AS version,
@@ -87,6 +108,7 @@ const FACTS: &str = "SELECT current_setting('server_version') AS version,
     current_setting('fsync') AS fsync,
     current_setting('full_page_writes') AS full_page_writes,
     (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit') AS synchronous_commit,
+    current_setting('lc_messages') AS lc_messages,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS connections,
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'provisor') AS others,
     clock_timestamp() AS now";
@@ -272,5 +294,20 @@ impl Inspection {
     /// The look-ups of a server that belong to no tenant.
     pub fn gate(&mut self) -> Gate<'_> {
         Gate { pg: &mut self.pg }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_known_by_whatever_name_systems_give_it() {
+        for locale in ["", "C", "C.UTF-8", "POSIX", "en", "en_US.UTF-8", "en_GB@euro", "English_United States.1252"] {
+            assert!(is_english(locale), "{locale}");
+        }
+        for locale in ["de_DE.UTF-8", "fr", "ca_ES", "German_Germany.1252", "cs_CZ.utf8", "x-en"] {
+            assert!(!is_english(locale), "{locale}");
+        }
     }
 }

@@ -73,6 +73,7 @@ fn inspect(
     tls(privacy, &facts, findings);
     role(settings, &facts, findings);
     keeps(&facts, findings);
+    messages(&facts, findings);
     connections(settings, &facts, findings);
     clock(facts.now - asked - took / 2, findings);
     if !schema(inspection.schema(), findings) {
@@ -186,6 +187,22 @@ fn keeps(facts: &ServerFacts, findings: &mut Findings) {
         other => other.to_owned(),
     };
     findings.ok("database.synchronous-commit", own);
+}
+
+/// In which language it says what failed.
+fn messages(facts: &ServerFacts, findings: &mut Findings) {
+    const CHECK: &str = "database.messages";
+    let said = format!("lc_messages is '{}'", facts.lc_messages);
+    if facts.speaks_english() {
+        findings.ok(CHECK, said);
+    } else {
+        let remedy = format!("have a superuser run {}", facts.english_messages());
+        findings.error(
+            CHECK,
+            format!("{said}: by messages that are not in English it is not known what failed"),
+            remedy,
+        );
+    }
 }
 
 fn connections(settings: &Settings, facts: &ServerFacts, findings: &mut Findings) {

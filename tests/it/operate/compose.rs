@@ -53,7 +53,7 @@ impl Deployment {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", said(&made));
-        let setting_up = Postgres::spawn(&directory, &[]);
+        let setting_up = Postgres::spawn(&directory, &[], &[]);
         let psql = postgres_program().with_file_name("psql");
         let superuser = |command: &mut Command| command.env("PGHOST", &sockets).output().unwrap();
         eventually("Postgres", || {
@@ -68,7 +68,7 @@ impl Deployment {
         assert!(set_up.status.success(), "{}", said(&set_up));
         drop(setting_up);
 
-        let postgres = Postgres::spawn(&directory, &[]);
+        let postgres = Postgres::spawn(&directory, &[], &[]);
         fs::write(directory.join("database-password"), format!("{PASSWORD}\n")).unwrap();
         fs::set_permissions(directory.join("database-password"), Permissions::from_mode(0o600)).unwrap();
         let deployment = Self { directory, postgres };

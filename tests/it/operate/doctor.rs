@@ -295,6 +295,40 @@ fn a_postgres_that_loses_data_is_named_and_not_served_from() {
     drop(postgres);
 }
 
+/// A locale by the name of a German one, as far as Postgres asks: it takes the texts from its own files then.
+#[cfg(target_env = "gnu")]
+#[test]
+fn a_postgres_that_does_not_speak_english_is_named_and_not_served_from() {
+    let data = TemporaryDirectory::new("german");
+    assert!(ServerProcess::start(&data).stop());
+    let locales = data.join("locales");
+    let plain = ["/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8"].into_iter().find(|path| Path::new(path).exists());
+    fs::create_dir(&locales).unwrap();
+    let copied =
+        std::process::Command::new("cp").arg("-r").arg(plain.unwrap()).arg(locales.join("de_DE.utf8")).status();
+    assert!(copied.unwrap().success());
+    let environment = [("LOCPATH", locales.to_str().unwrap())];
+    let postgres = Postgres::start_in(&data, &["lc_messages=de_DE.utf8"], &environment);
+    let (key, url) = (data.join("master.key"), database::url(&data, "provisor"));
+    let with = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).args(["--database-url", &url, "--master-key-file"]).arg(&key).output().unwrap()
+    };
+    let refused = with(&["serve", "--listen", "127.0.0.1:0"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("lc_messages is de_DE.utf8"), "{said}");
+    assert!(said.contains("ALTER DATABASE \"provisor\" SET lc_messages = 'C'"), "{said}");
+    let said = String::from_utf8(with(&["doctor"]).stdout).unwrap();
+    assert!(said.contains("error    database.messages") && said.contains("SET lc_messages = 'C'"), "{said}");
+
+    // What it says to do is enough.
+    database::execute(&mut database::connect(&data, "provisor"), "ALTER DATABASE \"provisor\" SET lc_messages = 'C'");
+    let said = String::from_utf8(with(&["doctor"]).stdout).unwrap();
+    assert!(said.contains("ok       database.messages"), "{said}");
+    drop(postgres);
+}
+
 /// All rows of all tables.
 fn rows(data_dir: &Path) -> Vec<String> {
     let mut pg = database::connect(data_dir, "provisor");

@@ -25,18 +25,24 @@ struct Postgres(Child);
 
 impl Postgres {
     fn start(data_dir: &Path, settings: &[&str]) -> Self {
-        let postgres = Self::spawn(data_dir, settings);
+        Self::start_in(data_dir, settings, &[])
+    }
+
+    /// The same with variables of the environment.
+    fn start_in(data_dir: &Path, settings: &[&str], environment: &[(&str, &str)]) -> Self {
+        let postgres = Self::spawn(data_dir, settings, environment);
         eventually("Postgres", || store::connect(&database::url(data_dir, "provisor")).ok());
         postgres
     }
 
     /// The same without waiting for it.
-    fn spawn(data_dir: &Path, settings: &[&str]) -> Self {
+    fn spawn(data_dir: &Path, settings: &[&str], environment: &[(&str, &str)]) -> Self {
         use std::os::unix::fs::MetadataExt;
         use std::os::unix::process::CommandExt;
         let cluster = data_dir.join("postgres");
         let mut command = Command::new(postgres_program());
         command
+            .envs(environment.iter().copied())
             .arg("-D")
             .arg(&cluster)
             .args(["-c", "listen_addresses="])
