@@ -102,6 +102,7 @@ impl Application {
     /// # Errors
     /// [`ServeError`] that names the setting or the part that does not work.
     pub fn build(settings: &Settings, shutdown: Shutdown) -> Result<Self, ServeError> {
+        let first_administrator = settings.first_administrator()?;
         let assets = http::find_assets(settings.assets_dir.as_deref())?;
         let templates = http::load_templates(&assets)?;
         let registry = Registry::standard()?;
@@ -128,7 +129,7 @@ impl Application {
         let housekeeping =
             Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys), Arc::clone(&metrics))?;
         let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone(), Arc::clone(&metrics))?;
-        if let Some(first) = settings.first_administrator()?
+        if let Some(first) = first_administrator
             && setup::is_open(&backend.store).map_err(StartError::from)?
         {
             let password = first.password()?;

@@ -20,6 +20,7 @@ pub(super) fn look(settings: &Settings, findings: &mut Findings) {
     listen(settings, findings);
     trusted_proxies(settings, findings);
     certificate(settings, findings);
+    first_administrator(settings, findings);
     assets(settings, findings);
     data_dir(settings, findings);
 }
@@ -115,6 +116,23 @@ fn ends(until: Option<DateTime<Utc>>, findings: &mut Findings) {
         findings.warning(CERTIFICATE, format!("it ends on {end}, and no client takes it from then on"), RENEW);
     } else {
         findings.ok(CERTIFICATE, format!("it and its key belong together; it ends on {end}"));
+    }
+}
+
+/// The person that the settings name. The file may be gone once there is an administrator.
+fn first_administrator(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "first-administrator";
+    match settings.first_administrator() {
+        Err(error) => findings.error(CHECK, error.to_string(), "name both, --admin-email and --admin-password-file, or none"),
+        Ok(None) => {}
+        Ok(Some(first)) => match first.password() {
+            Ok(_) => findings.ok(CHECK, "made at the start of a server while there is no administrator"),
+            Err(error) => findings.warning(
+                CHECK,
+                error.to_string(),
+                "correct --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): while there is no administrator yet, no server starts",
+            ),
+        },
     }
 }
 

@@ -194,7 +194,7 @@ fn each_wrong_setting_is_named_with_its_remedy() {
     let nowhere = format!("postgres:///provisor?user=app&host={}", path("none"));
     let by_tls = format!("https://127.0.0.1:{port}");
     let name = "https://provisor.invalid";
-    let cases: [(&[Flag<'_>], &[Trouble<'_>]); 14] = [
+    let cases: [(&[Flag<'_>], &[Trouble<'_>]); 16] = [
         (&[("--master-key-file", &*open)], &[("master-key", "error", "others may read it", "chmod 600")]),
         (&[("--master-key-file", &*none)], &[("master-key", "error", "none.key", "bring it back")]),
         (
@@ -213,6 +213,14 @@ fn each_wrong_setting_is_named_with_its_remedy() {
         ),
         (&[("--listen", "0.0.0.0:8080")], &[("listen", "warning", "in clear text", "--tls-certificate")]),
         (&[("--assets-dir", &*none)], &[("assets", "error", "templates", "--assets-dir")]),
+        (
+            &[("--admin-email", "ada@example.com")],
+            &[("first-administrator", "error", "go together", "--admin-password-file")],
+        ),
+        (
+            &[("--admin-email", "ada@example.com"), ("--admin-password-file", &*none)],
+            &[("first-administrator", "warning", "none.key cannot be read", "while there is no administrator")],
+        ),
         (
             &[("--public-url", &*shared().url)],
             &[("public-url.answer", "error", "another database", "correct --public-url")],
