@@ -278,7 +278,10 @@ impl Error {
         match self {
             Self::Start(error) | Self::Serve(ServeError::Backend(error)) => match error {
                 StartError::Migration(
-                    MigrationError::Newer(_) | MigrationError::NoCitus | MigrationError::Astray(_),
+                    MigrationError::Newer(_)
+                    | MigrationError::NotAllowed { .. }
+                    | MigrationError::NoCitus
+                    | MigrationError::Astray(_),
                 ) => CONFIGURATION,
                 StartError::Store(_) | StartError::Migration(_) | StartError::SigningKeys(KeyError::Store(_)) => 1,
                 _ => CONFIGURATION,

@@ -149,6 +149,15 @@ const TRIGGERS: &str = "SELECT relname || '_append_only' AS name FROM pg_class
 const OWNED: &str = "SELECT relname::text AS name FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relname = ANY($1) AND pg_has_role(relowner, 'USAGE')";
 
+const POWERLESS: &str = "SELECT quote_ident(current_user) AS name
+    WHERE NOT coalesce(has_schema_privilege(to_regnamespace('public')::oid, 'CREATE'), false)";
+
+/// The role as SQL names it, where it may not make tables.
+pub(super) fn powerless_role(pg: &mut PgConnection) -> Result<Option<String>, Error> {
+    let row: Option<Named> = diesel::sql_query(POWERLESS).get_result(pg).optional()?;
+    Ok(row.map(|row| row.name))
+}
+
 /// How the audit log is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, QueryableByName)]
 pub struct SealState {

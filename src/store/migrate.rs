@@ -8,6 +8,7 @@ use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::error::Error;
+use super::inspection::powerless_role;
 use super::pool::connect;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -25,6 +26,17 @@ pub enum MigrationError {
     /// A migration failed; nothing of it was kept.
     #[error("migration failed: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
+    /// The role may not make what the migrations make.
+    #[error(
+        "{role} may not make tables in the schema public, and migrations are pending; have the owner of the database run: {remedy}; or run \
+         'provisor migrate' as the owner"
+    )]
+    NotAllowed {
+        /// The role.
+        role: String,
+        /// What allows it.
+        remedy: String,
+    },
     /// A newer version of the program was here.
     #[error(
         "the schema of the database is newer than this version of provisor knows (migration {0}): run the version that made it, or a newer one"
@@ -68,6 +80,8 @@ pub struct SchemaState {
     pub pending: Vec<String>,
     /// Versions of those that the database has and this program does not know.
     pub unknown: Vec<String>,
+    /// The role, where it may not make tables.
+    pub powerless: Option<String>,
 }
 
 impl SchemaState {
@@ -88,7 +102,22 @@ impl SchemaState {
                 pending.push(migration.name().to_string());
             }
         }
-        Ok(Self { version: applied.last().cloned(), pending, unknown })
+        let powerless = powerless_role(pg)?;
+        Ok(Self { version: applied.last().cloned(), pending, unknown, powerless })
+    }
+
+    /// Checks that what is pending may be applied by the role.
+    ///
+    /// # Errors
+    /// [`MigrationError::NotAllowed`] with what allows it.
+    pub fn check_rights(&self) -> Result<(), MigrationError> {
+        match &self.powerless {
+            Some(role) if !self.pending.is_empty() => Err(MigrationError::NotAllowed {
+                role: role.clone(),
+                remedy: format!("GRANT USAGE, CREATE ON SCHEMA public TO {role}"),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -125,6 +154,7 @@ pub(super) fn apply(pg: &mut PgConnection) -> Result<Vec<String>, MigrationError
     if let Some(newest) = state.unknown.last() {
         return Err(MigrationError::Newer(newest.clone()));
     }
+    state.check_rights()?;
     pg.run_pending_migrations(MIGRATIONS).map_err(MigrationError::Migration)?;
     Ok(state.pending)
 }

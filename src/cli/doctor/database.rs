@@ -252,6 +252,9 @@ fn schema(state: Result<SchemaState, MigrationError>, findings: &mut Findings) -
             let said = format!("newer than this version of provisor knows: {}", unknown.join(", "));
             findings.error(CHECK, said, "run the version of provisor that made it, or a newer one");
         }
+        Ok(state) if let Err(error) = state.check_rights() => {
+            findings.error(CHECK, "the tables cannot be made", error.to_string());
+        }
         Ok(SchemaState { version: None, .. }) => {
             findings.ok(CHECK, "empty; 'provisor serve' or 'provisor migrate' makes the tables");
         }

@@ -68,3 +68,34 @@ fn a_schema_from_the_future_is_not_touched() {
     database::execute(&mut pg, "DELETE FROM __diesel_schema_migrations WHERE version = '20991231000001'");
     assert!(server.stop());
 }
+
+#[test]
+fn a_role_that_may_make_no_tables_is_told_what_it_lacks() {
+    let data = TemporaryDirectory::new("no-create");
+    let server = ServerProcess::start(&data);
+    let mut pg = database::connect(&data, "provisor");
+    database::execute(&mut pg, "CREATE ROLE guest LOGIN");
+    database::execute(&mut pg, "CREATE DATABASE fresh");
+    // As it is by itself since PostgreSQL 15.
+    database::execute(&mut database::connect(&data, "fresh"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let url = database::url(&data, "fresh").replace("user=provisor", "user=guest");
+    let with = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).args(["--database-url", &url, "--master-key-file"]).arg(data.join("master.key"));
+        command.output().unwrap()
+    };
+    let remedy = "GRANT USAGE, CREATE ON SCHEMA public TO guest";
+    for arguments in [&["migrate"][..], &["serve", "--listen", "127.0.0.1:0"], &["tenant", "list"]] {
+        let refused = with(arguments);
+        assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+        assert!(said(&refused).contains(remedy), "{}", said(&refused));
+    }
+    let examined = said(&with(&["doctor"]));
+    assert!(examined.contains("error    database.schema") && examined.contains(remedy), "{examined}");
+
+    database::execute(&mut database::connect(&data, "fresh"), remedy);
+    let examined = said(&with(&["doctor"]));
+    assert!(examined.contains("ok       database.schema"), "{examined}");
+    assert!(with(&["migrate"]).status.success());
+    assert!(server.stop());
+}
