@@ -64,7 +64,10 @@ impl Backend {
     pub fn open_under_any_key(settings: &Settings, role: Role) -> Result<Self, StartError> {
         settings.database()?;
         let key_file = settings.master_key_file()?;
-        let database = Database::open(settings, role)?;
+        let database = match role {
+            Role::Server => Database::open(settings, role)?,
+            Role::Command => Database::existing(settings)?,
+        };
         if role == Role::Server {
             warn_of_listeners(database.privacy());
         }

@@ -18,7 +18,11 @@ pub enum StartError {
     #[error(transparent)]
     PrivatePostgres(#[from] private_postgres::Error),
     /// There is no database to look at.
-    #[error("{0} holds no database yet; 'provisor serve' makes it")]
+    #[error(
+        "--data-dir (PROVISOR_DATA_DIR): {directory} holds no database yet; name the directory of the server, or its database by DATABASE_URL; \
+         'provisor serve' and 'provisor migrate' make a new one",
+        directory = .0.display()
+    )]
     NoDatabase(PathBuf),
     /// The database.
     #[error(transparent)]

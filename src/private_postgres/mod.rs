@@ -11,6 +11,7 @@ mod process;
 mod supervisor;
 mod tools;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -126,10 +127,17 @@ impl Error {
     }
 }
 
-/// Whether there is a private Postgres in the data directory, running or not.
+/// Whether there is a private Postgres in the data directory, running or not. What we may not look into is taken for one.
 #[must_use]
 pub fn exists(root: &Path) -> bool {
-    root.join("postgres").join("PG_VERSION").exists()
+    root.join("postgres").join("PG_VERSION").try_exists().unwrap_or(true)
+}
+
+/// The variables by which the environment speaks of some Postgres. libpq and the programs of Postgres go by them where nothing else is
+/// said, and some cannot be overruled; the private Postgres is another one.
+#[must_use]
+pub fn foreign_variables() -> Vec<OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"PG")).collect()
 }
 
 /// The private Postgres, running. Whoever owns it stops it when done.

@@ -8,7 +8,7 @@ use diesel::PgConnection;
 use provisor::id::TenantId;
 
 use super::*;
-use crate::support::process::{run, run_json};
+use crate::support::process::{install, run, run_json};
 use crate::support::{ServerProcess, TemporaryDirectory, database};
 
 const PUBLIC_URL: &str = "https://scim.example.com";
@@ -158,6 +158,7 @@ fn a_token_that_a_new_key_of_another_server_signed_is_known_and_revoked_at_once(
 #[test]
 fn keys_are_listed_as_a_table_too() {
     let data_dir = TemporaryDirectory::new("key-list");
+    install(&data_dir);
     let print = |arguments: &[&str]| {
         let output = run(&data_dir, arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -9,10 +9,11 @@ fn every_command_works_beside_a_running_server() {
     administer(&shared().data_dir);
 }
 
-/// The first command makes the database, and the server that starts later has everything.
+/// The server that starts later has everything.
 #[test]
 fn every_command_works_without_a_server() {
     let data_dir = temporary_directory("cli");
+    install(&data_dir);
     let (valid, revoked) = administer(&data_dir);
     let server = ServerProcess::start(&data_dir);
     assert_eq!([status(&server.url, &valid), status(&server.url, &revoked)], [200, 401]);

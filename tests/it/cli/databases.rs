@@ -104,6 +104,7 @@ fn servers_on_one_database_serve_the_same() {
 #[test]
 fn a_lost_master_key_stops_the_start_instead_of_being_replaced() {
     let data_dir = TemporaryDirectory::new("keyless");
+    install(&data_dir);
     run_json(&data_dir, &["token", "create", "okta"]);
     let (key, away) = (data_dir.join("master.key"), data_dir.join("away"));
     std::fs::rename(&key, &away).unwrap();

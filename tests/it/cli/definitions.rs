@@ -41,6 +41,7 @@ fn schemas_and_resource_types_are_imported_listed_shown_and_removed() {
     administer(&shared().data_dir);
     // On a data directory at rest too.
     let data_dir = TemporaryDirectory::new("cli");
+    install(&data_dir);
     administer(&data_dir);
 }
 

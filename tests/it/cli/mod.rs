@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::process::{program, run, run_json};
+use crate::support::process::{install, program, run, run_json};
 use crate::support::{Client, eventually, shared};
 
 /// A name that no other test gives.

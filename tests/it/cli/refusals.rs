@@ -90,7 +90,9 @@ fn a_set_up_that_cannot_work_is_refused_with_what_to_do() {
         ));
     }
     for (arguments, says) in rows {
-        for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["tenant", "list"]] {
+        // Only who makes a private Postgres looks for its programs.
+        let second = if arguments[0] == "--pg-bin-dir" { &["migrate"][..] } else { &["tenant", "list"] };
+        for command in [&["serve", "--listen", "127.0.0.1:0"][..], second] {
             let output = run(&data_dir, &[command, &arguments].concat());
             assert_refused(&output, CONFIGURATION, &says);
             assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
@@ -98,7 +100,7 @@ fn a_set_up_that_cannot_work_is_refused_with_what_to_do() {
     }
     // The socket directory is all that was made.
     std::fs::remove_dir_all(data_dir).unwrap();
-    let output = run(&std::env::temp_dir().join("d".repeat(100)), &["tenant", "list"]);
+    let output = run(&std::env::temp_dir().join("d".repeat(100)), &["migrate"]);
     assert_refused(&output, CONFIGURATION, &["--data-dir (PROVISOR_DATA_DIR)", "too long"]);
     let output = run_nowhere(&["serve", "--listen", "127.0.0.1:0", "--assets-dir", "/nonexistent"]);
     assert_refused(&output, CONFIGURATION, &["--assets-dir", "PROVISOR_ASSETS_DIR", "/nonexistent"]);
@@ -107,6 +109,32 @@ fn a_set_up_that_cannot_work_is_refused_with_what_to_do() {
     assert_refused(&output, CONFIGURATION, &["--listen (PROVISOR_LISTEN)", taken]);
     let output = run(&shared().data_dir, &["serve", "--listen", "127.0.0.1:0"]);
     assert_refused(&output, CONFIGURATION, &["another provisor (process ", "--data-dir"]);
+}
+
+#[test]
+fn what_works_on_an_installation_makes_none() {
+    for command in [
+        &["tenant", "list"][..],
+        &["token", "create", "okta"],
+        &["admin", "list"],
+        &["schema", "list"],
+        &["resource-type", "list"],
+        &["key", "list"],
+        &["client", "create", "script"],
+        &["audit", "verify"],
+    ] {
+        let says = ["--data-dir (PROVISOR_DATA_DIR)", "-nowhere holds no database yet", "DATABASE_URL"];
+        assert_refused(&run_nowhere(command), CONFIGURATION, &says);
+    }
+}
+
+#[test]
+fn half_of_a_first_administrator_is_refused_before_anything_starts() {
+    let says = ["--admin-email (PROVISOR_ADMIN_EMAIL)", "go together"];
+    for half in [["--admin-email", "ada@example.com"], ["--admin-password-file", "/nonexistent"]] {
+        let output = run_nowhere(&[&["serve", "--listen", "127.0.0.1:0"][..], &half].concat());
+        assert_refused(&output, CONFIGURATION, &says);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use provisor::private_postgres::{PrivatePostgres, Role};
 use serde_json::{Value, json};
 
 use super::postgres_program;
-use crate::support::process::{run, run_json};
+use crate::support::process::{install, run, run_json};
 use crate::support::{Client, ServerProcess, TemporaryDirectory, database, minimal};
 
 /// So that what is answered does not depend on the port.
@@ -108,6 +108,7 @@ fn a_copy_that_was_made_under_load_comes_back_whole() {
 #[test]
 fn what_is_not_the_copy_is_refused_before_anything_is_written() {
     let data = TemporaryDirectory::new("changed");
+    install(&data);
     run_json(&data, &["token", "create", "okta"]);
     let file = data.with_extension("backup");
     let taken = run(&data, &["backup", file.to_str().unwrap()]);
@@ -151,6 +152,7 @@ fn what_is_not_the_copy_is_refused_before_anything_is_written() {
 #[test]
 fn with_the_master_key_in_it_a_copy_needs_nothing_else() {
     let data = TemporaryDirectory::new("with-key");
+    install(&data);
     run_json(&data, &["token", "create", "okta"]);
     let file = data.with_extension("backup");
     let taken = run(&data, &["backup", file.to_str().unwrap(), "--with-master-key"]);

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use reqwest::Method;
 
 use super::Postgres;
-use crate::support::process::run_json;
+use crate::support::process::{install, run_json};
 use crate::support::{Client, ServerProcess, TemporaryDirectory, database, eventually, minimal};
 
 /// A server whose metrics can be had.
@@ -166,6 +166,7 @@ fn the_metrics_have_an_address_of_their_own_and_tell_of_a_lag() {
 #[test]
 fn whether_the_database_answers_is_told_while_it_does_not() {
     let data = TemporaryDirectory::new("away");
+    install(&data);
     let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
     let postgres = Postgres::start(&data, &[]);
     let (url, key) = (database::url(&data, "provisor"), data.join("master.key"));

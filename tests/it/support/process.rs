@@ -90,6 +90,12 @@ pub fn run_json(data_dir: &Path, arguments: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Makes the private Postgres of a data directory, which commands do not make by themselves.
+pub fn install(data_dir: &Path) {
+    let output = run(data_dir, &["migrate"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Starts a server that a shell stops as soon as this process is gone, and returns its URL.
 pub fn start_watched(data_dir: &Path) -> String {
     start_watched_with(data_dir, &[])
