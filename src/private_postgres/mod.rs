@@ -100,6 +100,12 @@ pub enum Error {
         /// The data directory.
         root: PathBuf,
     },
+    /// A process that says not who it is keeps the data directory from being used.
+    #[error("{file} is locked, and not by the process that it names; 'fuser {file}' says by which", file = file.display())]
+    Locked {
+        /// The file.
+        file: PathBuf,
+    },
     /// A program of Postgres failed.
     #[error("{program} failed: {output}")]
     Failed {
@@ -168,17 +174,17 @@ impl PrivatePostgres {
                     cluster::create_database(&server)?;
                     return Ok(postgres);
                 }
-                Attempt::Held { by: Role::Server, pid } if role == Role::Server => {
+                Attempt::Held { by: Role::Server, pid: Some(pid) } if role == Role::Server => {
                     return Err(Error::InUse { pid, root: root.to_owned() });
                 }
                 Attempt::Held { by: Role::Server, .. } if cluster::data_directory(&url).is_ok() => {
                     return Ok(Self { url, owned: None });
                 }
-                Attempt::Held { pid, .. } if Instant::now() > deadline => {
+                Attempt::Held { pid: Some(pid), .. } if Instant::now() > deadline => {
                     return Err(Error::InUse { pid, root: root.to_owned() });
                 }
-                Attempt::Unclear if Instant::now() > deadline => {
-                    return Err(Error::InUse { pid: "unknown".into(), root: root.to_owned() });
+                Attempt::Held { pid: None, .. } | Attempt::Unclear if Instant::now() > deadline => {
+                    return Err(Error::Locked { file: Owner::file(root) });
                 }
                 Attempt::Held { .. } | Attempt::Unclear => sleep(POLL),
             }

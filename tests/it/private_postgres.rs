@@ -46,6 +46,7 @@ fn a_cluster_is_made_safe_in_a_path_with_a_space_and_stopped_clean() {
     let postgres = server.postgres_pid();
     let key = fs::metadata(data_dir.join("master.key")).unwrap();
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(data_dir.join("owner.lock")).unwrap().permissions().mode() & 0o777, 0o600);
     for private in ["postgres", "run"] {
         assert_eq!(fs::metadata(data_dir.join(private)).unwrap().permissions().mode() & 0o777, 0o700, "{private}");
     }
