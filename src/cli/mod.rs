@@ -18,6 +18,7 @@ mod simulate;
 mod tenant;
 mod token;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ use crate::config::Settings;
 use crate::id::TenantId;
 use crate::log_format::LogFormat;
 use crate::oauth::clients::ClientError;
-use crate::private_postgres::Role;
+use crate::private_postgres::{self, Role};
 use crate::provider::definitions::{self, ChangeError, Changed};
 use crate::provider::tenants::TenantError;
 use crate::scim::definitions::Definitions;
@@ -64,6 +65,12 @@ impl Cli {
     #[must_use]
     pub fn log_format(&self) -> LogFormat {
         self.settings.log_format
+    }
+
+    /// Variables of the environment without which the command is to run.
+    #[must_use]
+    pub fn foreign_variables(&self) -> Vec<OsString> {
+        if self.settings.database_url.is_none() { private_postgres::foreign_variables() } else { Vec::new() }
     }
 
     /// What is logged unless `RUST_LOG` says otherwise: a server tells what it does, but not how its workers come and go; a command

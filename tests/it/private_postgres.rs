@@ -215,3 +215,31 @@ fn a_postgres_that_dies_is_started_again_under_the_server() {
     assert!(server.stop());
     assert!(!lives(postgres));
 }
+
+#[test]
+fn what_the_environment_says_of_another_postgres_does_not_concern_it() {
+    let data_dir = TemporaryDirectory::new("environment");
+    let with_environment = || {
+        let mut command = program();
+        command.envs([
+            ("PGHOSTADDR", "192.0.2.1"),
+            ("PGSERVICE", "elsewhere"),
+            ("PGSSLMODE", "require"),
+            ("PGOPTIONS", "-c search_path=nowhere"),
+            ("PGDATA", "/nonexistent"),
+            ("PGPORT", "1"),
+        ]);
+        command
+    };
+    let server = ServerProcess::spawn(with_environment(), &data_dir);
+    let beside = |arguments: &[&str]| {
+        let output = with_environment().args(arguments).arg("--data-dir").arg(&*data_dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let token = beside(&["token", "create", "okta"]);
+    assert_eq!(Client::new(&server.url, &format!("Bearer {}", token.trim())).get("/Users").status, 200);
+    let file = data_dir.join("copy");
+    beside(&["backup", file.to_str().unwrap()]);
+    assert!(server.stop());
+}
