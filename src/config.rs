@@ -78,7 +78,7 @@ pub struct Settings {
 
     /// Ask private addresses, and over plain http, for the keys of OAuth clients (--jwks-uri) and for single sign-on as well: for
     /// identity providers inside your own network.
-    #[arg(long, global = true, env = "PROVISOR_ALLOW_PRIVATE_ADDRESSES")]
+    #[arg(long, global = true, env = "PROVISOR_ALLOW_PRIVATE_ADDRESSES", value_parser = |text: &str| switch("--allow-private-addresses (PROVISOR_ALLOW_PRIVATE_ADDRESSES)", text))]
     pub allow_private_addresses: bool,
 
     /// Postgres to use, as `postgres://USER:PASSWORD@HOST/DATABASE` [default: a private Postgres in the data directory].
@@ -99,11 +99,11 @@ pub struct Settings {
     pub database_password_file: Option<PathBuf>,
 
     /// Allow clear text between this server and a database on another host.
-    #[arg(long, global = true, env = "PROVISOR_ALLOW_PLAINTEXT_DATABASE")]
+    #[arg(long, global = true, env = "PROVISOR_ALLOW_PLAINTEXT_DATABASE", value_parser = |text: &str| switch("--allow-plaintext-database (PROVISOR_ALLOW_PLAINTEXT_DATABASE)", text))]
     pub allow_plaintext_database: bool,
 
     /// Start although Postgres runs with fsync=off, and what it has said it keeps is gone when the machine stops: for tests alone.
-    #[arg(long, global = true, env = "PROVISOR_ALLOW_UNSAFE_FSYNC")]
+    #[arg(long, global = true, env = "PROVISOR_ALLOW_UNSAFE_FSYNC", value_parser = |text: &str| switch("--allow-unsafe-fsync (PROVISOR_ALLOW_UNSAFE_FSYNC)", text))]
     pub allow_unsafe_fsync: bool,
 
     /// Where the private Postgres and the master key are kept [default: /var/lib/provisor for root, else
@@ -294,7 +294,8 @@ impl FirstAdministrator<'_> {
 fn password(setting: &'static str, file: &Path) -> Result<Zeroizing<String>, SettingError> {
     let refuse = |problem| SettingError::PasswordFile { setting, file: file.to_owned(), problem };
     let opened = File::open(file).map_err(|error| refuse(unreadable(&error)))?;
-    first_line(opened).map(Zeroizing::new).map_err(refuse)
+    let line = first_line(opened).map(Zeroizing::new).map_err(refuse)?;
+    if line.is_empty() { Err(refuse("is empty".to_owned())) } else { Ok(line) }
 }
 
 /// The first line of what holds a password, without its end. More than any password has is not read.
@@ -323,6 +324,15 @@ fn metrics_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "--metrics-listen (PROVISOR_METRICS_LISTEN) wants an address and a port, like 127.0.0.1:9464".into()
     })
+}
+
+/// A flag in the environment, where people write it in many ways.
+fn switch(name: &str, text: &str) -> Result<bool, String> {
+    match &*text.trim().to_ascii_lowercase() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("wants yes or no: {name}")),
+    }
 }
 
 fn connections(text: &str) -> Result<u32, String> {

@@ -120,7 +120,7 @@ impl Application {
         let metrics = Arc::new(Metrics::default());
         let backend = Backend::open(settings, Role::Server)?;
         let public_url = settings.public_url(address);
-        warn_of_public_url(&public_url, settings);
+        warn_of_way_in(&public_url, settings);
         let parties = Parties { issuer: &public_url, audience: &format!("{public_url}{}", http::SCIM_BASE) };
         let authenticator = Arc::new(Authenticator::new(backend.token_key.clone(), Arc::clone(&backend.keys), parties));
         let (refusals, records) = Refusals::start(Arc::clone(&backend.store), Arc::clone(&authenticator))?;
@@ -327,8 +327,14 @@ impl LastWork {
     }
 }
 
-/// Says what is odd about the URL under which clients reach the server.
-fn warn_of_public_url(public_url: &str, settings: &Settings) {
+/// Says what is odd about the URL under which clients reach the server, and about the proxies in front of it.
+fn warn_of_way_in(public_url: &str, settings: &Settings) {
+    if settings.trusted_proxies.are_all() {
+        log::warn!(
+            "--trusted-proxies (PROVISOR_TRUSTED_PROXIES) names everybody: whoever sends a request may say from which address it comes, which \
+             the audit log and the limits on guessing believe"
+        );
+    }
     let is_encrypted = public_url.starts_with("https:");
     let has_certificate = settings.tls_certificate.is_some();
     if PublicUrl::is_exposed(public_url) {

@@ -20,6 +20,7 @@ Every setting, command and argument, as `provisor --help` tells them. The file i
 A setting is a flag or an environment variable; where both are there, the flag counts. There is no configuration file. Settings go for the server
 and for the commands alike: a command finds the database by them. What is wrong with a setting is said at the start, by its name. The exit code is then
 2 where the command line or a value cannot be understood, and 78 where it is understood and does not work: a file that is not there, settings that contradict one another.
+A flag without a value is switched on in the environment by `1`, `true`, `yes` or `on`.
 
 No flag takes a secret but `--database-url`; set `DATABASE_URL` in its place, because other users of the machine can see the arguments of a process. All other
 secrets are in files or asked for.
@@ -27,7 +28,7 @@ secrets are in files or asked for.
 
 const LOG: &str = "\
 `RUST_LOG` says what is logged, on standard error: `error`, `warn`, `info` or `debug`, also for a part of the program alone, as in
-`warn,provisor::request=info`. A server logs from `info` on, a command from `warn` on.
+`warn,provisor::request=info`. A server logs from `info` on, a command from `warn` on; so they do where it is empty.
 ";
 
 /// What the file must be.

@@ -231,6 +231,10 @@ fn the_password_for_the_database_comes_from_a_file() {
         command.env("PROVISOR_DATABASE_PASSWORD_FILE", &file).args(["tenant", "list", "--json"]).output().unwrap()
     };
     assert_refused(&list(&url), 78, &["--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE)", "cannot be read"]);
+    for nothing in ["", "\n", "\nsecret\n"] {
+        std::fs::write(&file, nothing).unwrap();
+        assert_refused(&list(&url), 78, &["--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE)", "is empty"]);
+    }
     std::fs::write(&file, "another\n").unwrap();
     // The rules are read again some time after the call; until then any password does.
     let output = eventually("the refusal of another password", || {

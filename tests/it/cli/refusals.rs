@@ -57,6 +57,11 @@ fn a_wrong_value_is_refused_with_what_is_wanted() {
     for (name, value, says) in [
         ("PROVISOR_LISTEN", "localhost", "--listen (PROVISOR_LISTEN)"),
         ("PROVISOR_PUBLIC_URL", "x", "--public-url (PROVISOR_PUBLIC_URL)"),
+        (
+            "PROVISOR_ALLOW_PLAINTEXT_DATABASE",
+            "perhaps",
+            "wants yes or no: --allow-plaintext-database (PROVISOR_ALLOW_PLAINTEXT_DATABASE)",
+        ),
         ("PROVISOR_DATABASE_CONNECTIONS", "many", "--database-connections (PROVISOR_DATABASE_CONNECTIONS)"),
     ] {
         assert_refused(&program().args(["tenant", "list"]).env(name, value).output().unwrap(), USAGE, &[says]);

@@ -178,3 +178,17 @@ fn lines_are_for_people_unless_told_otherwise() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("text, json"));
 }
+
+#[test]
+fn an_empty_rust_log_says_nothing_and_the_server_warns_all_the_same() {
+    let data = TemporaryDirectory::new("unset");
+    let mut command = program();
+    command.env("RUST_LOG", "").env("PROVISOR_TRUSTED_PROXIES", "0.0.0.0/0");
+    for (name, value) in [("PRIVATE_ADDRESSES", "1"), ("PLAINTEXT_DATABASE", "No"), ("UNSAFE_FSYNC", "")] {
+        command.env(format!("PROVISOR_ALLOW_{name}"), value);
+    }
+    assert!(ServerProcess::spawn(command, &data).stop());
+    let log = log(&data);
+    assert!(log.contains("(PROVISOR_TRUSTED_PROXIES) names everybody"), "{log}");
+    assert!(log.contains("INFO"), "{log}");
+}
