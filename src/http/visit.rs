@@ -154,12 +154,13 @@ fn forwarded_scheme(headers: &HeaderMap) -> Option<String> {
 
 /// The last address that no trusted proxy stands for: each vouches only for the one before it.
 fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
-    let mut address = peer?;
+    // An IPv4 address that came as IPv6 is the same one.
+    let mut address = peer?.to_canonical();
     let passed_on = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let passed_on: Vec<&str> = passed_on.flat_map(|value| value.split(',')).map(str::trim).collect();
     for before in passed_on.into_iter().rev() {
         match forwarded_address(before) {
-            Some(before) if trusted(address) => address = before,
+            Some(before) if trusted(address) => address = before.to_canonical(),
             _ => break,
         }
     }
@@ -189,6 +190,8 @@ mod tests {
             ("10.0.0.1", "[2001:db8::1], 10.0.0.2:443", "2001:db8::1"),
             ("10.0.0.1", "nonsense", "10.0.0.1"),
             ("10.0.0.1", "", "10.0.0.1"),
+            ("::ffff:192.0.2.1", "203.0.113.5", "192.0.2.1"),
+            ("::ffff:10.0.0.1", "::ffff:203.0.113.5", "203.0.113.5"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(FORWARDED_FOR), HeaderValue::from_static(passed_on));
