@@ -219,3 +219,9 @@ impl std::fmt::Debug for MasterKey {
         formatter.write_str("MasterKey")
     }
 }
+
+/// Whether the group of a file may read it as well, as an orchestrator hands out secrets.
+#[must_use]
+pub fn is_for_group(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o040 != 0)
+}

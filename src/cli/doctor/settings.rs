@@ -197,7 +197,8 @@ pub(super) fn master_key(settings: &Settings, findings: &mut Findings) -> Option
     }
     match MasterKey::read(&file) {
         Ok(key) => {
-            findings.ok(CHECK, format!("{}; only its owner may read it", file.display()));
+            let readers = if master_key::is_for_group(&file) { "its owner and its group" } else { "only its owner" };
+            findings.ok(CHECK, format!("{}; {readers} may read it", file.display()));
             Some(key)
         }
         Err(error) => {
