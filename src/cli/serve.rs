@@ -1,6 +1,6 @@
 //! `provisor serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Error, output};
 use crate::config::{PublicUrl, Settings, shell_quoted};
@@ -93,6 +93,9 @@ fn this_program() -> String {
         return "provisor".into();
     }
     let here = std::env::current_dir().ok();
-    let short = here.and_then(|here| program.strip_prefix(here).ok().map(PathBuf::from));
+    // A bare name would be looked for on the path.
+    let from_here =
+        |path: &Path| if path.components().count() == 1 { Path::new(".").join(path) } else { path.to_owned() };
+    let short = here.and_then(|here| program.strip_prefix(here).ok().map(from_here));
     shell_quoted(&short.unwrap_or(program))
 }
