@@ -52,6 +52,12 @@ pub enum Error {
         /// The `sslmode`, of the URL or of `PGSSLMODE`.
         mode: String,
     },
+    /// A passphrase that cannot be kept out of the arguments of a program.
+    #[error(
+        "--database-url (DATABASE_URL): pg_dump and pg_restore take sslpassword by their arguments alone, which everybody on this machine can \
+         see; name a copy of the key without a passphrase for this command: openssl pkey -in KEY -out COPY"
+    )]
+    KeyPassphrase,
     /// Two passwords.
     #[error(
         "--database-password-file (PROVISOR_DATABASE_PASSWORD_FILE): --database-url (DATABASE_URL) holds a password already"
@@ -205,6 +211,15 @@ pub fn without_password(url: &str) -> (String, Option<Zeroizing<String>>) {
     let separator = if others.iter().all(|pair| pair.is_empty()) { "" } else { "?" };
     let password = password.filter(|password| !password.is_empty()).and_then(decoded).map(Zeroizing::new);
     (format!("{scheme}://{user}{place}{separator}{}", others.join("&")), password)
+}
+
+/// Checks that a URL without its password may be seen by others.
+///
+/// # Errors
+/// [`Error::KeyPassphrase`] when it holds another secret.
+pub fn check_shown(url: &str) -> Result<(), Error> {
+    let has_secret = Parts::of(url).is_some_and(|parts| parts.has("sslpassword"));
+    if has_secret { Err(Error::KeyPassphrase) } else { Ok(()) }
 }
 
 /// What a URL says. It is read as strictly as libpq does, whose messages would repeat what it does not understand.

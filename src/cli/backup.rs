@@ -14,7 +14,8 @@ use crate::auth::stamp::StampKey;
 use crate::backend::{Database, StartError};
 use crate::backup::{Manifest, Reader, Writer};
 use crate::chain::Verification;
-use crate::config::Settings;
+use crate::config::{SettingError, Settings};
+use crate::database_url;
 use crate::private_postgres::{self, Role, Tools};
 use crate::store::{self, Inspection, MigrationError, Snapshot, Store, Target};
 
@@ -22,6 +23,7 @@ use crate::store::{self, Inspection, MigrationError, Snapshot, Store, Target};
 pub(super) fn backup(file: &Path, with_master_key: bool, json: bool, settings: &Settings) -> Result<(), Error> {
     let key_file = settings.master_key_file().map_err(StartError::from)?;
     let key = MasterKey::read(&key_file).map_err(StartError::from)?;
+    check_shown(settings).map_err(StartError::from)?;
     let database = Database::existing(settings)?;
     let written = write(file, with_master_key, settings, &database, (&key, &key_file));
     let closed = database.close().map_err(|error| Error::Start(error.into()));
@@ -38,6 +40,11 @@ pub(super) fn backup(file: &Path, with_master_key: bool, json: bool, settings: &
         "the master key is not in it: keep a copy of that elsewhere; without it nothing is brought back"
     })?;
     Ok(())
+}
+
+/// Checks that the programs of Postgres can be told of the database.
+fn check_shown(settings: &Settings) -> Result<(), SettingError> {
+    settings.database()?.map_or(Ok(()), |target| Ok(database_url::check_shown(&target.url)?))
 }
 
 fn write(
@@ -112,6 +119,7 @@ pub(super) fn restore(file: &Path, json: bool, settings: &Settings) -> Result<()
         return Err(StartError::from(MigrationError::Newer(manifest.schema)).into());
     }
     let tools = Tools::find(settings.pg_bin_dir.as_deref(), manifest.tools).map_err(StartError::from)?;
+    check_shown(settings).map_err(StartError::from)?;
     let database = Database::open(settings, Role::Command)?;
     let restored = load(reader, &key, &key_file, &tools, &database);
     let closed = database.close().map_err(|error| Error::Start(error.into()));

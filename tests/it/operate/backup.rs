@@ -11,7 +11,7 @@ use provisor::private_postgres::{PrivatePostgres, Role};
 use serde_json::{Value, json};
 
 use super::postgres_program;
-use crate::support::process::{install, run, run_json};
+use crate::support::process::{install, program, run, run_json};
 use crate::support::{Client, ServerProcess, TemporaryDirectory, database, minimal};
 
 /// So that what is answered does not depend on the port.
@@ -120,6 +120,13 @@ fn what_is_not_the_copy_is_refused_before_anything_is_written() {
     let other = TemporaryDirectory::new("other-key");
     fs::create_dir(&*other).unwrap();
     assert!(run(&other, &["master-key", "create"]).status.success());
+    let key = data.join("master.key");
+    let by_url = ["--database-url", "postgres:///d?sslpassword=hunter2", "--master-key-file", key.to_str().unwrap()];
+    for command in [["backup", "unwritten"], ["restore", file.to_str().unwrap()]] {
+        let output = program().args(command).args(by_url).output().unwrap();
+        refused(&output, 78, "sslpassword");
+        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+    }
     refused(&restore(&other, &file), 1, "belongs to another master key");
 
     let target = fresh("target", Some(&data));
