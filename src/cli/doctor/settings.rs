@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::statvfs::statvfs;
 
 use super::super::output;
-use super::finding::Findings;
+use super::finding::{Findings, Severity};
 use crate::auth::master_key::{self, MasterKey};
 use crate::config::Settings;
 use crate::http::{self, AssetsError};
@@ -127,13 +127,19 @@ fn first_administrator(settings: &Settings, findings: &mut Findings) {
         Ok(None) => {}
         Ok(Some(first)) => match first.password() {
             Ok(_) => findings.ok(CHECK, "made at the start of a server while there is no administrator"),
-            Err(error) => findings.warning(
+            Err(error) => findings.trouble(
                 CHECK,
+                if is_fresh(settings) { Severity::Error } else { Severity::Warning },
                 error.to_string(),
                 "correct --admin-password-file (PROVISOR_ADMIN_PASSWORD_FILE): while there is no administrator yet, no server starts",
             ),
         },
     }
+}
+
+/// Whether the private Postgres is still to be made.
+fn is_fresh(settings: &Settings) -> bool {
+    settings.database_url.is_none() && settings.data_dir().is_ok_and(|directory| !private_postgres::exists(&directory))
 }
 
 fn assets(settings: &Settings, findings: &mut Findings) {
@@ -189,9 +195,7 @@ pub(super) fn master_key(settings: &Settings, findings: &mut Findings) -> Option
             return None;
         }
     };
-    let is_fresh = settings.database_url.is_none()
-        && settings.data_dir().is_ok_and(|directory| !private_postgres::exists(&directory));
-    if is_fresh && !file.exists() {
+    if is_fresh(settings) && !file.exists() {
         findings.ok(CHECK, format!("{} is not there yet; 'provisor serve' makes it", file.display()));
         return None;
     }

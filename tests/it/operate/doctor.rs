@@ -353,6 +353,9 @@ fn nothing_is_changed() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("is not there yet") && said.contains("holds no database yet"), "{said}");
     assert!(!data.exists());
+    let output = run(&data, &["doctor", "--admin-email", "ada@example.com", "--admin-password-file", "/nonexistent"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("error    first-administrator"), "{said}");
 
     assert!(ServerProcess::start(&data).stop());
     let forget = "DELETE FROM __diesel_schema_migrations WHERE version =
