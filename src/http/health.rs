@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::scim::not_allowed_answer;
 use super::{AppState, Handled, read_only};
 use crate::scim::error::ScimError;
-use crate::store::{Inspection, RETRY_AFTER_SECONDS, Store};
+use crate::store::{self, Inspection, RETRY_AFTER_SECONDS, Store};
 
 /// How long an answer of the database counts.
 const FRESH: Duration = Duration::from_millis(250);
@@ -84,6 +84,11 @@ async fn ask(app: &web::Data<AppState>) -> Result<(), String> {
 }
 
 fn ping(store: &Store, connection: &Mutex<Option<Inspection>>) -> Result<(), String> {
+    let detail = |error: store::Error| ScimError::from(error).detail().to_owned();
+    // While requests are answered 503 at once because the database was away, whoever gets one of their connections ends that.
+    if store.pool_state().is_away {
+        store.gate(|gate| gate.ping()).map_err(detail)?;
+    }
     // One that still waits for its answer says enough.
     let mut connection = match connection.try_lock() {
         Ok(connection) => connection,
@@ -92,7 +97,7 @@ fn ping(store: &Store, connection: &Mutex<Option<Inspection>>) -> Result<(), Str
     };
     let alive = connection.take().and_then(|mut kept| kept.ping().is_ok().then_some(kept));
     let alive = alive.map_or_else(|| store.inspect(), Ok);
-    *connection = Some(alive.map_err(|error| ScimError::from(error).detail().to_owned())?);
+    *connection = Some(alive.map_err(detail)?);
     Ok(())
 }
 

@@ -324,6 +324,7 @@ fn an_operator_invites_operators_and_administrators_of_the_tenant_at_hand() {
 #[test]
 fn the_last_enabled_owner_of_the_installation_stays() {
     let data_dir = TemporaryDirectory::new("owners");
+    assert!(run(&data_dir, &["migrate"]).status.success());
     let create = |email: &str| {
         let mut command = program();
         command.args(["admin", "create", email, "--data-dir"]).arg(&*data_dir);

@@ -228,8 +228,8 @@ fn rows_of_the_log_that_could_not_be_written_are_told_and_their_numbers_are_writ
 #[test]
 fn a_table_that_cannot_be_cleared_is_told_of_and_keeps_no_other_from_it() {
     let data = TemporaryDirectory::new("uncleared");
-    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
     let server = ServerProcess::start(&data);
+    let token = run_json(&data, &["token", "create", "okta"])["token"].as_str().unwrap().to_owned();
     assert_eq!(Client::new(&server.url, &format!("Bearer {token}")).get("/Users").status, 200);
     assert!(server.stop());
     let _postgres = Postgres::start(&data, &[]);
