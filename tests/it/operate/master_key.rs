@@ -152,6 +152,12 @@ impl Victim {
     }
 }
 
+/// That the client secret of single sign-on is what it was.
+fn assert_sso_opens(backend: &Backend) {
+    let sso = provider::load(&backend.store, &backend.sso_key).unwrap().unwrap();
+    assert_eq!(sso.client_secret.as_slice(), SSO_SECRET.as_bytes());
+}
+
 /// That no table holds what is taken, or would be if somebody had the former key.
 fn assert_ended(pg: &mut diesel::PgConnection) {
     let mut counted = |query: &str| database::texts(pg, &format!("SELECT count(*)::text AS value FROM {query}"));
@@ -170,6 +176,12 @@ fn assert_ended(pg: &mut diesel::PgConnection) {
         assert_eq!(counted(none), ["0"], "{none}");
     }
     assert_eq!(counted("setup_links"), ["1"]);
+}
+
+/// Enters the second factor.
+fn enter_code(browser: &mut Browser, code: &str) -> u16 {
+    let form = browser.page.form("/admin/login/code").with("code", code);
+    browser.post(&form).status
 }
 
 /// That a server takes nothing from before, and what is made anew.
@@ -193,12 +205,8 @@ fn assert_over_and_made_anew(victim: &Victim) {
     assert!(browser.page.text.contains("name=\"password\""), "{}", browser.page.text);
     let mut browser = Browser::new(&server.url);
     browser.sign_in(EMAIL, PASSWORD);
-    let mut enter = |code: &str| {
-        let form = browser.page.form("/admin/login/code").with("code", code);
-        browser.post(&form).status
-    };
-    assert_eq!(enter(&victim.recovery), 422);
-    assert_eq!(enter(&victim.app.code(1)), 303);
+    assert_eq!(enter_code(&mut browser, &victim.recovery), 422);
+    assert_eq!(enter_code(&mut browser, &victim.app.code(1)), 303);
     browser.open_authorize(okta.authorize(&[]).0.as_str());
     let issued = okta.exchange(&come_back(&browser.consent(true)).0).unwrap();
     assert_eq!(bearer(&server.url, &issued.access).get("/Users").status, 200);
@@ -267,8 +275,7 @@ fn what_a_thief_could_use_is_over_and_shown_so_and_the_rest_stays() {
     assert_eq!((ids("revoked"), ids("valid")), (3, 0));
     victim.with_database(|backend, pg| {
         assert_ended(pg);
-        let sso = provider::load(&backend.store, &backend.sso_key).unwrap().unwrap();
-        assert_eq!(sso.client_secret.as_slice(), SSO_SECRET.as_bytes());
+        assert_sso_opens(backend);
         // Checkpoints are as they were written.
         let after = database::texts(pg, "SELECT t::text AS value FROM audit_checkpoints AS t");
         assert!(before.iter().all(|row| after.contains(row)));
@@ -358,12 +365,20 @@ fn whenever_it_is_killed_the_next_run_comes_to_the_end() {
         std::thread::sleep(Duration::from_millis(random.below(1_500) as u64));
         child.kill().unwrap();
         child.wait().unwrap();
-        let done = run(data, &["master-key", "replace"]);
-        assert!(done.status.success(), "{round}: {}", said(&done));
+        let done = run_json(data, &["master-key", "replace"]);
+        if done["finishedOnly"] == false {
+            let carried = &done["carriedOver"];
+            let told = ["authenticatorApps", "voidAuthenticatorApps", "singleSignOn"].map(|name| &carried[name]);
+            assert_eq!(told, [&json!(1), &json!(0), &json!(true)], "{round}: {carried}");
+        }
         assert_eq!(key(data, ".next"), None, "{round}");
         assert_eq!(breaks(data), [], "{round}");
     }
+    victim.with_database(|backend, _| assert_sso_opens(backend));
     let server = ServerProcess::start(data);
+    let mut browser = Browser::new(&server.url);
+    browser.sign_in(EMAIL, PASSWORD);
+    assert_eq!(enter_code(&mut browser, &victim.app.code(1)), 303);
     let (_, token) = create_token(data, "acme");
     assert_eq!(bearer(&server.url, &token).get("/Users").status, 200);
     assert!(server.stop());
