@@ -246,7 +246,9 @@ pub enum Error {
     #[error("the database does not hold what the backup says; do not use it")]
     Incomplete,
     /// Somebody works with what is to be replaced.
-    #[error("a server, or another command, is at the database: stop all of them first; nothing was changed")]
+    #[error(
+        "a server, or another command, is at the database: stop all of them first; the master key and all that goes by it are as they were"
+    )]
     AtWork,
     /// The database goes by a key that is not in its place.
     #[error(

@@ -34,6 +34,8 @@ const LEAVING: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
 /// The transaction waits for files to be read and written.
 const UNHURRIED: &str = "SET idle_in_transaction_session_timeout = 0";
+/// Within a transaction Postgres shows the same connections again and again, until this.
+const LOOK_ANEW: &str = "SELECT pg_stat_clear_snapshot()";
 /// What all of our connections are called.
 const APPLICATION: &str = "provisor";
 /// The lock of those that migrate, as Postgres shows it.
@@ -93,8 +95,8 @@ pub struct Endings {
     pub recovery_codes: usize,
 }
 
-/// The database while the master key is replaced: a server or a command that starts waits until this is gone. What is not committed by
-/// then is undone.
+/// The database while the master key is replaced: a server that starts waits until this is gone, and so does a command, unless it leaves the
+/// schema as it is. What is not committed by then is undone.
 pub struct Replacement {
     pg: PgConnection,
 }
@@ -123,6 +125,7 @@ impl Replacement {
         use {pg_locks as l, pg_stat_activity as a};
         let deadline = Instant::now() + LEAVING;
         loop {
+            self.pg.batch_execute(LOOK_ANEW)?;
             let waits = l::table
                 .filter(l::pid.eq(a::pid))
                 .filter(l::locktype.eq("advisory"))
@@ -284,7 +287,8 @@ impl Replacement {
         Draft::new(caller, event).insert(&mut self.pg).map_err(Error::from)
     }
 
-    /// Commits all of it. `false`, and nothing changed, where somebody came to the database meanwhile who does not wait for us.
+    /// Commits all of it. `false`, and nothing changed but the schema that was brought up to date, where somebody came to the database
+    /// meanwhile who does not wait for us.
     ///
     /// # Errors
     /// [`Error`] from the database; where it does not answer any more, it may be committed or not.

@@ -17,7 +17,7 @@ use provisor::auth::sso::provider::{self, Entered};
 use provisor::backend::Backend;
 use provisor::id::TenantId;
 use provisor::private_postgres::Role;
-use provisor::store::{self, CheckpointRow};
+use provisor::store::{self, CheckpointRow, Replacement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -425,7 +425,7 @@ fn while_a_server_runs_nothing_is_replaced_and_who_comes_meanwhile_waits() {
     let named = ["--database-url", &url, "--master-key-file", file.to_str().unwrap()];
     for arguments in [&[][..], &named] {
         let arguments = [&["master-key", "replace"], arguments].concat();
-        refused(&run(data, &arguments), 1, "at the database: stop all of them first; nothing was changed");
+        refused(&run(data, &arguments), 1, "at the database: stop all of them first; the master key");
     }
     assert_eq!((key(data, "").unwrap(), key(data, ".next"), key(data, ".former")), (old, None, None));
     assert_eq!(bearer(&server.url, &victim.tokens[1].1).get("/Users").status, 200);
@@ -476,4 +476,25 @@ fn while_a_server_runs_nothing_is_replaced_and_who_comes_meanwhile_waits() {
     assert_eq!(bearer(&server.url, token.trim()).get("/Users").status, 200);
     assert!(server.stop());
     assert_eq!(breaks(data), []);
+}
+
+#[test]
+fn who_left_before_the_commit_does_not_hinder_it_and_who_stays_does() {
+    let data = TemporaryDirectory::new("visited");
+    assert!(ServerProcess::start(&data).stop());
+    let postgres = Postgres::start(&data, &[]);
+    let url = database::url(&data, "provisor");
+    let begin = || eventually("to be alone", || Replacement::begin(&url).unwrap());
+    for stays in [false, true] {
+        let mut replacement = begin();
+        let visitor = database::connect(&data, "provisor");
+        let visit = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(if stays { 6 } else { 1 }));
+            drop(visitor);
+        });
+        assert_eq!(replacement.commit().unwrap(), !stays);
+        drop(replacement);
+        visit.join().unwrap();
+    }
+    drop(postgres);
 }
