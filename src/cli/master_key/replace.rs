@@ -45,6 +45,7 @@ struct Replaced {
 
 pub(super) fn run(json: bool, settings: &Settings) -> Result<(), Error> {
     let file = settings.master_key_file().map_err(StartError::from)?;
+    MasterKey::check_replaceable(&file).map_err(StartError::from)?;
     let database = Database::existing(settings)?;
     let replaced = replace(&file, database.url());
     let closed = database.close().map_err(|error| Error::Start(error.into()));

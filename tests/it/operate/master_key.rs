@@ -498,3 +498,25 @@ fn who_left_before_the_commit_does_not_hinder_it_and_who_stays_does() {
     }
     drop(postgres);
 }
+
+#[test]
+fn behind_a_link_the_file_itself_gets_the_new_key() {
+    let data = TemporaryDirectory::new("linked");
+    assert!(ServerProcess::start(&data).stop());
+    let kept = data.join("kept");
+    fs::create_dir(&kept).unwrap();
+    fs::rename(data.join("master.key"), kept.join("master.key")).unwrap();
+    std::os::unix::fs::symlink("kept/master.key", data.join("master.key")).unwrap();
+    let old = key(&kept, "").unwrap();
+    let replaced = run(&data, &["master-key", "replace"]);
+    assert!(replaced.status.success(), "{}", said(&replaced));
+    assert_eq!(fs::read_link(data.join("master.key")).unwrap(), Path::new("kept/master.key"));
+    assert_eq!(key(&kept, ".former"), Some(old));
+    // As after a crash: the new key is looked for where it lies.
+    fs::rename(kept.join("master.key"), kept.join("master.key.next")).unwrap();
+    fs::copy(kept.join("master.key.former"), kept.join("master.key")).unwrap();
+    refused(&run(&data, &["token", "create", "late"]), 78, "kept/master.key.next");
+    let finished = run(&data, &["master-key", "replace"]);
+    assert!(finished.status.success() && said(&finished).contains("went by it already"), "{}", said(&finished));
+    run_json(&data, &["token", "create", "late"]);
+}
