@@ -127,9 +127,21 @@ fn a_lost_master_key_is_missed_by_whatever_somebody_keeps() {
     const REFRESH_TOKEN: &str = "DELETE FROM client_secrets;
         INSERT INTO refresh_tokens (id, tenant_id, grant_id, token_hash, key_version, created_at, expires_at)
         SELECT 'r', tenant_id, id, '', 1, now(), now() + interval '1 day' FROM oauth_grants";
+    const SINGLE_SIGN_ON: &str = "DELETE FROM refresh_tokens; DELETE FROM oauth_grants; DELETE FROM oauth_clients;
+        INSERT INTO sso_provider (id, enabled, issuer, client_id, sealed_client_secret, key_version, roles, people_tenant_id, email_domains,
+        assumes_verified_email, changed_at) VALUES (true, true, 'https://id', 'c', 'sealed', 1, '[]', gen_random_uuid(), '{}', false, now())";
+    const SIGNED_ANEW: &str =
+        "DELETE FROM sso_provider; INSERT INTO audit_checkpoint_signatures VALUES (gen_random_uuid(), 1, 'k', 's')";
     let data_dir = TemporaryDirectory::new("kept");
     let (key, away) = (data_dir.join("master.key"), data_dir.join("away"));
-    for (statements, refused) in [("SELECT 1", false), (CLIENT, true), (SECRET, true), (REFRESH_TOKEN, true)] {
+    for (statements, refused) in [
+        ("SELECT 1", false),
+        (CLIENT, true),
+        (SECRET, true),
+        (REFRESH_TOKEN, true),
+        (SINGLE_SIGN_ON, true),
+        (SIGNED_ANEW, true),
+    ] {
         let server = ServerProcess::start(&data_dir);
         database::execute(&mut database::connect(&data_dir, "provisor"), statements);
         assert!(server.stop());
