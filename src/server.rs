@@ -15,7 +15,7 @@ use crate::auth::setup::{self, SetupError};
 use crate::auth::{self, Authenticator};
 use crate::backend::{Backend, StartError};
 use crate::chain::Sealer;
-use crate::config::{PublicUrl, SettingError, Settings};
+use crate::config::{FirstAdministrator, PublicUrl, SettingError, Settings};
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, AppState, AssetsError, Parts, Refusals, RequestLog, Watch};
 use crate::metrics::Metrics;
@@ -128,17 +128,13 @@ impl Application {
         let connections = usize::try_from(settings.database_connections()).unwrap_or(usize::MAX);
         let housekeeping =
             Housekeeping::start(Arc::clone(&backend.store), Arc::clone(&backend.keys), Arc::clone(&metrics))?;
-        let sealer = Sealer::start(Arc::clone(&backend.store), backend.checkpoint_key.clone(), Arc::clone(&metrics))?;
-        if let Some(first) = first_administrator
-            && setup::is_open(&backend.store).map_err(StartError::from)?
-        {
-            let password = first.password()?;
-            let new = NewAdministrator { email: first.email, role: auth::role::Role::Owner, password: &password };
-            let made = setup::provide(&backend.store, &backend.token_key, &new);
-            if let Some(row) = made.map_err(ServeError::FirstAdministrator)? {
-                log::info!("created the first administrator from the settings: {}", row.id);
-            }
-        }
+        let sealer = Sealer::start(
+            Arc::clone(&backend.store),
+            Arc::clone(&backend.keys),
+            backend.checkpoint_key.clone(),
+            Arc::clone(&metrics),
+        )?;
+        provide_first_administrator(first_administrator, &backend)?;
         let setup_code = setup::open(&backend.store, &backend.token_key)?;
         let state = Data::new(AppState::new(Parts {
             store: Arc::clone(&backend.store),
@@ -325,6 +321,21 @@ impl LastWork {
             renewal.stop();
         }
     }
+}
+
+/// Makes the first administrator where the settings name one and nobody is there yet.
+fn provide_first_administrator(first: Option<FirstAdministrator<'_>>, backend: &Backend) -> Result<(), ServeError> {
+    if let Some(first) = first
+        && setup::is_open(&backend.store).map_err(StartError::from)?
+    {
+        let password = first.password()?;
+        let new = NewAdministrator { email: first.email, role: auth::role::Role::Owner, password: &password };
+        let made = setup::provide(&backend.store, &backend.token_key, &new);
+        if let Some(row) = made.map_err(ServeError::FirstAdministrator)? {
+            log::info!("created the first administrator from the settings: {}", row.id);
+        }
+    }
+    Ok(())
 }
 
 /// Says what is odd about the URL under which clients reach the server, and about the proxies in front of it.

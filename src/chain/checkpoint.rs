@@ -4,8 +4,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 use super::link::to_hex;
+use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::stamp::StampKey;
-use crate::store::{self, CheckpointRow, CheckpointSignatureRow, Signed, Store};
+use crate::store::{CheckpointRow, CheckpointSignatureRow, Signed, Store};
 
 /// Checkpoints written by one statement.
 const ROWS: i64 = 1_000;
@@ -16,8 +17,9 @@ const KEY_NAME: &[u8] = b"key";
 /// cannot take it back.
 ///
 /// # Errors
-/// [`store::Error`] from the database.
-pub fn checkpoint(store: &Store, key: &StampKey) -> Result<(), store::Error> {
+/// [`KeyError::Sealed`] where the database goes by another master key by now than the one behind `keys` and `key`: what is signed under
+/// that counts as forged. Else [`KeyError::Store`].
+pub fn checkpoint(store: &Store, keys: &KeyRing, key: &StampKey) -> Result<(), KeyError> {
     loop {
         let heads = store.gate(|gate| gate.heads_without_checkpoint(ROWS))?;
         let count = heads.len();
@@ -27,7 +29,11 @@ pub fn checkpoint(store: &Store, key: &StampKey) -> Result<(), store::Error> {
         let at = Utc::now().trunc_subsecs(3);
         let rows: Vec<CheckpointRow> =
             heads.into_iter().map(|(tenant, seq, hash)| signed(key, tenant, seq, hash, at)).collect();
-        store.gate(|gate| gate.insert_checkpoints(&rows))?;
+        // On one connection: while that lives, nobody replaces the master key.
+        store.gate(|gate| match keys.fits(&gate.signing_keys()?) {
+            Ok(_) => gate.insert_checkpoints(&rows).map(Ok),
+            Err(error) => Ok(Err(error)),
+        })??;
         for row in &rows {
             log::info!(
                 "audit checkpoint: tenant {} has {} entries, head {}",

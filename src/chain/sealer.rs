@@ -11,6 +11,7 @@ use chrono::{TimeDelta, Utc};
 use super::checkpoint::checkpoint;
 use super::link::link;
 use super::verify::{Break, Fault, Verification, Walk};
+use crate::auth::keys::{KeyError, KeyRing};
 use crate::auth::stamp::StampKey;
 use crate::metrics::{Job, Metrics};
 use crate::store::{self, BreakRow, Checked, SealRow, Sealed, Store};
@@ -45,10 +46,11 @@ impl Sealer {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn start(store: Arc<Store>, key: StampKey, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub fn start(store: Arc<Store>, keys: Arc<KeyRing>, key: StampKey, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (end, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name("sealer".into()).spawn(move || {
-            let mut work = Work { store, key, metrics, scan: None, checkpointed: None, checked: None, looked: None };
+            let mut work =
+                Work { store, keys, key, metrics, scan: None, checkpointed: None, checked: None, looked: None };
             loop {
                 let begun = Instant::now();
                 work.round(&ended);
@@ -75,6 +77,7 @@ impl Sealer {
 
 struct Work {
     store: Arc<Store>,
+    keys: Arc<KeyRing>,
     key: StampKey,
     metrics: Arc<Metrics>,
     /// The chain that is verified whole.
@@ -93,6 +96,11 @@ fn is_due(since: &mut Option<Instant>, every: Duration) -> bool {
     due
 }
 
+/// Checks that the database goes by our master key: to a server with another one each checkpoint of the others looks forged.
+fn check_key(store: &Store, keys: &KeyRing) -> Result<(), KeyError> {
+    keys.fits(&store.gate(|gate| gate.signing_keys())?).map(drop)
+}
+
 impl Work {
     /// What fails is left for the next round.
     fn round(&mut self, ended: &Receiver<()>) {
@@ -108,10 +116,8 @@ impl Work {
             }
             Err(error) => log::warn!("the audit log was not sealed: {error}"),
         }
-        if is_due(&mut self.checkpointed, CHECKPOINT_EVERY)
-            && let Err(error) = self.noted(Job::AuditCheckpoints, checkpoint(&self.store, &self.key))
-        {
-            log::warn!("no checkpoint of the audit log was made: {error}");
+        if is_due(&mut self.checkpointed, CHECKPOINT_EVERY) {
+            self.checkpoint();
         }
         let scanned = self.scan(goes_on);
         if let Err(error) = self.noted(Job::AuditVerification, scanned) {
@@ -127,9 +133,21 @@ impl Work {
     }
 
     fn last(&mut self) {
-        let done = self.seal(|| false).and_then(|_| checkpoint(&self.store, &self.key));
-        if let Err(error) = done {
-            log::warn!("the audit log was not sealed: {error}");
+        match self.seal(|| false) {
+            Ok(_) => self.checkpoint(),
+            Err(error) => log::warn!("the audit log was not sealed: {error}"),
+        }
+    }
+
+    /// Signs the heads.
+    fn checkpoint(&self) {
+        match self.noted(Job::AuditCheckpoints, checkpoint(&self.store, &self.keys, &self.key)) {
+            Ok(()) => {}
+            Err(KeyError::Sealed(_)) => log::error!(
+                "no checkpoint of the audit log is signed: the database goes by another master key than this server, which has to be \
+                 started anew with that one"
+            ),
+            Err(error) => log::warn!("no checkpoint of the audit log was made: {error}"),
         }
     }
 
@@ -189,8 +207,9 @@ impl Work {
     }
 
     /// Goes on with the verification of a whole chain for a while, or takes one on.
-    fn scan(&mut self, goes_on: impl Fn() -> bool) -> Result<(), store::Error> {
+    fn scan(&mut self, goes_on: impl Fn() -> bool) -> Result<(), KeyError> {
         if self.scan.is_none() && is_due(&mut self.looked, CLAIM_EVERY) {
+            check_key(&self.store, &self.keys)?;
             let now = Utc::now();
             let claimed = self.store.gate(|gate| gate.claim_chain(now - SCAN_AFTER, now, LEASE))?;
             self.scan = claimed.map(Verification::of);
@@ -201,6 +220,7 @@ impl Work {
         let begun = Instant::now();
         while begun.elapsed() < SCAN_SLICE && goes_on() {
             if scan.advance(&self.store, &self.key)? {
+                check_key(&self.store, &self.keys)?;
                 let (tenant, breaks) = (scan.tenant(), &scan.report().breaks);
                 if let Some(first) = breaks.first() {
                     log::error!("the audit log of tenant {tenant} is broken in {} places: {first:?}", breaks.len());
@@ -212,6 +232,6 @@ impl Work {
             }
         }
         let (tenant, seq) = (scan.tenant(), scan.seq());
-        self.store.gate(|gate| gate.note_scanned(tenant, seq, Utc::now()))
+        self.store.gate(|gate| gate.note_scanned(tenant, seq, Utc::now())).map_err(KeyError::from)
     }
 }

@@ -113,7 +113,7 @@ const UNITS: &[Unit] = &[
     // The hash chain over the audit log.
     Unit {
         modules: &["chain"],
-        uses: &["metrics", "auth::principal", "store"],
+        uses: &["metrics", "auth::principal", "store", "auth"],
         crates: &["chrono", "log", "serde_json", "sha2", "uuid"],
     },
     Unit {

@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use chrono::{SubsecRound, Utc};
+use nix::sys::signal::Signal;
 use oauth2::AuthType;
 use provisor::audit::{Action, AuditEvent, Target};
 use provisor::auth::invitations;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use super::Postgres;
 use crate::oauth_flow::provider::{Provider, come_back};
-use crate::support::process::{program, run, run_json};
+use crate::support::process::{program, run, run_json, signal};
 use crate::support::{
     Browser, Client, Random, ServerProcess, TemporaryDirectory, database, eventually, operator, scaled, settings, totp,
 };
@@ -519,4 +520,62 @@ fn behind_a_link_the_file_itself_gets_the_new_key() {
     let finished = run(&data, &["master-key", "replace"]);
     assert!(finished.status.success() && said(&finished).contains("went by it already"), "{}", said(&finished));
     run_json(&data, &["token", "create", "late"]);
+}
+
+/// Has a process go on that was halted, whatever comes.
+struct Halted(u32);
+
+impl Halted {
+    fn new(pid: u32) -> Self {
+        signal(pid, Signal::SIGSTOP);
+        Self(pid)
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        signal(self.0, Signal::SIGCONT);
+    }
+}
+
+#[test]
+fn a_server_that_was_cut_off_and_comes_back_signs_and_judges_nothing_under_the_former_key() {
+    const CUT_OFF: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = 'provisor' AND pid <> pg_backend_pid()";
+    const JUDGED: &str = "SELECT count(*)::text AS value FROM audit_chains WHERE asked_at IS NULL";
+    let victim = victim();
+    let data = &*victim.data;
+    let postgres = Postgres::start(data, &[]);
+    let (url, file) = (database::url(data, "provisor"), data.join("master.key"));
+    let named = ["--database-url", &url, "--master-key-file", file.to_str().unwrap()];
+    let forgotten = ServerProcess::start_with(data, &named);
+    let halted = Halted::new(forgotten.pid());
+    database::execute(&mut database::connect(data, "provisor"), CUT_OFF);
+    let other = TemporaryDirectory::new("of-now");
+    let replaced = run(&other, &[&["master-key", "replace"], &named[..]].concat());
+    assert!(replaced.status.success(), "{}", said(&replaced));
+    // This one signs heads under the new key.
+    assert!(ServerProcess::start_with(&other, &named).stop());
+    let _ = fs::remove_file(other.with_extension("log"));
+    let made = run(&other, &[&["tenant", "create", "later"], &named[..]].concat());
+    assert!(made.status.success(), "{}", said(&made));
+
+    let mut pg = database::connect(data, "provisor");
+    database::execute(&mut pg, "UPDATE audit_chains SET asked_at = now()");
+    drop(halted);
+    let log = || fs::read_to_string(data.with_extension("log")).unwrap();
+    let cell = std::cell::RefCell::new(&mut pg);
+    eventually("its judgement", || {
+        let is_judged = || database::texts(&mut cell.borrow_mut(), JUDGED) != ["0"];
+        (log().contains("the audit log was not verified") || is_judged()).then_some(())
+    });
+    assert!(forgotten.stop());
+    assert_eq!(database::texts(&mut pg, "SELECT sum(breaks)::text AS value FROM audit_chains"), ["0"]);
+    drop(pg);
+    drop(postgres);
+    eventually("the end of Postgres", || (!data.join("postgres/postmaster.pid").exists()).then_some(()));
+    assert_eq!(breaks(data), []);
+    let told = log();
+    let told = told.lines().find(|line| line.contains("checkpoint")).unwrap_or_else(|| panic!("{told}"));
+    assert!(told.contains("ERROR") && told.contains("another master key"), "{told}");
 }

@@ -90,7 +90,7 @@ async fn export(
         let event = AuditEvent::new(Action::AuditExport, Target::new("AuditLog", by.principal.tenant()))
             .after(json!({"format": format.name(), "filter": given}));
         app.store.run(&by, |tenant| tenant.record(&event))?;
-        checkpoint(&app.store, &app.checkpoints)?;
+        checkpoint(&app.store, &app.keys, &app.checkpoints)?;
         app.store.read(&by, |tenant| tenant.audit_chain()).map_err(PageError::from)
     })
     .await?;
