@@ -82,13 +82,7 @@ pub struct Application {
     backend: Backend,
     server: actix_web::dev::Server,
     metrics: Option<(SocketAddr, actix_web::dev::Server)>,
-    refusals: Refusals,
-    records: JoinHandle<()>,
-    request_log: RequestLog,
-    request_writer: JoinHandle<()>,
-    housekeeping: Housekeeping,
-    sealer: Sealer,
-    renewal: Option<Renewal>,
+    background: Background,
     address: SocketAddr,
     public_url: String,
     setup_code: Option<Secret>,
@@ -186,13 +180,7 @@ impl Application {
             backend,
             server,
             metrics,
-            refusals,
-            records,
-            request_log,
-            request_writer,
-            housekeeping,
-            sealer,
-            renewal,
+            background: Background { refusals, records, request_log, request_writer, housekeeping, sealer, renewal },
             address,
             public_url,
             setup_code,
@@ -210,7 +198,7 @@ impl Application {
     /// What is spoken there: `https` where the server has a certificate of its own, else `http`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        if self.renewal.is_some() { "https" } else { "http" }
+        if self.background.renewal.is_some() { "https" } else { "http" }
     }
 
     /// The address at which the metrics are, where they are somewhere.
@@ -262,23 +250,14 @@ impl Application {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
-        let last = LastWork {
-            refusals: self.refusals,
-            records: self.records,
-            request_log: self.request_log,
-            request_writer: self.request_writer,
-            housekeeping: self.housekeeping,
-            sealer: self.sealer,
-            renewal: self.renewal,
-        };
-        last.finish()?;
+        self.background.finish()?;
         self.backend.close().map_err(StartError::from)?;
         Ok(())
     }
 }
 
-/// What the threads behind the requests still have to do when the last one is answered.
-struct LastWork {
+/// The threads behind the requests.
+struct Background {
     refusals: Refusals,
     records: JoinHandle<()>,
     request_log: RequestLog,
@@ -288,14 +267,14 @@ struct LastWork {
     renewal: Option<Renewal>,
 }
 
-impl LastWork {
-    /// Lets it be done, and waits no longer than [`LAST_WORK_TIMEOUT`]: a database that hangs never answers.
+impl Background {
+    /// Has them do what there is still to do when the last request is answered, and waits no longer than [`LAST_WORK_TIMEOUT`]: a database that hangs never answers.
     ///
     /// # Errors
     /// When the operating system starts no thread.
     fn finish(self) -> std::io::Result<()> {
         let begun = Instant::now();
-        let work = std::thread::Builder::new().name("last-work".into()).spawn(move || self.run())?;
+        let work = std::thread::Builder::new().name("last-work".into()).spawn(move || self.end())?;
         while !work.is_finished() {
             if begun.elapsed() > LAST_WORK_TIMEOUT {
                 log::error!("the database does not answer: what waited to be logged is lost");
@@ -306,7 +285,7 @@ impl LastWork {
         Ok(())
     }
 
-    fn run(self) {
+    fn end(self) {
         self.refusals.close();
         self.request_log.close();
         if self.records.join().is_err() {
